@@ -1,0 +1,33 @@
+//! The nouns: what a revision, a tree, a plan, a deployment, a finding and an event are.
+//!
+//! No I/O, no async and no serde live here. Rooms that put these on a wire or a disk have types of
+//! their own for that, so that a field renamed here breaks no file and no client.
+
+mod deployment;
+mod digest;
+mod event;
+mod finding;
+mod limits;
+mod path;
+mod plan;
+mod revision;
+mod secret;
+mod status;
+mod time;
+
+pub use deployment::{
+    ChangeCounts, Deployment, DeploymentId, Origin, Outcome, Trigger, Wish, WishKind,
+};
+pub use digest::{Digest, EntryDigest, InvalidDigest, blob_digest, tree_digest};
+pub use event::{ChangeLists, Delivery, DeliveryState, Event, EventFacts, EventKind};
+pub use finding::{Finding, Severity};
+pub use limits::Limits;
+pub use path::{InvalidPath, TreePath};
+pub use plan::{Change, ChangeKind, Entry, FileMode, KeyChange, Plan};
+pub use revision::{InvalidRevision, ObjectId, Revision};
+pub use secret::Secret;
+pub use status::{
+    Attempt, Desired, DriftKind, DriftState, DriftedPath, Held, LiveState, OutboxCounts,
+    Quarantine, QuarantineKey, Reason, SourceState, State, Status, Suspension,
+};
+pub use time::Timestamp;

@@ -1,0 +1,193 @@
+use std::path::{Path, PathBuf};
+
+use git2::{ObjectType, Oid, Repository, RepositoryInitOptions};
+
+use super::ObjectsError;
+use crate::model::{FileMode, ObjectId, Revision};
+
+/// The bare mirror. Cheap to open; opened for a pass that has work and closed after it.
+pub struct Mirror {
+    repository: Repository,
+    path: PathBuf,
+}
+
+/// One entry of a folder in the repository, as it stands there: nothing about it is trusted yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// The name's bytes.
+    pub name: Vec<u8>,
+    /// What is behind it.
+    pub id: ObjectId,
+    /// Folder, file or submodule.
+    pub kind: ItemKind,
+}
+
+/// What an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ItemKind {
+    /// A tree.
+    Folder,
+    /// A blob.
+    File(FileMode),
+    /// A commit of another repository.
+    Submodule,
+}
+
+impl ItemKind {
+    /// From git's mode. Group-writable files of old repositories count as regular.
+    fn from_git(mode: i32) -> Self {
+        match mode & 0o170_000 {
+            0o040_000 => Self::Folder,
+            0o120_000 => Self::File(FileMode::Link),
+            0o160_000 => Self::Submodule,
+            _ if mode & 0o111 != 0 => Self::File(FileMode::Executable),
+            _ => Self::File(FileMode::Regular),
+        }
+    }
+
+    const fn to_git(self) -> i32 {
+        match self {
+            Self::Folder => 0o040_000,
+            Self::File(FileMode::Regular) => 0o100_644,
+            Self::File(FileMode::Executable) => 0o100_755,
+            Self::File(FileMode::Link) => 0o120_000,
+            Self::Submodule => 0o160_000,
+        }
+    }
+}
+
+impl Mirror {
+    /// Opens the mirror at `path`, making an empty one where there is none.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Open`] when what is there is not a usable bare repository.
+    pub fn open_or_create(path: &Path) -> Result<Self, ObjectsError> {
+        let open = |source| ObjectsError::Open { path: path.to_owned(), source };
+        let repository = if path.join("HEAD").exists() {
+            Repository::open_bare(path).map_err(open)?
+        } else {
+            let mut options = RepositoryInitOptions::new();
+            options.bare(true).external_template(false).mkpath(true);
+            Repository::init_opts(path, &options).map_err(open)?
+        };
+        Ok(Self { repository, path: path.to_owned() })
+    }
+
+    /// libgit2's own handle, for the source room, which fills the store.
+    #[must_use]
+    pub const fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// The mirror's folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The root tree of a commit.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Damaged`] when the commit is not there or not readable.
+    pub fn commit_tree(&self, revision: &Revision) -> Result<ObjectId, ObjectsError> {
+        let id = revision.id();
+        let commit = self.repository.find_commit(oid(id)).map_err(damaged("commit", id))?;
+        Ok(object_id(commit.tree_id()))
+    }
+
+    /// Whether the store has the whole of this object's own bytes (not what it points at).
+    #[must_use]
+    pub fn has(&self, id: ObjectId) -> bool {
+        self.repository.odb().is_ok_and(|odb| odb.exists(oid(id)))
+    }
+
+    /// The entries of a tree, in git's order.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Damaged`].
+    pub fn items(&self, tree: ObjectId) -> Result<Vec<Item>, ObjectsError> {
+        let tree = self.repository.find_tree(oid(tree)).map_err(damaged("tree", tree))?;
+        Ok(tree
+            .iter()
+            .map(|entry| Item {
+                name: entry.name_bytes().to_vec(),
+                id: object_id(entry.id()),
+                kind: ItemKind::from_git(entry.filemode_raw()),
+            })
+            .collect())
+    }
+
+    /// A blob's bytes.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Damaged`].
+    pub fn blob(&self, id: ObjectId) -> Result<Vec<u8>, ObjectsError> {
+        let blob = self.repository.find_blob(oid(id)).map_err(damaged("blob", id))?;
+        Ok(blob.content().to_vec())
+    }
+
+    /// A blob's size in bytes, without reading it whole.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Damaged`].
+    pub fn blob_size(&self, id: ObjectId) -> Result<u64, ObjectsError> {
+        let odb = self.repository.odb().map_err(damaged("blob", id))?;
+        let (size, kind) = odb.read_header(oid(id)).map_err(damaged("blob", id))?;
+        if kind != ObjectType::Blob {
+            return Err(damaged("blob", id)(git2::Error::from_str("it is of another kind")));
+        }
+        Ok(size as u64)
+    }
+
+    /// Writes a blob.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Write`].
+    pub fn write_blob(&self, bytes: &[u8]) -> Result<ObjectId, ObjectsError> {
+        self.repository.blob(bytes).map(object_id).map_err(self.unwritten("blob"))
+    }
+
+    /// Writes a tree of entries in any order. An empty folder among them is left out.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Write`], also for a name that git refuses.
+    pub fn write_tree(&self, items: &[Item]) -> Result<ObjectId, ObjectsError> {
+        let write = self.unwritten("tree");
+        let mut builder = self.repository.treebuilder(None).map_err(&write)?;
+        for item in items {
+            if item.kind == ItemKind::Folder && item.id == EMPTY_TREE {
+                continue;
+            }
+            builder.insert(&item.name[..], oid(item.id), item.kind.to_git()).map_err(&write)?;
+        }
+        builder.write().map(object_id).map_err(&write)
+    }
+
+    fn unwritten(&self, what: &'static str) -> impl Fn(git2::Error) -> ObjectsError + use<> {
+        let path = self.path.clone();
+        move |source| ObjectsError::Write { what, path: path.clone(), source }
+    }
+}
+
+/// The tree without entries.
+pub(super) const EMPTY_TREE: ObjectId = ObjectId([
+    0x4b, 0x82, 0x5d, 0xc6, 0x42, 0xcb, 0x6e, 0xb9, 0xa0, 0x60, 0xe5, 0x4b, 0xf8, 0xd6, 0x92, 0x88,
+    0xfb, 0xee, 0x49, 0x04,
+]);
+
+fn damaged(what: &'static str, id: ObjectId) -> impl FnOnce(git2::Error) -> ObjectsError {
+    move |source| ObjectsError::Damaged { what, id, source }
+}
+
+/// libgit2's form of an id.
+fn oid(id: ObjectId) -> Oid {
+    // Oid::from_bytes fails only for another length than 20.
+    Oid::from_bytes(&id.0).unwrap_or(Oid::ZERO_SHA1)
+}
+
+/// Our form of an id.
+fn object_id(oid: Oid) -> ObjectId {
+    let mut id = [0; 20];
+    id.copy_from_slice(oid.as_bytes());
+    ObjectId(id)
+}

@@ -1,0 +1,14 @@
+//! The object store: the bare mirror `<state_dir>/repo.git`, read and written by object id.
+//!
+//! A rendered tree is a git tree in here, so comparing two trees skips what is equal and history
+//! costs what changed. May touch the mirror's folder only. Never talks to a remote and never
+//! decides: the mirror is a cache that may be deleted at any time.
+
+mod digests;
+mod error;
+mod mirror;
+mod walk;
+
+pub use digests::Summary;
+pub use error::ObjectsError;
+pub use mirror::{Item, ItemKind, Mirror};
