@@ -14,6 +14,7 @@ pub mod model;
 pub mod document;
 pub mod objects;
 
+pub mod board;
 pub mod clock;
 pub mod config;
 pub mod gates;
@@ -25,6 +26,7 @@ pub mod trees;
 
 pub mod app;
 pub mod cli;
+pub mod diff;
 pub mod http;
 pub mod sync;
 pub mod triggers;

@@ -1,12 +1,43 @@
 //! Settings: the file, the environment and the flags (raw) become [`Settings`] (valid).
 //!
-//! May read the settings file and the environment it is given; never a credential, the network or
-//! the state folder.
+//! One table ([`keys`]) knows every key, its environment twin, kind, default and meaning; the
+//! reader, `config check`, the JSON Schema and `docs/configuration.md` all go by it. What was
+//! given is laid over each other key by key (file, environment, flags), then read with types;
+//! everything that is wrong is found at once, with its place.
+//!
+//! May read the settings file, `/etc/passwd`, `/etc/group`, and the environment it is given; never
+//! a credential, the network, or what the state folder holds.
 
+mod decode;
+mod effective;
+mod error;
+mod gather;
+mod git;
+mod keys;
+mod later;
+mod load;
+mod location;
+mod paths;
+mod reader;
+mod reload;
+mod schema;
 mod settings;
+mod table;
+mod values;
 
+pub use effective::Effective;
+pub use error::{ConfigError, Listed};
+pub use gather::Origin;
+pub use load::{Flags, Loaded, Sources, load, load_state_dir};
+pub use reload::needs_restart;
+pub use schema::schema;
 pub use settings::{
     Auth, DriftPolicy, FileModeRule, HistoryRewrite, HttpAuth, LiveMode, LiveSettings, Location,
     Mask, MaxDeletions, NodeSettings, Owner, Reference, RenderSettings, Settings, SourceSettings,
     SyncPolicy, Tls, Window, WindowKind,
 };
+pub use table::{Key, Kind, keys};
+pub use values::{parse_duration, show_duration};
+
+#[cfg(test)]
+mod tests;

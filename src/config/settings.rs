@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 
+use crate::decide::schedule::WindowSpec;
 use crate::model::{EventKind, Limits, Revision};
 
 /// Settings that are valid: parsed, completed with defaults, relative paths resolved.
@@ -198,6 +199,19 @@ pub struct Window {
     pub duration: Duration,
     /// Where the clock hangs.
     pub timezone: Tz,
+}
+
+impl Window {
+    /// The window as `decide` takes it.
+    #[must_use]
+    pub fn spec(&self) -> WindowSpec<'_> {
+        WindowSpec {
+            allow: self.kind == WindowKind::Allow,
+            schedule: &self.schedule,
+            duration: self.duration,
+            timezone: self.timezone,
+        }
+    }
 }
 
 /// What a window does.

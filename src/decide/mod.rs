@@ -1,1 +1,12 @@
-//! decide
+//! Every choice, as pure functions: what to do next, what to hold, what to keep, when to try again.
+//!
+//! Time and chance are arguments. No I/O, no clock, no randomness, no environment.
+
+pub mod admit;
+pub mod drift;
+pub mod impact;
+pub mod next;
+pub mod recover;
+pub mod retry;
+pub mod schedule;
+pub mod subscribe;

@@ -1,1 +1,22 @@
-//! journal
+//! The journal, `<state_dir>/kconfigd.db`: deployments, holds, quarantine, wishes, outbox.
+//!
+//! SQLite lives here and nowhere else. What promises depend on is written with
+//! `synchronous=FULL`; a change and the events it causes are one transaction. Never decides, and
+//! never claims a tree live without a [`crate::trees::Live`] in hand.
+
+mod deployments;
+mod error;
+mod facts;
+mod intent;
+mod open;
+mod outbox;
+mod standing;
+mod wire;
+mod wishes;
+
+pub use deployments::{Adoption, Completion, HistoryPage};
+pub use error::JournalError;
+pub use intent::{Intent, IntentKind};
+pub use open::{Journal, Opened};
+pub use outbox::Head as QueueHead;
+pub use standing::Standing;

@@ -119,6 +119,10 @@ pub enum WishKind {
     },
     /// Put the live tree right, whatever `live.drift` says.
     Repair,
+    /// Hold the live tree against what it should be, and change nothing.
+    Compare,
+    /// Do everything up to the intent for a revision (`None`: the head), and change nothing.
+    Plan(Option<Revision>),
 }
 
 /// How many files a plan changes.

@@ -10,6 +10,7 @@ mod finding;
 mod limits;
 mod path;
 mod plan;
+mod report;
 mod revision;
 mod secret;
 mod status;
@@ -24,6 +25,7 @@ pub use finding::{Finding, Severity};
 pub use limits::Limits;
 pub use path::{InvalidPath, TreePath};
 pub use plan::{Change, ChangeKind, Entry, FileMode, KeyChange, Plan};
+pub use report::{PassOutcome, Report};
 pub use revision::{InvalidRevision, ObjectId, Revision};
 pub use secret::Secret;
 pub use status::{

@@ -52,6 +52,8 @@ words! {
         SuspiciousDeletion = "suspicious_deletion",
         /// The digest or the revision is in quarantine.
         Quarantined = "quarantined",
+        /// An operator made another revision live than the head.
+        PassedOver = "passed_over",
         /// The live tree is one that was returned to.
         RolledBack = "rolled_back",
         /// The tree could not be made live; the one before stays.

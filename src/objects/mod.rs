@@ -7,8 +7,10 @@
 mod digests;
 mod error;
 mod mirror;
+mod upkeep;
 mod walk;
 
 pub use digests::Summary;
 pub use error::ObjectsError;
+pub(crate) use mirror::EMPTY_TREE;
 pub use mirror::{Item, ItemKind, Mirror};

@@ -1,1 +1,268 @@
+use std::cmp::Ordering;
 
+use super::{Item, ItemKind, Mirror, ObjectsError};
+use crate::model::{Change, Entry, FileMode, ObjectId, TreePath};
+
+/// Folders inside each other before a tree counts as damaged: far beyond any limit that gates set,
+/// and little enough for any stack.
+const DEPTH_MAX: usize = 512;
+
+impl Mirror {
+    /// What differs between two rendered trees, sorted by path. What is equal is skipped by object
+    /// id, whole folders at a time.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Damaged`].
+    pub fn changes(
+        &self,
+        old: Option<ObjectId>,
+        new: ObjectId,
+    ) -> Result<Vec<Change>, ObjectsError> {
+        let mut changes = Vec::new();
+        if old != Some(new) {
+            self.compare(old, Some(new), None, 0, &mut changes)?;
+            changes.sort_by(|a: &Change, b| a.path.cmp(&b.path));
+        }
+        Ok(changes)
+    }
+
+    fn compare(
+        &self,
+        old: Option<ObjectId>,
+        new: Option<ObjectId>,
+        at: Option<&TreePath>,
+        depth: usize,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), ObjectsError> {
+        let (old, new) = (self.sorted(old, depth)?, self.sorted(new, depth)?);
+        let (mut old, mut new) = (old.into_iter().peekable(), new.into_iter().peekable());
+        loop {
+            let order = match (old.peek(), new.peek()) {
+                (None, None) => return Ok(()),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(a), Some(b)) => a.name.cmp(&b.name),
+            };
+            let before = if order == Ordering::Greater { None } else { old.next() };
+            let after = if order == Ordering::Less { None } else { new.next() };
+            self.compare_items(before.as_ref(), after.as_ref(), at, depth, changes)?;
+        }
+    }
+
+    fn compare_items(
+        &self,
+        old: Option<&Item>,
+        new: Option<&Item>,
+        at: Option<&TreePath>,
+        depth: usize,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), ObjectsError> {
+        if let (Some(old), Some(new)) = (old, new)
+            && old.id == new.id
+            && old.kind == new.kind
+        {
+            return Ok(());
+        }
+        let Some(item) = old.or(new) else { return Ok(()) };
+        let path = path_of(at, item)?;
+        let (old_file, new_file) = (old.and_then(file), new.and_then(file));
+        if old_file.is_some() || new_file.is_some() {
+            changes.push(Change { path: path.clone(), old: old_file, new: new_file });
+        }
+        let (old, new) = (old.and_then(folder), new.and_then(folder));
+        if old.is_some() || new.is_some() {
+            self.compare(old, new, Some(&path), depth + 1, changes)?;
+        }
+        Ok(())
+    }
+
+    fn sorted(&self, tree: Option<ObjectId>, depth: usize) -> Result<Vec<Item>, ObjectsError> {
+        let Some(tree) = tree else { return Ok(Vec::new()) };
+        check_depth(tree, depth)?;
+        let mut items = self.items(tree)?;
+        // Git sorts a folder as if its name ended in a slash; here plain names meet each other.
+        items.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(items)
+    }
+
+    /// Calls `visit` for each file in the order of the trees, and ends with its first error.
+    ///
+    /// # Errors
+    /// What `visit` says, or [`ObjectsError::Damaged`].
+    pub fn each_file<E: From<ObjectsError>>(
+        &self,
+        tree: ObjectId,
+        visit: &mut dyn FnMut(&TreePath, Entry) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.visit_folder(tree, None, 0, visit)
+    }
+
+    fn visit_folder<E: From<ObjectsError>>(
+        &self,
+        tree: ObjectId,
+        at: Option<&TreePath>,
+        depth: usize,
+        visit: &mut dyn FnMut(&TreePath, Entry) -> Result<(), E>,
+    ) -> Result<(), E> {
+        check_depth(tree, depth)?;
+        for item in self.items(tree)? {
+            let path = path_of(at, &item)?;
+            match item.kind {
+                ItemKind::Folder => self.visit_folder(item.id, Some(&path), depth + 1, visit)?,
+                ItemKind::File(mode) => visit(&path, Entry { mode, id: item.id })?,
+                ItemKind::Submodule => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The file at a path; `None` when there is none, or a folder.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Damaged`].
+    pub fn entry(&self, tree: ObjectId, path: &TreePath) -> Result<Option<Entry>, ObjectsError> {
+        let found = self.find(tree, path.as_str())?;
+        Ok(found.as_ref().and_then(file))
+    }
+
+    /// What is at a path of names separated by `/`.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Damaged`].
+    pub fn find(&self, tree: ObjectId, path: &str) -> Result<Option<Item>, ObjectsError> {
+        let mut found: Option<Item> = None;
+        for name in path.split('/') {
+            let below = match &found {
+                None => tree,
+                Some(item) if item.kind == ItemKind::Folder => item.id,
+                Some(_) => return Ok(None),
+            };
+            found = self.items(below)?.into_iter().find(|item| item.name == name.as_bytes());
+            if found.is_none() {
+                return Ok(None);
+            }
+        }
+        Ok(found)
+    }
+}
+
+const fn file(item: &Item) -> Option<Entry> {
+    match item.kind {
+        ItemKind::File(mode) => Some(Entry { mode, id: item.id }),
+        ItemKind::Submodule => Some(Entry { mode: FileMode::Regular, id: item.id }),
+        ItemKind::Folder => None,
+    }
+}
+
+fn folder(item: &Item) -> Option<ObjectId> {
+    (item.kind == ItemKind::Folder).then_some(item.id)
+}
+
+fn path_of(at: Option<&TreePath>, item: &Item) -> Result<TreePath, ObjectsError> {
+    TreePath::join(at, &item.name).map_err(|error| ObjectsError::Damaged {
+        what: "tree entry",
+        id: item.id,
+        source: git2::Error::from_str(&error.to_string()),
+    })
+}
+
+pub(super) fn check_depth(tree: ObjectId, depth: usize) -> Result<(), ObjectsError> {
+    if depth < DEPTH_MAX {
+        return Ok(());
+    }
+    let source = git2::Error::from_str("folders are too deep inside each other");
+    Err(ObjectsError::Damaged { what: "tree", id: tree, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Files = BTreeMap<String, (bool, Vec<u8>)>;
+
+    fn mirror() -> (tempfile::TempDir, Mirror) {
+        let folder = tempfile::tempdir().unwrap();
+        let mirror = Mirror::open_or_create(&folder.path().join("repo.git")).unwrap();
+        (folder, mirror)
+    }
+
+    /// Builds a tree of files whose paths do not clash.
+    fn build(mirror: &Mirror, files: &Files) -> ObjectId {
+        let mut here = Vec::new();
+        let mut below: BTreeMap<&str, Files> = BTreeMap::new();
+        for (path, content) in files {
+            match path.split_once('/') {
+                Some((folder, rest)) => {
+                    below.entry(folder).or_default().insert(rest.to_owned(), content.clone());
+                }
+                None => {
+                    let mode = if content.0 { FileMode::Executable } else { FileMode::Regular };
+                    let id = mirror.write_blob(&content.1).unwrap();
+                    let name = path.clone().into_bytes();
+                    here.push(Item { name, id, kind: ItemKind::File(mode) });
+                }
+            }
+        }
+        for (folder, files) in &below {
+            let id = build(mirror, files);
+            here.push(Item { name: folder.as_bytes().to_vec(), id, kind: ItemKind::Folder });
+        }
+        mirror.write_tree(&here).unwrap()
+    }
+
+    fn content(mirror: &Mirror, entry: Entry) -> (bool, Vec<u8>) {
+        (entry.mode == FileMode::Executable, mirror.blob(entry.id).unwrap())
+    }
+
+    /// Folders are named d…, files f…, so that no path is both.
+    fn files() -> impl Strategy<Value = Files> {
+        let path = "(d[ab]/){0,2}f[a-d]";
+        proptest::collection::btree_map(
+            path,
+            (any::<bool>(), "[xyz]{0,2}".prop_map(String::into_bytes)),
+            0..12,
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn a_plan_applied_to_its_source_gives_its_target(a in files(), b in files()) {
+            let (_folder, mirror) = mirror();
+            let (old, new) = (build(&mirror, &a), build(&mirror, &b));
+            let mut result = a.clone();
+            for change in mirror.changes(Some(old), new).unwrap() {
+                let path = change.path.to_string();
+                let before = change.old.map(|entry| content(&mirror, entry));
+                prop_assert_eq!(before.as_ref(), result.get(&path));
+                match change.new {
+                    Some(entry) => { result.insert(path, content(&mirror, entry)); }
+                    None => { result.remove(&path); }
+                }
+            }
+            prop_assert_eq!(result, b);
+        }
+
+        #[test]
+        fn a_plan_from_a_tree_to_itself_is_empty(a in files()) {
+            let (_folder, mirror) = mirror();
+            let tree = build(&mirror, &a);
+            prop_assert!(mirror.changes(Some(tree), tree).unwrap().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_file_that_becomes_a_folder_is_removed_and_added() {
+        let (_folder, mirror) = mirror();
+        let one = |path: &str| Files::from([(path.to_owned(), (false, b"x".to_vec()))]);
+        let (old, new) = (build(&mirror, &one("a")), build(&mirror, &one("a/b")));
+        let changes = mirror.changes(Some(old), new).unwrap();
+        let told: Vec<_> =
+            changes.iter().map(|c| (c.path.as_str(), c.old.is_some(), c.new.is_some())).collect();
+        assert_eq!(told, [("a", true, false), ("a/b", false, true)]);
+    }
+}

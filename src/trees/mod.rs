@@ -1,1 +1,35 @@
-//! trees
+//! Trees on disk: staged beside the live path, published by one rename, kept for the way back.
+//!
+//! May touch the folder that holds the live path, and there only the live path itself, its
+//! `.<name>.trees` folder and what it moves aside; everything through the [`Disk`] trait. Never
+//! edits a tree that is live or can be returned to, never removes a live tree, and knows nothing
+//! of the journal: what is live is what the live path shows.
+
+mod bring;
+mod compare;
+mod disk;
+mod error;
+mod keep;
+mod layout;
+mod lock;
+mod manifest;
+mod place;
+mod publish;
+mod real;
+mod recover;
+mod retire;
+#[cfg(test)]
+pub(crate) mod sim;
+mod stage;
+
+pub use compare::{DRIFT_PATHS_MAX, Drift};
+pub use disk::{Attributes, Disk, DiskError, Kind, Stat};
+pub use error::TreesError;
+pub use layout::Layout;
+pub use lock::{Lock, LockError};
+pub use manifest::{Manifest, Use};
+pub use place::Materialisation;
+pub use publish::{Live, PublishError};
+pub use real::RealDisk;
+pub use recover::Found;
+pub use stage::{Staged, Target, Trees};

@@ -1,0 +1,64 @@
+use std::time::Duration;
+
+use super::run::audience;
+use super::{AppError, Engine};
+use crate::model::{PassOutcome, Report, Trigger, WishKind};
+use crate::notify::{Deliverer, DeliveryReport};
+
+/// What one pass by hand came to.
+#[derive(Clone, Debug)]
+pub struct Once {
+    /// The pass.
+    pub report: Report,
+    /// What became of the deliveries; `None` when none were tried.
+    pub deliveries: Option<DeliveryReport>,
+}
+
+/// Whether a pass by hand delivers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deliveries {
+    /// What was recorded is tried at once, and again within this time.
+    Within(Duration),
+    /// Nothing is sent: a plan, a dry run.
+    None,
+}
+
+/// One pass, then the end: what a verb does when no agent runs. A wish is written down first, as
+/// a running agent's would be.
+///
+/// # Errors
+/// What keeps a pass from being made; how it went is in its report.
+pub async fn once(
+    engine: Engine,
+    order: Option<(WishKind, String, Option<String>)>,
+    deliveries: Deliveries,
+) -> Result<Once, AppError> {
+    let (journal, clock, settings) =
+        (engine.journal.clone(), engine.clock.clone(), engine.settings.clone());
+    let trigger = if order.is_some() { Trigger::Command } else { Trigger::Start };
+    if let Some((kind, actor, reason)) = &order {
+        journal.wish(kind, actor, reason.as_deref(), clock.now())?;
+    }
+    let (agent, _lock) = engine.into_agent();
+    let pass = tokio::task::spawn_blocking(move || {
+        let mut agent = agent;
+        let report = agent.pass(trigger);
+        if matches!(
+            report.outcome,
+            PassOutcome::Applied | PassOutcome::Returned | PassOutcome::Repaired
+        ) {
+            agent.tidy_up();
+        }
+        report
+    });
+    let report = pass.await.map_err(|_| AppError::Task("pass"))?;
+    let deliveries = match deliveries {
+        Deliveries::None => None,
+        Deliveries::Within(limit) => {
+            let journal = std::sync::Arc::new(journal);
+            let deliverer = Deliverer::new(journal, clock, audience(&settings));
+            Some(deliverer.deliver_once(limit).await)
+        }
+    };
+    Ok(Once { report, deliveries })
+}

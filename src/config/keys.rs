@@ -1,0 +1,212 @@
+use super::table::Key;
+use super::table::Kind::{
+    Address, AnyList, AnyMap, Bool, Bytes, Count, Deletions, Duration, Items, Labels, Mode, Owner,
+    Path, Percent, Text, Texts, Url, Word,
+};
+
+macro_rules! keys {
+    ($($path:literal: $kind:expr, $default:literal, $example:literal => $about:literal;)*) => {
+        &[$(Key { path: $path, kind: $kind, default: $default, example: $example, about: $about }),*]
+    };
+}
+
+/// Every key of `kconfigd.yaml`, in the order of the documentation.
+///
+/// Default and example are YAML; the default `null` is nothing, or what the text says.
+pub(super) const KEYS: &[Key] = keys! {
+    "profile": Text, "null", "developer_node"
+        => "The profile that this node runs: `profiles/<name>.yaml` of the tree.";
+    "state_dir": Path, "null", "/var/lib/kconfigd"
+        => "The folder of the mirror, the journal, the socket and the lock. Without it: `$STATE_DIRECTORY`, else `/var/lib/kconfigd` for root, else `$XDG_STATE_HOME/kconfigd` or `~/.local/state/kconfigd`.";
+    "shutdown_grace": Duration { min_ms: 0 }, "10s", "30s"
+        => "How long a pass may still take after SIGTERM or SIGINT before it is undone.";
+
+    "gitops.repository": Text, "null", "https://git.example.com/kos-config"
+        => "What is followed: `https://`, `http://`, `ssh://`, `git@host:path`, `file://`, a path, or `embedded` for a repository in the state folder that you push to. Required to sync.";
+    "gitops.branch": Text, "null", "production"
+        => "Follow a branch. One of `branch`, `tag`, `semver`, `commit`, `ref`; without any, the remote's HEAD.";
+    "gitops.tag": Text, "null", "v1.4.0"
+        => "Follow a tag, also when it moves.";
+    "gitops.semver": Text, "null", "\">=1.2, <2\""
+        => "Follow the highest tag in a semver range; a leading `v` of the tag does not count.";
+    "gitops.commit": Text, "null", "8f3c2d0a9b7e6f5d4c3b2a190807f6e5d4c3b2a1"
+        => "Stay at one commit, by its full id.";
+    "gitops.ref": Text, "null", "refs/pull/7/head"
+        => "Follow any reference, by its full name.";
+    "gitops.path": Text, "\"\"", "nodes/edge"
+        => "The folder of the repository that is the root of the tree; empty: the repository's own.";
+    "gitops.include": Texts, "[\"**\"]", "[profiles/, system.env]"
+        => "gitignore-style patterns of what is part of the tree.";
+    "gitops.exclude": Texts, "[]", "[docs/]"
+        => "gitignore-style patterns of what is not, though it is included.";
+    "gitops.layers": Texts, "[]", "[base, sites/berlin]"
+        => "Folders below `path` that are merged in this order: mappings of YAML files deep (null deletes), other files replaced. Empty: no layers.";
+    "gitops.sync_interval": Duration { min_ms: 10 }, "5m", "30s"
+        => "How often the repository is asked for news.";
+    "gitops.jitter": Percent, "10%", "25%"
+        => "By how much of itself the interval varies, so that many machines do not ask at once.";
+    "gitops.timeout": Duration { min_ms: 1 }, "60s", "2m"
+        => "How long asking or fetching may take in all.";
+    "gitops.auto_sync": Bool, "true", "false"
+        => "Whether a new revision is applied by itself. `false`: it is checked, planned, and held for `kconfigd apply`.";
+    "gitops.rollback_limit": Count { min: 0, max: 10_000 }, "10", "25"
+        => "How many earlier deployments can be returned to.";
+    "gitops.history_rewrite": Word(&["refuse", "allow"]), "refuse", "allow"
+        => "Whether a head is taken that does not descend from the last accepted one (branch, HEAD and ref only). Another repository or reference in this file starts a new line.";
+    "gitops.submodules": Word(&["off", "on"]), "off", "on"
+        => "Whether submodules are part of the tree.";
+    "gitops.proxy": Url, "null", "http://proxy.example.com:3128"
+        => "HTTP proxy towards the git server. Without it, `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` of the environment count.";
+    "gitops.webhook_secret_file": Path, "null", "webhook.key"
+        => "The secret that push webhooks at `POST /hooks/git` are verified with.";
+
+    "gitops.auth.username": Text, "null", "deploy"
+        => "The user name that goes with `token_file` (without it `x-access-token`) or `password_file`.";
+    "gitops.auth.token_file": Path, "null", "git.token"
+        => "An access token, sent as the password of HTTP basic authentication.";
+    "gitops.auth.bearer_token_file": Path, "null", "git.bearer"
+        => "A token, sent as `Authorization: Bearer`.";
+    "gitops.auth.password_file": Path, "null", "git.password"
+        => "The password of `username`.";
+    "gitops.auth.netrc_file": Path, "null", "/etc/kconfigd/netrc"
+        => "A netrc file; its entry for the host counts.";
+    "gitops.auth.ssh_key_file": Path, "null", "id_ed25519"
+        => "A private key for SSH. Without it, the user's own keys and agent.";
+    "gitops.auth.passphrase_file": Path, "null", "id_ed25519.pass"
+        => "The passphrase of `ssh_key_file`.";
+    "gitops.auth.known_hosts_file": Path, "null", "known_hosts"
+        => "The host keys that are accepted. Without it, the user's and the system's. A key that is in none is refused.";
+
+    "gitops.tls.ca_file": Path, "null", "ca.pem"
+        => "A private certificate authority; it is then the only one that counts.";
+    "gitops.tls.client_cert_file": Path, "null", "client.pem"
+        => "The certificate that we show to the git server.";
+    "gitops.tls.client_key_file": Path, "null", "client.key"
+        => "That certificate's key.";
+
+    "gitops.windows": Items, "[]", "[{kind: allow, schedule: \"0 0 2 * * Sat\", duration: 2h, timezone: Europe/Berlin}]"
+        => "When new revisions may be applied. No windows: always. Inside an open `deny`: never. With `allow` windows: only inside one of them. What waited is applied when the window opens.";
+    "gitops.windows[].kind": Word(&["allow", "deny"]), "null", "allow"
+        => "What the window does.";
+    "gitops.windows[].schedule": Text, "null", "\"0 0 2 * * Sat\""
+        => "When it opens: cron with six or seven fields (seconds first, `1` is Sunday, year last), or the five fields of Unix cron (`0` and `7` are Sunday).";
+    "gitops.windows[].duration": Duration { min_ms: 1000 }, "null", "2h"
+        => "How long it stays open, in real time also when the clocks change.";
+    "gitops.windows[].timezone": Text, "UTC", "Europe/Berlin"
+        => "The time zone of `schedule`, by its IANA name.";
+
+    "gitops.verify.mode": Word(&["off", "warn", "require"]), "off", "off"
+        => "Whether signatures are verified.";
+    "gitops.verify.what": Word(&["head", "all", "tag"]), "head", "head"
+        => "What has to be signed.";
+    "gitops.verify.allowed_signers_file": Path, "null", "null"
+        => "SSH keys that may sign.";
+    "gitops.verify.keyring_file": Path, "null", "null"
+        => "OpenPGP keys that may sign.";
+
+    "live.path": Path, "/etc/kos/config", "/srv/kos/config"
+        => "What consumers open. Its parent also holds the trees, in `.<name>.trees`.";
+    "live.mode": Word(&["symlink", "exchange"]), "symlink", "exchange"
+        => "How the tree is shown: a link, renamed over the one before, or a real folder, exchanged in one step.";
+    "live.drift": Word(&["repair", "report", "off"]), "repair", "report"
+        => "What is done when somebody else changed the live tree.";
+    "live.drift_interval": Duration { min_ms: 10 }, "1m", "10m"
+        => "How often the live tree is compared with what it should be.";
+    "live.adopt": Bool, "false", "true"
+        => "What happens to a folder or link at `path` that is not ours: `false` refuses to start, `true` moves it to `<name>.before-kconfigd`.";
+    "live.max_deletions": Deletions, "50%", "200"
+        => "A revision that leaves the tree smaller by more than this part or number of files, and by at least ten, is held; so is an empty one.";
+    "live.reuse_after": Duration { min_ms: 0 }, "10m", "1h"
+        => "How long a tree that left the history is left alone for those who still read it.";
+    "live.owner": Owner, "null", "kos:kos"
+        => "Who the files are given to: `user:group`, `user` or `:group`, by name or number. Without it, whoever runs kconfigd.";
+    "live.file_modes": Items, "[{match: secrets.env, mode: \"0600\"}]", "[{match: \"*.key\", mode: \"0640\"}]"
+        => "Files whose permissions differ from git's.";
+    "live.file_modes[].match": Text, "null", "secrets.env"
+        => "gitignore-style pattern of the files.";
+    "live.file_modes[].mode": Mode, "null", "\"0600\""
+        => "Their permissions: octal, in quotes, at most `0777`.";
+
+    "nodes": Items, "[]", "[{name: edge-1, url: \"http://127.0.0.1:9001/hooks/config\", secret_file: edge-1.key}]"
+        => "Who is told over HTTP when the live tree changes.";
+    "nodes[].name": Text, "null", "edge-1"
+        => "The node's name: letters, digits, `.`, `_` and `-`; unique.";
+    "nodes[].url": Url, "null", "http://127.0.0.1:9001/hooks/config"
+        => "Where it listens: `http` or `https`.";
+    "nodes[].secret_file": Path, "null", "edge-1.key"
+        => "The file with what we sign with, `whsec_…` (HMAC-SHA256) or `whsk_…` (Ed25519), one a line; during a change all of them sign.";
+    "nodes[].timeout": Duration { min_ms: 1 }, "10s", "3s"
+        => "How long one attempt may take.";
+    "nodes[].labels": Labels, "{}", "{ring: canary}"
+        => "Labels of the node.";
+    "nodes[].events": Texts, "[]", "[config.applied, config.rolled_back]"
+        => "The events it is told of; empty: all of them.";
+    "nodes[].paths": Texts, "[\"**\"]", "[agents/]"
+        => "gitignore-style patterns: told only when one of these files changed.";
+    "nodes[].deliver_for": Duration { min_ms: 0 }, "3d", "12h"
+        => "How long an event is tried before it is given up and shown as failed.";
+
+    "api.listen": Address, "\"127.0.0.1:8740\"", "\"[::1]:8740\""
+        => "The address and port that `kconfigd serve` listens on.";
+    "api.tls.cert_file": Path, "null", "null" => "The server's certificate.";
+    "api.tls.key_file": Path, "null", "null" => "That certificate's key.";
+    "api.tls.client_ca_file": Path, "null", "null" => "Who signs the certificates of clients.";
+    "api.tokens": AnyList, "[]", "[]" => "Tokens and their roles.";
+    "api.jwt.issuer": Text, "null", "null" => "Who issues tokens.";
+    "api.jwt.audience": Text, "null", "null" => "Whom they are issued for.";
+    "api.jwt.jwks_url": Url, "null", "null" => "Where the issuer's keys are.";
+    "api.jwt.key_file": Path, "null", "null" => "The issuer's key, in a file.";
+    "api.jwt.role_claim": Text, "null", "null" => "The claim that names the role.";
+    "api.roles": AnyMap, "{}", "{}" => "Roles beside the built-in ones.";
+
+    "validation.preset": Word(&["none", "kos"]), "none", "none" => "A set of rules that comes with kconfigd.";
+    "validation.schemas": AnyList, "[]", "[]" => "JSON Schemas for files.";
+    "validation.policies": AnyList, "[]", "[]" => "Rego policies.";
+    "validation.policy_data": AnyList, "[]", "[]" => "Data for the policies.";
+    "validation.references": AnyList, "[]", "[]" => "Names in files that must be found in others.";
+    "validation.leaks": Word(&["off", "warn", "refuse"]), "warn", "warn" => "What is done about secrets in plain text.";
+    "validation.fail_on": Word(&["error", "warning"]), "error", "error" => "The least severity that refuses a revision.";
+    "checks": AnyList, "[]", "[]" => "Programs that may veto a tree before it is live.";
+    "reload": AnyList, "[]", "[]" => "Programs, signals and requests after a tree went live.";
+    "health.probes": AnyList, "[]", "[]" => "Probes that a new tree has to pass.";
+    "health.bake_time": Duration { min_ms: 0 }, "30s", "30s" => "How long they have to pass.";
+    "health.interval": Duration { min_ms: 1 }, "1s", "1s" => "How often they are asked.";
+    "health.failures": Count { min: 1, max: 1000 }, "3", "3" => "How many failures in a row roll back.";
+    "alerts": AnyList, "[]", "[]" => "Whom to tell of problems and recoveries.";
+
+    "limits.files_max": Count { min: 1, max: 10_000_000 }, "200000", "500000"
+        => "Files in a tree.";
+    "limits.file_bytes_max": Bytes { min: 1 }, "16 MiB", "64 MiB"
+        => "Bytes in one file.";
+    "limits.tree_bytes_max": Bytes { min: 1 }, "1 GiB", "4 GiB"
+        => "Bytes in all files of a tree.";
+    "limits.fetch_bytes_max": Bytes { min: 1 }, "2 GiB", "8 GiB"
+        => "Bytes that one fetch may bring.";
+    "limits.path_bytes_max": Count { min: 1, max: 4096 }, "4096", "1024"
+        => "Bytes in one path.";
+    "limits.depth_max": Count { min: 1, max: 1024 }, "64", "32"
+        => "Folders above a file.";
+    "limits.yaml_aliases_max": Count { min: 1, max: 1_000_000 }, "10000", "100"
+        => "Aliases that one YAML file may expand.";
+    "limits.yaml_depth_max": Count { min: 1, max: 200 }, "64", "32"
+        => "Mappings and lists inside each other in one document.";
+    "limits.yaml_documents_max": Count { min: 1, max: 100_000 }, "1000", "50"
+        => "Documents in one YAML file.";
+    "limits.policy_time_max": Duration { min_ms: 1 }, "1s", "500ms"
+        => "How long one set of policies may take.";
+    "limits.policy_memory_bytes_max": Bytes { min: 1 }, "512 MiB", "256 MiB"
+        => "Memory that one policy evaluation may take.";
+    "limits.webhook_body_bytes_max": Bytes { min: 4096 }, "20 KiB", "64 KiB"
+        => "Bytes in the body of one webhook that we send.";
+    "limits.http_body_bytes_max": Bytes { min: 4096 }, "3 MiB", "1 MiB"
+        => "Bytes in the body of one request that we are sent.";
+    "limits.exec_output_bytes_max": Bytes { min: 1 }, "64 KiB", "16 KiB"
+        => "Bytes kept of what one program prints.";
+    "limits.mirror_packs_max": Count { min: 1, max: 10_000 }, "50", "20"
+        => "Packs in the mirror before it is packed anew.";
+
+    "mask.files": Texts, "[]", "[\"*.pem\"]"
+        => "gitignore-style patterns of files whose values are hidden in every output.";
+    "mask.keys": Texts, "[]", "[pin]"
+        => "Names of keys whose values are hidden, as a part of the key and in any case, beside those that are known to be secret.";
+};

@@ -1,0 +1,15 @@
+use super::settings::Settings;
+
+/// The keys that differ and only count after a restart; SIGHUP takes all others.
+#[must_use]
+pub fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
+    [
+        ("state_dir", old.state_dir != new.state_dir),
+        ("live.path", old.live.path != new.live.path),
+        ("live.mode", old.live.mode != new.live.mode),
+        ("api.listen", old.listen != new.listen),
+    ]
+    .into_iter()
+    .filter_map(|(key, differs)| differs.then_some(key))
+    .collect()
+}

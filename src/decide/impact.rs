@@ -1,0 +1,43 @@
+//! What a plan touches, in the words of the configuration's own layout.
+
+use std::collections::BTreeSet;
+
+use crate::model::Plan;
+
+/// Names that a message carries at most.
+const TOUCHES_MAX: usize = 50;
+
+/// The units that a plan touches: `agents/schedulerAgent` for `agents/schedulerAgent.yaml`, a
+/// file at the root by its own name. Sorted, without doubles, at most fifty.
+#[must_use]
+pub fn touches(plan: &Plan) -> Vec<String> {
+    let units: BTreeSet<&str> = plan.changes.iter().map(|c| unit(c.path.as_str())).collect();
+    units.into_iter().take(TOUCHES_MAX).map(str::to_owned).collect()
+}
+
+fn unit(path: &str) -> &str {
+    let unit = match path.match_indices('/').nth(1) {
+        // Deeper down, the second folder is the unit.
+        Some((end, _)) => &path[..end],
+        None => path,
+    };
+    let name_at = unit.rfind('/').map_or(0, |slash| slash + 1);
+    match unit[name_at..].rfind('.') {
+        Some(dot) if dot > 0 && unit.len() == path.len() && name_at > 0 => &unit[..name_at + dot],
+        _ => unit,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_is_the_file_of_a_folder_or_the_folder_in_it() {
+        assert_eq!(unit("agents/schedulerAgent.yaml"), "agents/schedulerAgent");
+        assert_eq!(unit("system.env"), "system.env");
+        assert_eq!(unit("agents/a/b/c.yaml"), "agents/a");
+        assert_eq!(unit("klp/peers.list"), "klp/peers");
+        assert_eq!(unit("klp/.hidden"), "klp/.hidden");
+    }
+}

@@ -1,0 +1,208 @@
+//! What a pass is to do, once the source has said which commit it wants.
+
+use crate::model::{LiveState, Quarantine, QuarantineKey, Reason, Revision, Suspension, Timestamp};
+
+/// What is known when the source has answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Observed<'a> {
+    /// The moment.
+    pub now: Timestamp,
+    /// The source's head.
+    pub head: &'a Revision,
+    /// What is live.
+    pub live: Option<&'a LiveState>,
+    /// Whether the live tree is on disk as the settings want it (owner, modes).
+    pub live_fits: bool,
+    /// An operator's stop.
+    pub suspended: Option<&'a Suspension>,
+    /// What is not tried again by itself.
+    pub quarantine: &'a [Quarantine],
+    /// The rules that gates go by now.
+    pub rules: &'a str,
+    /// The head that an operator's decision passed over.
+    pub passed_over: Option<&'a Revision>,
+    /// What an earlier pass found out about this very head.
+    pub settled: Option<&'a Settled>,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Nothing: the head is live.
+    InSync,
+    /// Nothing yet: the head waits.
+    Wait(Reason, String),
+    /// Fetch it and see.
+    Attempt,
+}
+
+/// What a pass found out about a head, so that the next one need not fetch it again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// The head.
+    pub revision: Revision,
+    /// Why it waits.
+    pub reason: Reason,
+    /// One sentence for people.
+    pub message: String,
+    /// When it is looked at again by itself.
+    pub until: Option<Timestamp>,
+}
+
+/// Decides. An operator's order does not come through here: it always attempts.
+#[must_use]
+pub fn decide(seen: &Observed<'_>) -> Decision {
+    if let Some(suspension) = seen.suspended.filter(|s| is_suspended(s, seen.now)) {
+        return Decision::Wait(Reason::Suspended, suspension_text(suspension));
+    }
+    if seen.live.is_some_and(|live| live.revision == *seen.head) && seen.live_fits {
+        return Decision::InSync;
+    }
+    if let Some(entry) = seen.quarantine.iter().find(|q| blocks(q, seen.head, seen.rules)) {
+        return Decision::Wait(entry.reason, entry.message.clone());
+    }
+    if seen.passed_over == Some(seen.head) {
+        let text = "an operator made another revision live; the head is taken again when it moves";
+        return Decision::Wait(Reason::PassedOver, text.to_owned());
+    }
+    match seen.settled {
+        Some(settled)
+            if settled.revision == *seen.head && settled.until.is_none_or(|t| seen.now < t) =>
+        {
+            Decision::Wait(settled.reason, settled.message.clone())
+        }
+        _ => Decision::Attempt,
+    }
+}
+
+/// Whether a quarantine entry speaks of this head, under the rules of now. Where only the digest
+/// is named, the commit that gave it is known too, and need not be rendered again to be known.
+fn blocks(entry: &Quarantine, head: &Revision, rules: &str) -> bool {
+    let same = match &entry.key {
+        QuarantineKey::Revision(revision) => revision == head,
+        QuarantineKey::Digest(_) => entry.revision == *head,
+    };
+    same && rules_hold(entry, rules)
+}
+
+/// Whether the rules that put an entry into quarantine are still those of now.
+#[must_use]
+pub fn rules_hold(entry: &Quarantine, rules: &str) -> bool {
+    entry.rules.is_empty() || entry.rules == rules
+}
+
+/// Whether a suspension still holds.
+#[must_use]
+pub fn is_suspended(suspension: &Suspension, now: Timestamp) -> bool {
+    suspension.until.is_none_or(|until| now < until)
+}
+
+fn suspension_text(suspension: &Suspension) -> String {
+    let mut text = format!("suspended by {}", suspension.actor);
+    if let Some(until) = suspension.until {
+        text.push_str(&format!(" until {until}"));
+    }
+    if let Some(reason) = &suspension.reason {
+        text.push_str(&format!(": {reason}"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{DeploymentId, Digest, Origin};
+
+    fn revision(n: u8) -> Revision {
+        Revision::parse(&format!("{n:02x}").repeat(20)).unwrap()
+    }
+
+    fn live(n: u8) -> LiveState {
+        LiveState {
+            deployment: DeploymentId(1),
+            revision: revision(n),
+            digest: Digest([n; 32]),
+            since: Timestamp(0),
+            origin: Origin::Sync,
+            tree: String::new(),
+        }
+    }
+
+    fn quarantine(key: QuarantineKey, rules: &str) -> Quarantine {
+        Quarantine {
+            key,
+            revision: revision(2),
+            reason: Reason::ValidationRefused,
+            rules: rules.to_owned(),
+            message: "no".to_owned(),
+            since: Timestamp(0),
+        }
+    }
+
+    fn observed<'a>(head: &'a Revision, live: Option<&'a LiveState>) -> Observed<'a> {
+        Observed {
+            now: Timestamp(1000),
+            head,
+            live,
+            live_fits: true,
+            suspended: None,
+            quarantine: &[],
+            rules: "r1",
+            passed_over: None,
+            settled: None,
+        }
+    }
+
+    #[test]
+    fn a_head_that_is_live_is_in_sync_and_another_is_attempted() {
+        let (one, two, is_live) = (revision(1), revision(2), live(1));
+        assert_eq!(decide(&observed(&one, Some(&is_live))), Decision::InSync);
+        assert_eq!(decide(&observed(&two, Some(&is_live))), Decision::Attempt);
+        assert_eq!(decide(&observed(&two, None)), Decision::Attempt);
+        let other_modes = Observed { live_fits: false, ..observed(&one, Some(&is_live)) };
+        assert_eq!(decide(&other_modes), Decision::Attempt);
+    }
+
+    #[test]
+    fn what_gates_refused_waits_until_the_rules_or_the_commit_change() {
+        let two = revision(2);
+        let refused = [quarantine(QuarantineKey::Digest(Digest([2; 32])), "r1")];
+        let seen = Observed { quarantine: &refused, ..observed(&two, None) };
+        assert!(matches!(decide(&seen), Decision::Wait(Reason::ValidationRefused, _)));
+        assert_eq!(decide(&Observed { rules: "r2", ..seen }), Decision::Attempt);
+        let three = revision(3);
+        assert_eq!(decide(&Observed { head: &three, ..seen }), Decision::Attempt);
+    }
+
+    #[test]
+    fn a_suspension_ends_at_its_time() {
+        let (two, is_live) = (revision(2), live(1));
+        let until = Some(Timestamp(2000));
+        let stop = Suspension { since: Timestamp(0), until, actor: "ann".to_owned(), reason: None };
+        let seen = Observed { suspended: Some(&stop), ..observed(&two, Some(&is_live)) };
+        assert!(matches!(decide(&seen), Decision::Wait(Reason::Suspended, _)));
+        assert_eq!(decide(&Observed { now: Timestamp(2000), ..seen }), Decision::Attempt);
+    }
+
+    #[test]
+    fn a_head_that_was_passed_over_is_not_taken_until_it_moves() {
+        let (two, three, is_live) = (revision(2), revision(3), live(1));
+        let seen = Observed { passed_over: Some(&two), ..observed(&two, Some(&is_live)) };
+        assert!(matches!(decide(&seen), Decision::Wait(Reason::PassedOver, _)));
+        assert_eq!(decide(&Observed { head: &three, ..seen }), Decision::Attempt);
+    }
+
+    #[test]
+    fn a_hold_is_looked_at_again_when_its_time_comes() {
+        let two = revision(2);
+        let settled = Settled {
+            revision: two.clone(),
+            reason: Reason::OutsideWindow,
+            message: String::new(),
+            until: Some(Timestamp(1500)),
+        };
+        let seen = Observed { settled: Some(&settled), ..observed(&two, None) };
+        assert!(matches!(decide(&seen), Decision::Wait(Reason::OutsideWindow, _)));
+        assert_eq!(decide(&Observed { now: Timestamp(1500), ..seen }), Decision::Attempt);
+    }
+}

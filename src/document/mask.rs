@@ -1,0 +1,150 @@
+mod text;
+
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+
+use super::tree::key_name;
+use super::{Document, Node, Value};
+use crate::model::TreePath;
+
+/// What is shown in place of a secret.
+pub(super) const HIDDEN: &str = "(hidden)";
+
+/// Files that are secret as a whole.
+const FILES: [&str; 2] = ["secrets.env", "*.age"];
+
+/// Parts of keys whose values are secret, without signs and in lower case.
+const KEYS: [&str; 7] =
+    ["password", "passwd", "secret", "token", "apikey", "privatekey", "credential"];
+
+/// Keys that hold a part of [`KEYS`] and are known to be none: language models count in tokens.
+const NOT_SECRET: [&str; 10] = [
+    "maxtokens",
+    "mintokens",
+    "maxnewtokens",
+    "maxinputtokens",
+    "maxoutputtokens",
+    "numtokens",
+    "tokenlimit",
+    "tokencount",
+    "tokenbudget",
+    "tokenizer",
+];
+
+/// Knows what is secret by its place: files by their path, values by their key.
+///
+/// It is meant to hide too much rather than too little.
+#[derive(Clone, Debug)]
+pub struct Masker {
+    files: Gitignore,
+    /// Beside [`KEYS`], written the same way.
+    keys: Vec<String>,
+}
+
+/// A pattern of `mask.files` that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("`{pattern}` is not a pattern for files")]
+pub struct InvalidMask {
+    /// The pattern.
+    pub pattern: String,
+    /// What is wrong with it.
+    pub source: ignore::Error,
+}
+
+impl Masker {
+    /// Hides `files` (gitignore-style) and values whose key holds one of `keys` (without regard to
+    /// case and signs), beside what is always hidden.
+    ///
+    /// # Errors
+    /// When a pattern cannot be read.
+    pub fn new(files: &[String], keys: &[String]) -> Result<Self, InvalidMask> {
+        let mut builder = GitignoreBuilder::new("");
+        for pattern in FILES.into_iter().chain(files.iter().map(String::as_str)) {
+            builder
+                .add_line(None, pattern)
+                .map_err(|source| InvalidMask { pattern: pattern.to_owned(), source })?;
+        }
+        let files =
+            builder.build().map_err(|source| InvalidMask { pattern: files.join(" "), source })?;
+        let keys = keys.iter().map(|key| normal(key)).filter(|key| !key.is_empty()).collect();
+        Ok(Self { files, keys })
+    }
+
+    /// Whether a file is secret as a whole, by its path.
+    #[must_use]
+    pub fn hides_file(&self, path: &TreePath) -> bool {
+        self.files.matched_path_or_any_parents(path.as_str(), false).is_ignore()
+    }
+
+    /// Whether the value under a key is secret.
+    #[must_use]
+    pub fn hides_key(&self, key: &str) -> bool {
+        let key = normal(key);
+        if self.keys.iter().any(|part| key.contains(part.as_str())) {
+            return true;
+        }
+        !NOT_SECRET.contains(&key.as_str()) && KEYS.iter().any(|part| key.contains(part))
+    }
+
+    /// Whether a mapping's value is secret: by its key, or because it is the `value` of an entry
+    /// whose `name` or `key` says so, as in lists of environment variables.
+    pub(super) fn hides_value(&self, mapping: &Node, key: &Node) -> bool {
+        let text = key_name(key);
+        self.hides_key(&text)
+            || (text.eq_ignore_ascii_case("value")
+                && ["name", "key", "Name", "Key"]
+                    .iter()
+                    .filter_map(|name| mapping.get(name)?.text())
+                    .any(|name| self.hides_key(name)))
+    }
+
+    /// The same text without secrets: values behind keys in `key=value`, `key: value`, `--key
+    /// value` and what belongs to them on the lines below, private keys in PEM, passwords in URLs,
+    /// `Bearer` and `Basic` credentials. Lines stay lines.
+    #[must_use]
+    pub fn text(&self, text: &str) -> String {
+        self.lines(text).join("\n")
+    }
+
+    /// [`Self::text`] of each line.
+    pub(super) fn lines(&self, text: &str) -> Vec<String> {
+        text::hide(self, text)
+    }
+
+    /// The texts of all values that documents hold in secret places.
+    pub(super) fn secrets<'a>(&self, documents: &'a [Document]) -> Vec<&'a str> {
+        let mut found = Vec::new();
+        for document in documents {
+            self.look_for_secrets(&document.root, false, &mut found);
+        }
+        found
+    }
+
+    fn look_for_secrets<'a>(&self, node: &'a Node, hidden: bool, found: &mut Vec<&'a str>) {
+        match &node.value {
+            Value::Scalar(scalar) if hidden => found.push(&scalar.text),
+            Value::Scalar(_) => {}
+            Value::Sequence(items) => {
+                items.iter().for_each(|item| self.look_for_secrets(item, hidden, found));
+            }
+            Value::Mapping(pairs) => {
+                for (key, value) in pairs {
+                    if hidden {
+                        self.look_for_secrets(key, true, found);
+                    }
+                    let hidden = hidden || self.hides_value(node, key);
+                    self.look_for_secrets(value, hidden, found);
+                }
+            }
+        }
+    }
+}
+
+/// A key without case and signs: `API-Key`, `api_key` and `apiKey` are the same.
+fn normal(key: &str) -> String {
+    let bare: String =
+        key.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    if bare.is_empty() { key.trim().to_lowercase() } else { bare }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,20 @@
+//! `lfs`: a pointer of Git LFS is not the file it stands for.
+
+use super::Rules;
+use crate::model::{Entry, Finding, TreePath};
+
+/// Larger files are no pointers (Git LFS specification, "The Pointer").
+const POINTER_BYTES_MAX: usize = 1024;
+
+/// Refuses a pointer: silent garbage otherwise.
+pub(super) fn check(path: &TreePath, _: Entry, bytes: &[u8], _: &Rules) -> Vec<Finding> {
+    let pointer = bytes.len() < POINTER_BYTES_MAX
+        && bytes.starts_with(b"version https://git-lfs.github.com/spec/")
+        && bytes.windows(5).any(|w| w == b"\noid ");
+    if !pointer {
+        return Vec::new();
+    }
+    let text = "it is a pointer of Git LFS, and its content is not in the repository";
+    let hint = "keep configuration in git itself (git lfs migrate export), or leave the file out with gitops.exclude";
+    vec![Finding::error("lfs.pointer", text).in_file(path.as_str()).hint(hint)]
+}

@@ -1,0 +1,82 @@
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::Api;
+use super::problem::Problem;
+use crate::model;
+
+const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabel {
+    state: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RevisionLabel {
+    revision: String,
+    digest: String,
+}
+
+/// What Prometheus is told. Worked out when it asks, so that nothing is counted twice.
+pub(super) async fn metrics(State(api): State<Api>) -> Result<impl IntoResponse, Problem> {
+    let mut registry = Registry::with_prefix("kconfigd");
+    let status = api.board.status();
+    let passes = api.board.follow().borrow().ended;
+    gauge(&mut registry, "passes", "Passes ended since the start", passes);
+    let outbox = api.journal.outbox_counts()?;
+    gauge(&mut registry, "outbox_pending", "Deliveries that are still to be made", outbox.pending);
+    gauge(&mut registry, "outbox_failed", "Deliveries that were given up", outbox.failed);
+    if let Some(status) = status {
+        of_status(&mut registry, &status);
+    }
+    let mut text = String::new();
+    encode(&mut text, &registry).map_err(|error| {
+        Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "metrics", error.to_string())
+    })?;
+    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text))
+}
+
+fn of_status(registry: &mut Registry, status: &model::Status) {
+    let states = Family::<StateLabel, Gauge>::default();
+    for state in model::State::ALL {
+        let label = StateLabel { state: state.as_str().to_owned() };
+        states.get_or_create(&label).set(i64::from(*state == status.state));
+    }
+    registry.register("state", "1 for the state the agent is in", states);
+    if let Some(live) = &status.live {
+        let info = Family::<RevisionLabel, Gauge>::default();
+        let label =
+            RevisionLabel { revision: live.revision.to_string(), digest: live.digest.to_string() };
+        info.get_or_create(&label).set(1);
+        registry.register("live_info", "The live revision", info);
+        let name = "live_since_timestamp_seconds";
+        gauge_i64(registry, name, "When it became live", live.since.seconds());
+    }
+    if let Some(at) = status.source.last_success_at {
+        let name = "source_last_success_timestamp_seconds";
+        gauge_i64(registry, name, "When the source answered last", at.seconds());
+    }
+    let drifted = status.drift.paths.len() as u64;
+    gauge(registry, "drift_paths", "Paths of the live tree that differ", drifted);
+    let quarantined = status.quarantine.len() as u64;
+    gauge(registry, "quarantine_entries", "Revisions and digests in quarantine", quarantined);
+    let suspended = u64::from(status.suspended.is_some());
+    gauge(registry, "suspended", "1 while an operator stopped the agent", suspended);
+}
+
+fn gauge(registry: &mut Registry, name: &str, help: &str, value: u64) {
+    gauge_i64(registry, name, help, i64::try_from(value).unwrap_or(i64::MAX));
+}
+
+fn gauge_i64(registry: &mut Registry, name: &str, help: &str, value: i64) {
+    let gauge: Gauge = Gauge::default();
+    gauge.set(value);
+    registry.register(name, help, gauge);
+}

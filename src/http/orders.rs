@@ -1,0 +1,193 @@
+//! Orders: what an operator wants is written down, then the loop is woken.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+use super::Api;
+use super::problem::Problem;
+use super::wire::ReportBody;
+use crate::board::Passes;
+use crate::diff;
+use crate::model::{DeploymentId, Report, Revision, Suspension, Timestamp, Trigger, WishKind};
+use crate::objects::Mirror;
+
+/// How long a request may wait for a pass.
+const WAIT_MAX: Duration = Duration::from_secs(30 * 60);
+
+#[derive(Deserialize)]
+pub(super) struct Waiting {
+    /// Seconds, as `30` or `30s`.
+    wait: Option<String>,
+    actor: Option<String>,
+}
+
+impl Waiting {
+    fn limit(&self) -> Result<Option<Duration>, Problem> {
+        let Some(text) = &self.wait else { return Ok(None) };
+        let seconds = text.strip_suffix('s').unwrap_or(text).parse::<u64>();
+        let seconds = seconds
+            .map_err(|_| Problem::bad_request(format!("wait={text} is not a number of seconds")))?;
+        Ok(Some(Duration::from_secs(seconds).min(WAIT_MAX)))
+    }
+
+    fn actor(&self) -> String {
+        self.actor.clone().unwrap_or_else(|| "control socket".to_owned())
+    }
+}
+
+/// The body of every order; each route reads what is its own.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OrderBody {
+    /// `apply`: the commit; `null`: the head.
+    pub revision: Option<String>,
+    /// `apply`: say what would be done, and do nothing.
+    pub dry_run: bool,
+    /// `rollback`: the deployment; `null`: the one before.
+    pub to: Option<u64>,
+    /// `rollback`: suspend afterwards.
+    pub hold: bool,
+    /// `drift`: put it right.
+    pub repair: bool,
+    /// `suspend`: until when, RFC 3339.
+    pub until: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+pub(super) async fn look(
+    State(api): State<Api>,
+    Query(waiting): Query<Waiting>,
+) -> Result<Response, Problem> {
+    let mut passes = api.board.follow();
+    // A pass under way may have asked the source before now: the one after it counts.
+    let wanted = passes.borrow().begun + 1;
+    api.bell.ring(Trigger::Command);
+    let Some(limit) = waiting.limit()? else { return Ok(StatusCode::ACCEPTED.into_response()) };
+    let report = wait_for(&mut passes, limit, |passes| {
+        if passes.ended >= wanted { passes.last.clone() } else { None }
+    });
+    answer(&api, report.await).await
+}
+
+pub(super) async fn apply(
+    State(api): State<Api>,
+    Query(waiting): Query<Waiting>,
+    Json(order): Json<OrderBody>,
+) -> Result<Response, Problem> {
+    let revision = match &order.revision {
+        Some(text) => {
+            Some(Revision::parse(text).map_err(|error| Problem::bad_request(error.to_string()))?)
+        }
+        None => None,
+    };
+    let kind = if order.dry_run { WishKind::Plan(revision) } else { WishKind::Apply(revision) };
+    fulfil(&api, &waiting, kind, order.reason.as_deref()).await
+}
+
+pub(super) async fn rollback(
+    State(api): State<Api>,
+    Query(waiting): Query<Waiting>,
+    Json(order): Json<OrderBody>,
+) -> Result<Response, Problem> {
+    let kind = WishKind::Rollback { to: order.to.map(DeploymentId), hold: order.hold };
+    fulfil(&api, &waiting, kind, order.reason.as_deref()).await
+}
+
+pub(super) async fn drift(
+    State(api): State<Api>,
+    Query(waiting): Query<Waiting>,
+    Json(order): Json<OrderBody>,
+) -> Result<Response, Problem> {
+    let kind = if order.repair { WishKind::Repair } else { WishKind::Compare };
+    fulfil(&api, &waiting, kind, order.reason.as_deref()).await
+}
+
+pub(super) async fn suspend(
+    State(api): State<Api>,
+    Query(waiting): Query<Waiting>,
+    Json(order): Json<OrderBody>,
+) -> Result<StatusCode, Problem> {
+    let until = match &order.until {
+        Some(text) => Some(Timestamp::parse(text).map_err(|_| {
+            Problem::bad_request(format!("until={text} is not RFC 3339: 2026-01-31T18:00:00Z"))
+        })?),
+        None => None,
+    };
+    let since = api.clock.now();
+    let suspension = Suspension { since, until, actor: waiting.actor(), reason: order.reason };
+    api.journal.set_suspension(Some(&suspension))?;
+    api.bell.ring(Trigger::Command);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn resume(State(api): State<Api>) -> Result<StatusCode, Problem> {
+    api.journal.set_suspension(None)?;
+    api.bell.ring(Trigger::Command);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn redeliver(
+    State(api): State<Api>,
+    Path(id): Path<u64>,
+) -> Result<StatusCode, Problem> {
+    if api.journal.redeliver(id, api.clock.now())?.is_none() {
+        return Err(Problem::unknown(format!("there is no delivery {id}")));
+    }
+    api.bell.ring(Trigger::Command);
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Writes down what is wanted, wakes the loop, and waits for the outcome where that is asked for.
+async fn fulfil(
+    api: &Api,
+    waiting: &Waiting,
+    kind: WishKind,
+    reason: Option<&str>,
+) -> Result<Response, Problem> {
+    let mut passes = api.board.follow();
+    let wish = api.journal.wish(&kind, &waiting.actor(), reason, api.clock.now())?;
+    api.bell.ring(Trigger::Command);
+    let Some(limit) = waiting.limit()? else { return Ok(StatusCode::ACCEPTED.into_response()) };
+    let report = wait_for(&mut passes, limit, |passes| {
+        passes.wishes.iter().find(|(id, _)| *id == wish).map(|(_, report)| report.clone())
+    });
+    answer(api, report.await).await
+}
+
+async fn wait_for(
+    passes: &mut tokio::sync::watch::Receiver<Passes>,
+    limit: Duration,
+    find: impl Fn(&Passes) -> Option<Arc<Report>>,
+) -> Option<Arc<Report>> {
+    let found = tokio::time::timeout(limit, passes.wait_for(|passes| find(passes).is_some()));
+    find(&*found.await.ok()?.ok()?)
+}
+
+async fn answer(api: &Api, report: Option<Arc<Report>>) -> Result<Response, Problem> {
+    let Some(report) = report else {
+        return Err(Problem::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "still_running",
+            "the pass has not ended within the time to wait; it goes on",
+        ));
+    };
+    let settings = api.settings.borrow().clone();
+    let body = tokio::task::spawn_blocking(move || {
+        let details = report.plan.as_ref().and_then(|plan| {
+            let mirror = Mirror::open_or_create(&settings.state_dir.join("repo.git")).ok()?;
+            diff::details(&mirror, plan, &settings.mask, &settings.limits).ok()
+        });
+        ReportBody::new(&report, &details.unwrap_or_default())
+    });
+    let body = body.await.map_err(|_| {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the diff ended unexpectedly")
+    })?;
+    Ok(Json(body).into_response())
+}

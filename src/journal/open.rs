@@ -1,0 +1,252 @@
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::query;
+use super::{JournalError, outbox};
+use crate::model::Timestamp;
+
+/// The journal. Clones share one connection; each call is short.
+#[derive(Clone)]
+pub struct Journal {
+    connection: Arc<Mutex<Connection>>,
+}
+
+/// How a journal was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// It was there and whole.
+    Fine,
+    /// There was none.
+    Fresh,
+    /// It was damaged: it was put aside, and a new one was begun.
+    Rebuilt {
+        /// Where the damaged file is now.
+        aside: PathBuf,
+        /// What was wrong with it.
+        why: String,
+    },
+}
+
+/// The format this program writes, kept in SQLite's `user_version`.
+const FORMAT: i64 = 1;
+/// How long a statement waits for another process that reads.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// SQLite's page cache, in KiB: little, since the journal is small.
+const CACHE_KIB: i64 = 256;
+
+const SCHEMA: &str = "
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE deployments (
+    id INTEGER PRIMARY KEY, revision TEXT NOT NULL, digest TEXT, origin TEXT NOT NULL,
+    trigger TEXT NOT NULL, actor TEXT, reason TEXT, outcome TEXT NOT NULL,
+    started_at INTEGER NOT NULL, finished_at INTEGER NOT NULL, duration_ms INTEGER NOT NULL,
+    added INTEGER NOT NULL, modified INTEGER NOT NULL, removed INTEGER NOT NULL,
+    confirmed INTEGER, findings TEXT NOT NULL, tree TEXT NOT NULL);
+CREATE INDEX deployments_by_digest ON deployments (digest, id);
+CREATE TABLE quarantine (
+    kind TEXT NOT NULL, key TEXT NOT NULL, revision TEXT NOT NULL, reason TEXT NOT NULL,
+    rules TEXT NOT NULL, message TEXT NOT NULL, since INTEGER NOT NULL,
+    PRIMARY KEY (kind, key)) WITHOUT ROWID;
+CREATE TABLE wishes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, revision TEXT, target INTEGER,
+    hold INTEGER NOT NULL, actor TEXT NOT NULL, reason TEXT, at INTEGER NOT NULL,
+    done_at INTEGER);
+CREATE TABLE intent (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL);
+";
+
+impl Journal {
+    /// Opens the journal, making one where there is none. A damaged one is put aside, kept, and
+    /// begun anew; what the trees and the source know is filled in by recovery.
+    ///
+    /// # Errors
+    /// See [`JournalError`]; a full disk or a missing right is no damage.
+    pub fn open(path: &Path, now: Timestamp) -> Result<(Self, Opened), JournalError> {
+        let existed = path.exists();
+        match Self::open_at(path) {
+            Ok(journal) => Ok((journal, if existed { Opened::Fine } else { Opened::Fresh })),
+            Err(error) if error.is_damage() => {
+                let why = error_text(&error);
+                let aside = put_aside(path, now)?;
+                Ok((Self::open_at(path)?, Opened::Rebuilt { aside, why }))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn open_at(path: &Path) -> Result<Self, JournalError> {
+        let open = |source| JournalError::Open { path: path.to_owned(), source };
+        let connection = Connection::open(path).map_err(open)?;
+        restrict(path).map_err(|source| JournalError::Aside { path: path.to_owned(), source })?;
+        Self::set_up(connection, path)
+    }
+
+    /// Opens a journal for reading, beside whoever writes it. `None` when there is none.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn open_to_read(path: &Path) -> Result<Option<Self>, JournalError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let open = |source| JournalError::Open { path: path.to_owned(), source };
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(open)?;
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(open)?;
+        check_format(&connection, path)?;
+        Ok(Some(Self { connection: Arc::new(Mutex::new(connection)) }))
+    }
+
+    /// A journal that is gone when it is dropped.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn open_in_memory() -> Result<Self, JournalError> {
+        let path = Path::new(":memory:");
+        let open = |source| JournalError::Open { path: path.to_owned(), source };
+        Self::set_up(Connection::open_in_memory().map_err(open)?, path)
+    }
+
+    fn set_up(mut connection: Connection, path: &Path) -> Result<Self, JournalError> {
+        let open = |source| JournalError::Open { path: path.to_owned(), source };
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(open)?;
+        connection
+            .execute_batch(&format!(
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;
+                 PRAGMA cache_size=-{CACHE_KIB}; PRAGMA journal_size_limit=1048576;"
+            ))
+            .map_err(open)?;
+        let format = check_format(&connection, path)?;
+        if format == 0 {
+            let transaction = connection.transaction().map_err(open)?;
+            transaction.execute_batch(SCHEMA).map_err(open)?;
+            transaction.execute_batch(outbox::SCHEMA).map_err(open)?;
+            transaction.pragma_update(None, "user_version", FORMAT).map_err(open)?;
+            transaction.commit().map_err(open)?;
+        }
+        quick_check(&connection).map_err(open)?;
+        Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+    }
+
+    /// The connection, for one short call.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Connection> {
+        // A panic while it was held left SQLite whole: an open transaction was rolled back.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `body` in one transaction that is durable when this returns.
+    pub(super) fn transaction<T>(
+        &self,
+        operation: &'static str,
+        body: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, JournalError> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction().map_err(query(operation))?;
+        let value = body(&transaction).map_err(query(operation))?;
+        transaction.commit().map_err(query(operation))?;
+        Ok(value)
+    }
+}
+
+pub(super) fn read_meta(connection: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
+    use rusqlite::OptionalExtension as _;
+    connection
+        .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()
+}
+
+/// Writes one value of the table `meta`; `None` removes it.
+pub(super) fn write_meta(
+    connection: &Connection,
+    key: &str,
+    value: Option<&str>,
+) -> rusqlite::Result<()> {
+    match value {
+        Some(value) => connection
+            .prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?
+            .execute([key, value])?,
+        None => connection.prepare_cached("DELETE FROM meta WHERE key = ?1")?.execute([key])?,
+    };
+    Ok(())
+}
+
+fn check_format(connection: &Connection, path: &Path) -> Result<i64, JournalError> {
+    let found: i64 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(|source| JournalError::Open { path: path.to_owned(), source })?;
+    if found > FORMAT {
+        return Err(JournalError::TooNew { path: path.to_owned(), found, known: FORMAT });
+    }
+    Ok(found)
+}
+
+/// The journal is small, so all of its pages can be looked at whenever it is opened.
+fn quick_check(connection: &Connection) -> rusqlite::Result<()> {
+    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if verdict == "ok" {
+        return Ok(());
+    }
+    Err(rusqlite::Error::SqliteFailure(
+        rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT),
+        Some(verdict),
+    ))
+}
+
+/// Events may tell file names and operators' words: the journal is its owner's alone.
+fn restrict(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+}
+
+fn put_aside(path: &Path, now: Timestamp) -> Result<PathBuf, JournalError> {
+    let suffix = format!(".damaged-{}", now.millis());
+    let named = |path: &Path, suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let aside = named(path, &suffix);
+    for part in ["", "-wal", "-shm"] {
+        let from = named(path, part);
+        if from.exists() {
+            std::fs::rename(&from, named(&from, &suffix))
+                .map_err(|source| JournalError::Aside { path: from.clone(), source })?;
+        }
+    }
+    Ok(aside)
+}
+
+fn error_text(error: &JournalError) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_journal_is_kept_aside_and_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kconfigd.db");
+        std::fs::write(&path, b"this is no database, and it is longer than a header is").unwrap();
+        let (_, opened) = Journal::open(&path, Timestamp(7)).unwrap();
+        let Opened::Rebuilt { aside, .. } = opened else { panic!("{opened:?}") };
+        assert!(std::fs::read(aside).unwrap().starts_with(b"this is no database"));
+        assert_eq!(Journal::open(&path, Timestamp(8)).unwrap().1, Opened::Fine);
+    }
+
+    #[test]
+    fn a_journal_of_a_newer_program_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kconfigd.db");
+        drop(Journal::open(&path, Timestamp(0)).unwrap());
+        let connection = Connection::open(&path).unwrap();
+        connection.pragma_update(None, "user_version", FORMAT + 1).unwrap();
+        drop(connection);
+        let error = Journal::open(&path, Timestamp(0)).err().unwrap();
+        assert!(matches!(error, JournalError::TooNew { .. }), "{error}");
+    }
+}

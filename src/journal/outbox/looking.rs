@@ -1,0 +1,131 @@
+//! What people and retention do with the outbox: list, count, send again, forget.
+
+use rusqlite::{OptionalExtension as _, params};
+
+use super::rows::{self, DELIVERY};
+use super::{Journal, JournalError, number, strings};
+use crate::model::{Delivery, DeliveryState, Event, OutboxCounts, Timestamp};
+
+/// Failed deliveries of one node that retention keeps.
+const FAILED_MAX: i64 = 10_000;
+/// Rows that one listing gives.
+const LISTING_MAX: u32 = 1000;
+
+impl Journal {
+    /// Queues a delivery again that was delivered or given up, and gives the state it had; `None`
+    /// when there is no such delivery. It goes out in the order of its event. A stopped endpoint is
+    /// tried again by it.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn redeliver(
+        &self,
+        id: u64,
+        now: Timestamp,
+    ) -> Result<Option<DeliveryState>, JournalError> {
+        self.change("queueing a delivery again", |tx| {
+            let state = tx
+                .query_row("SELECT state FROM deliveries WHERE id = ?1", [number(id)], |row| {
+                    rows::state(row, 0)
+                })
+                .optional()?;
+            if !matches!(state, None | Some(DeliveryState::Pending)) {
+                tx.execute(
+                    "DELETE FROM endpoints_gone
+                     WHERE node = (SELECT node FROM deliveries WHERE id = ?1)",
+                    [number(id)],
+                )?;
+                tx.execute(
+                    "UPDATE deliveries SET state = 'pending', attempts = 0, queued_at = ?2,
+                     next_at = ?2, not_before = 0, finished_at = NULL WHERE id = ?1",
+                    params![number(id), now.0],
+                )?;
+            }
+            Ok(state)
+        })
+    }
+
+    /// Deliveries, newest first: at most `limit` (and never more than 1,000), those with a number
+    /// below `before` if it is given, the failed ones alone if `failed`.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn deliveries(
+        &self,
+        failed: bool,
+        limit: u32,
+        before: Option<u64>,
+    ) -> Result<Vec<Delivery>, JournalError> {
+        self.query("listing deliveries", |connection| {
+            let only = if failed { "AND d.state = 'failed'" } else { "" };
+            let sql = format!("{DELIVERY} WHERE d.id < ?1 {only} ORDER BY d.id DESC LIMIT ?2");
+            let before = before.map_or(i64::MAX, number);
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows =
+                statement.query_map(params![before, limit.min(LISTING_MAX)], rows::delivery)?;
+            rows.collect()
+        })
+    }
+
+    /// How many deliveries wait, and how many were given up.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn outbox_counts(&self) -> Result<OutboxCounts, JournalError> {
+        self.query("counting deliveries", |connection| {
+            let count = |state: &str| {
+                let sql = format!("SELECT count(*) FROM deliveries WHERE state = '{state}'");
+                connection.prepare_cached(&sql)?.query_row([], |row| row.get::<_, i64>(0))
+            };
+            let [pending, failed] =
+                [count("pending")?, count("failed")?].map(|n| u64::try_from(n).unwrap_or_default());
+            Ok(OutboxCounts { pending, failed })
+        })
+    }
+
+    /// Events after a place in the order, oldest first: at most `limit`, and never more than 1,000.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn events_after(&self, sequence: u64, limit: u32) -> Result<Vec<Event>, JournalError> {
+        self.query("reading events", |connection| {
+            // The columns stand where `event` looks for them in a delivery's row.
+            let mut statement = connection.prepare_cached(
+                "SELECT NULL, NULL, id, kind, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+                 sequence, at, facts FROM events WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
+            )?;
+            let limit = limit.min(LISTING_MAX);
+            statement.query_map(params![number(sequence), limit], rows::event)?.collect()
+        })
+    }
+
+    /// Retention: forgets what was delivered before `before`, failed deliveries beyond the newest
+    /// 10,000 of each node, and the older events of which no delivery is left. Gives the number of
+    /// rows that went.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn prune_outbox(&self, before: Timestamp) -> Result<usize, JournalError> {
+        self.change("forgetting old deliveries", |tx| {
+            let mut gone = tx.execute(
+                "DELETE FROM deliveries WHERE state = 'delivered' AND finished_at < ?1",
+                [before.0],
+            )?;
+            for node in strings(tx, "SELECT DISTINCT node FROM deliveries WHERE state = 'failed'")?
+            {
+                gone += tx.execute(
+                    "DELETE FROM deliveries WHERE id IN
+                     (SELECT id FROM deliveries WHERE state = 'failed' AND node = ?1
+                      ORDER BY id DESC LIMIT -1 OFFSET ?2)",
+                    params![node, FAILED_MAX],
+                )?;
+            }
+            gone += tx.execute(
+                "DELETE FROM events WHERE at < ?1 AND NOT EXISTS
+                 (SELECT 1 FROM deliveries d WHERE d.event_sequence = events.sequence)",
+                [before.0],
+            )?;
+            Ok(gone)
+        })
+    }
+}

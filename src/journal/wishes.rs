@@ -1,0 +1,76 @@
+use rusqlite::OptionalExtension as _;
+
+use super::deployments::finish_wish;
+use super::error::query;
+use super::{Journal, JournalError};
+use crate::model::{DeploymentId, Revision, Timestamp, Wish, WishKind};
+
+impl Journal {
+    /// Writes down what an operator wants; the loop is woken afterwards.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn wish(
+        &self,
+        kind: &WishKind,
+        actor: &str,
+        reason: Option<&str>,
+        now: Timestamp,
+    ) -> Result<u64, JournalError> {
+        let (word, revision, target, hold) = match kind {
+            WishKind::Apply(revision) => {
+                ("apply", revision.as_ref().map(ToString::to_string), None, false)
+            }
+            WishKind::Rollback { to, hold } => ("rollback", None, to.map(|id| id.0), *hold),
+            WishKind::Repair => ("repair", None, None, false),
+            WishKind::Compare => ("compare", None, None, false),
+            WishKind::Plan(revision) => {
+                ("plan", revision.as_ref().map(ToString::to_string), None, false)
+            }
+        };
+        self.transaction("write down what is wanted", |tx| {
+            tx.prepare_cached(
+                "INSERT INTO wishes (kind, revision, target, hold, actor, reason, at)
+                 VALUES (?1,?2,?3,?4,?5,?6,?7)",
+            )?
+            .execute(rusqlite::params![word, revision, target, hold, actor, reason, now.0])?;
+            Ok(tx.last_insert_rowid().unsigned_abs())
+        })
+    }
+
+    /// The oldest wish that nothing was done about yet.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn pending_wish(&self) -> Result<Option<Wish>, JournalError> {
+        let connection = self.lock();
+        connection
+            .prepare_cached("SELECT * FROM wishes WHERE done_at IS NULL ORDER BY id LIMIT 1")
+            .and_then(|mut statement| statement.query_row([], wish_from).optional())
+            .map_err(query("read what is wanted"))
+    }
+
+    /// Ends a wish that led to no deployment.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn end_wish(&self, id: u64, now: Timestamp) -> Result<(), JournalError> {
+        self.transaction("end what was wanted", |tx| finish_wish(tx, id, now))
+    }
+}
+
+fn wish_from(row: &rusqlite::Row<'_>) -> rusqlite::Result<Wish> {
+    let word: String = row.get("kind")?;
+    let revision: Option<String> = row.get("revision")?;
+    let target: Option<u64> = row.get("target")?;
+    let revision = revision.and_then(|text| Revision::parse(&text).ok());
+    let kind = match word.as_str() {
+        "rollback" => WishKind::Rollback { to: target.map(DeploymentId), hold: row.get("hold")? },
+        "repair" => WishKind::Repair,
+        "plan" => WishKind::Plan(revision),
+        "apply" => WishKind::Apply(revision),
+        // The one that changes nothing.
+        _ => WishKind::Compare,
+    };
+    Ok(Wish { id: row.get("id")?, kind, actor: row.get("actor")?, reason: row.get("reason")? })
+}

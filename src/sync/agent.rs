@@ -1,0 +1,272 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::board::Board;
+use crate::clock::Clock;
+use crate::config::{DriftPolicy, NodeSettings, Settings};
+use crate::decide::admit::{Guard, Terms};
+use crate::decide::next::Settled;
+use crate::decide::schedule::{Opening, WindowSpec, Windows};
+use crate::decide::subscribe::Filter;
+use crate::decide::{drift, retry};
+use crate::gates::Rules;
+use crate::journal::{Journal, Standing};
+use crate::model::{Timestamp, Trigger};
+use crate::objects::Mirror;
+use crate::source::{Head, Source};
+use crate::sync::SyncError;
+use crate::trees::Trees;
+
+/// The parts that an agent is made of.
+pub struct Parts {
+    /// What the user wants.
+    pub settings: Arc<Settings>,
+    /// The repository.
+    pub source: Box<dyn Source>,
+    /// The trees, with the right to change them.
+    pub trees: Trees,
+    /// The journal.
+    pub journal: Journal,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Where it shows itself.
+    pub board: Board,
+}
+
+/// The agent: what one pass leaves for the next.
+pub struct Agent {
+    pub(super) settings: Arc<Settings>,
+    pub(super) source: Box<dyn Source>,
+    pub(super) trees: Trees,
+    pub(super) journal: Journal,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) board: Board,
+    pub(super) rules: Rules,
+    pub(super) rules_key: String,
+    pub(super) windows: Windows,
+    /// Which events each node wants.
+    pub(super) filters: Vec<(String, Filter)>,
+    /// What the journal knew when it was read last.
+    pub(super) standing: Standing,
+    /// What the last passes found out about the head.
+    pub(super) settled: Option<Settled>,
+    /// Passes in a row in which something failed that time may mend.
+    pub(super) failures: u32,
+    /// What the source asked us to wait.
+    pub(super) retry_after: Option<Duration>,
+    pub(super) repairs: drift::Repairs,
+    pub(super) drift_checked_at: Option<Timestamp>,
+    /// When freshness was written to the journal last.
+    pub(super) freshness_noted_at: Option<Timestamp>,
+    /// Whether the way of this pass ends before the intent.
+    pub(super) stop_before_intent: bool,
+    /// Whether that of every pass does.
+    pub(super) dry: bool,
+    /// Whether the next tree is made ready after publishing.
+    pub(super) prepares: bool,
+}
+
+/// The shortest and the longest wait after an error.
+const BACKOFF_MIN: Duration = Duration::from_secs(1);
+const BACKOFF_MAX: Duration = Duration::from_secs(5 * 60);
+/// The shortest wait between two looks.
+const LOOK_MIN: Duration = Duration::from_millis(1);
+
+impl Agent {
+    /// An agent of these parts. Recovery comes first: see [`Agent::recover`].
+    ///
+    /// # Errors
+    /// When the journal cannot be read, or the windows are none.
+    pub fn new(parts: Parts) -> Result<Self, SyncError> {
+        let rules = Rules::new(&parts.settings.limits);
+        let windows = windows_of(&parts.settings)?;
+        let standing = parts.journal.standing()?;
+        Ok(Self {
+            rules_key: rules.key(),
+            rules,
+            windows,
+            filters: filters_of(&parts.settings)?,
+            standing,
+            settled: None,
+            failures: 0,
+            retry_after: None,
+            repairs: drift::Repairs::default(),
+            drift_checked_at: None,
+            freshness_noted_at: None,
+            stop_before_intent: false,
+            dry: false,
+            prepares: false,
+            settings: parts.settings,
+            source: parts.source,
+            trees: parts.trees,
+            journal: parts.journal,
+            clock: parts.clock,
+            board: parts.board,
+        })
+    }
+
+    /// From now on, what has been published is followed by making the next tree ready: for an
+    /// agent that stays, not for one that ends after a pass.
+    #[must_use]
+    pub fn preparing(mut self) -> Self {
+        self.prepares = true;
+        self
+    }
+
+    /// From now on the way ends before the intent: everything is checked, nothing becomes live.
+    #[must_use]
+    pub fn dry(mut self) -> Self {
+        self.stop_before_intent = true;
+        self.dry = true;
+        self
+    }
+
+    /// Goes on with other settings and a source made from them. What needs a restart is the
+    /// caller's to know.
+    ///
+    /// # Errors
+    /// When the windows are none; then nothing changed.
+    pub fn reconfigure(
+        &mut self,
+        settings: Arc<Settings>,
+        source: Box<dyn Source>,
+    ) -> Result<(), SyncError> {
+        self.windows = windows_of(&settings)?;
+        self.filters = filters_of(&settings)?;
+        self.trees.reconfigure(&settings.live, settings.policy.rollback_limit);
+        self.rules = Rules::new(&settings.limits);
+        self.rules_key = self.rules.key();
+        self.settings = settings;
+        self.source = source;
+        self.settled = None;
+        Ok(())
+    }
+
+    /// The mirror, opened for the work of one pass.
+    pub(super) fn mirror(&self) -> Result<Mirror, SyncError> {
+        Ok(Mirror::open_or_create(&self.mirror_path())?)
+    }
+
+    pub(super) fn mirror_path(&self) -> PathBuf {
+        self.settings.state_dir.join("repo.git")
+    }
+
+    /// Which repository and reference the accepted commit belongs to.
+    pub(super) fn line(&self) -> String {
+        format!("{:?} {:?}", self.settings.source.location, self.settings.source.reference)
+    }
+
+    /// What makes of a commit the tree of this node.
+    pub(super) fn recipe(&self) -> String {
+        format!("{:?};submodules={}", self.settings.render, self.settings.source.submodules)
+    }
+
+    /// Whether what is live is what the settings make of its commit, on disk too.
+    pub(super) fn live_fits(&self) -> bool {
+        let Some(live) = &self.standing.live else { return false };
+        self.standing.recipe.as_deref() == Some(&self.recipe())
+            && self
+                .trees
+                .manifests()
+                .get(&live.tree)
+                .is_some_and(|m| m.materialisation == self.trees.materialisation())
+    }
+
+    /// Reads the journal again where somebody else may have written to it.
+    pub(super) fn refresh(&mut self, trigger: Trigger) -> Result<(), SyncError> {
+        if trigger != Trigger::Interval {
+            self.standing = self.journal.standing()?;
+        }
+        Ok(())
+    }
+
+    /// Asks the source, and notes how it did.
+    pub(super) fn ask(&mut self) -> Result<Head, SyncError> {
+        let answer = self.source.ask();
+        let now = self.clock.now();
+        self.note_source(now, answer.as_ref().err())?;
+        let head = answer?;
+        self.note_head(&head, now)?;
+        Ok(head)
+    }
+
+    /// What the settings and the clock say of applying now.
+    pub(super) fn terms(&self, now: Timestamp) -> Terms {
+        Terms {
+            auto_sync: self.settings.policy.auto_sync,
+            closed_until: match self.windows.at(now) {
+                Opening::Open { .. } => None,
+                Opening::Closed { opens_at } => Some(opens_at),
+            },
+            guard: match self.settings.live.max_deletions {
+                crate::config::MaxDeletions::Part(part) => Guard::Part(part),
+                crate::config::MaxDeletions::Files(files) => Guard::Files(files),
+            },
+        }
+    }
+
+    /// When the loop looks again by itself, and at what: the source, or the live tree alone.
+    /// `chance` is between 0 and 1.
+    #[must_use]
+    pub fn next_look(&self, chance: f64) -> (Duration, Trigger) {
+        let now = self.clock.now();
+        let ask = self.next_ask(now, chance);
+        let drift = (self.drift_policy().is_some() && self.standing.live.is_some()).then(|| {
+            let interval = self.settings.live.drift_interval;
+            self.drift_checked_at.map_or(Duration::ZERO, |at| at.plus(interval).since(now))
+        });
+        match drift {
+            Some(drift) if drift < ask => (drift.max(LOOK_MIN), Trigger::Drift),
+            _ => (ask.max(LOOK_MIN), Trigger::Interval),
+        }
+    }
+
+    fn next_ask(&self, now: Timestamp, chance: f64) -> Duration {
+        let source = &self.settings.source;
+        if self.failures > 0 {
+            let max = BACKOFF_MAX.max(source.interval);
+            let backoff = retry::after_failures(self.failures, BACKOFF_MIN, max, chance);
+            return self.retry_after.map_or(backoff, |asked| asked.max(backoff));
+        }
+        let poll = retry::poll_delay(source.interval, source.jitter, chance);
+        let held = self.settled.as_ref().and_then(|settled| settled.until);
+        let suspended = self.standing.suspended.as_ref().and_then(|s| s.until);
+        [held, suspended].into_iter().flatten().fold(poll, |wait, until| {
+            // What has passed already was looked at in the pass that just ended.
+            if until > now { wait.min(until.since(now)) } else { wait }
+        })
+    }
+
+    pub(super) fn drift_policy(&self) -> Option<drift::Policy> {
+        match self.settings.live.drift {
+            DriftPolicy::Repair => Some(drift::Policy::Repair),
+            DriftPolicy::Report => Some(drift::Policy::Report),
+            DriftPolicy::Off => None,
+        }
+    }
+}
+
+fn windows_of(settings: &Settings) -> Result<Windows, SyncError> {
+    let specs: Vec<WindowSpec<'_>> = settings
+        .policy
+        .windows
+        .iter()
+        .map(|window| WindowSpec {
+            allow: window.kind == crate::config::WindowKind::Allow,
+            schedule: &window.schedule,
+            duration: window.duration,
+            timezone: window.timezone,
+        })
+        .collect();
+    Windows::parse(&specs).map_err(|error| SyncError::Order(format!("gitops.windows: {error}")))
+}
+
+fn filters_of(settings: &Settings) -> Result<Vec<(String, Filter)>, SyncError> {
+    let compile = |node: &NodeSettings| {
+        let filter = Filter::new(&node.events, &node.paths)
+            .map_err(|error| SyncError::Order(format!("nodes, {}: {error}", node.name)))?;
+        Ok((node.name.clone(), filter))
+    };
+    settings.nodes.iter().map(compile).collect()
+}

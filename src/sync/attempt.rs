@@ -1,0 +1,326 @@
+use super::events::Told;
+use super::live::Next;
+use super::{Agent, SyncError};
+use crate::config::HistoryRewrite;
+use crate::decide::admit::admit;
+use crate::decide::next::{Settled, rules_hold};
+use crate::gates;
+use crate::model::{
+    ChangeCounts, Deployment, DeploymentId, Digest, Finding, Held, ObjectId, Origin, Outcome,
+    PassOutcome, Plan, Quarantine, QuarantineKey, Reason, Report, Revision, Timestamp, Trigger,
+    Wish,
+};
+use crate::objects::{Mirror, Summary};
+use crate::render::{self, Input};
+use crate::source::{Descent, Fetched, Head};
+
+/// What is known of an attempt from its first step on.
+pub(super) struct Attempt<'a> {
+    pub(super) revision: Revision,
+    pub(super) trigger: Trigger,
+    pub(super) wish: Option<&'a Wish>,
+    pub(super) started_at: Timestamp,
+    /// The head that an order for another revision passes over.
+    pub(super) passes_over: Option<Revision>,
+}
+
+/// A tree in the mirror, with what is known of it.
+pub(super) struct Rendered {
+    pub(super) tree: ObjectId,
+    pub(super) summary: Summary,
+}
+
+impl Agent {
+    /// From a head to a live tree, or to the reason why not. An order overrides what only waits:
+    /// `auto_sync`, windows, suspension, the deletion guard, quarantine and `history_rewrite`;
+    /// never trust, gates or checks.
+    pub(super) fn attempt(
+        &mut self,
+        head: &Head,
+        trigger: Trigger,
+        wish: Option<&Wish>,
+    ) -> Result<Report, SyncError> {
+        let now = self.clock.now();
+        let desired = self.standing.desired.as_ref().map(|d| d.revision.clone());
+        let attempt = Attempt {
+            revision: head.revision.clone(),
+            trigger,
+            wish,
+            started_at: now,
+            passes_over: desired.filter(|d| *d != head.revision),
+        };
+        let mirror = self.mirror()?;
+        let fetched = self.fetch(head, &mirror)?;
+        if wish.is_none()
+            && fetched.descent == Descent::Rewritten
+            && self.settings.source.history_rewrite == HistoryRewrite::Refuse
+        {
+            return self.refuse_rewrite(&attempt);
+        }
+        let rendered = match self.render(&mirror, &attempt, &fetched)? {
+            Ok(rendered) => rendered,
+            Err(findings) => return self.refuse(&attempt, None, findings),
+        };
+        if self.is_live_already(&rendered.summary.digest) {
+            return self.take_over(&attempt);
+        }
+        if wish.is_none()
+            && let Some(report) = self.quarantined(&attempt, &rendered.summary.digest)
+        {
+            return Ok(report);
+        }
+        let plan = self.plan(&mirror, &rendered)?;
+        let passed =
+            self.live_tree().filter(|_| self.standing.rules.as_ref() == Some(&self.rules_key));
+        let findings = gates::check(&mirror, rendered.tree, passed, &self.rules)?;
+        if findings.iter().any(Finding::is_error) {
+            return self.refuse(&attempt, Some(rendered.summary.digest), findings);
+        }
+        if wish.is_none()
+            && let Some(hold) = admit(&plan, &self.terms(now))
+        {
+            let held = Held {
+                revision: attempt.revision.clone(),
+                digest: Some(rendered.summary.digest),
+                reason: hold.reason,
+                message: hold.message,
+                since: now,
+                until: hold.until,
+            };
+            return self.hold(held, Some(plan), findings);
+        }
+        if self.stop_before_intent {
+            return Ok(planned(&attempt, plan, findings));
+        }
+        let next = Next {
+            origin: if wish.is_some() { Origin::Apply } else { Origin::Sync },
+            tree: rendered.tree,
+            summary: rendered.summary,
+            plan,
+            findings,
+            accepted: Some(attempt.revision.clone()),
+        };
+        self.deploy(&mirror, &attempt, next)
+    }
+
+    fn fetch(&mut self, head: &Head, mirror: &Mirror) -> Result<Fetched, SyncError> {
+        let line = self.line();
+        let since = self.standing.accepted.clone();
+        let since = since.filter(|_| self.standing.line.as_deref() == Some(&line));
+        let fetched = self.source.fetch(head, since.as_ref(), mirror);
+        if let Err(error) = &fetched {
+            let now = self.clock.now();
+            self.note_source(now, Some(error))?;
+        }
+        Ok(fetched?)
+    }
+
+    fn render(
+        &self,
+        mirror: &Mirror,
+        attempt: &Attempt<'_>,
+        fetched: &Fetched,
+    ) -> Result<Result<Rendered, Vec<Finding>>, SyncError> {
+        let live = self.live_tree();
+        let input = Input {
+            commit: &attempt.revision,
+            settings: &self.settings.render,
+            submodules: &fetched.submodules,
+            limits: &self.settings.limits,
+            hint: live.filter(|_| self.standing.recipe.as_ref() == Some(&self.recipe())),
+        };
+        let rendered = render::render(mirror, &input)?;
+        let refused = rendered.findings.iter().any(Finding::is_error);
+        match rendered.tree.filter(|_| !refused) {
+            Some(tree) => Ok(Ok(Rendered { tree, summary: mirror.summary(tree, live)? })),
+            None => Ok(Err(rendered.findings)),
+        }
+    }
+
+    /// The live tree in the mirror, where it still has it.
+    pub(super) fn live_tree(&self) -> Option<ObjectId> {
+        let live = self.standing.live.as_ref()?;
+        self.trees.manifests().get(&live.tree).map(|m| m.tree)
+    }
+
+    fn is_live_already(&self, digest: &Digest) -> bool {
+        self.standing.live.as_ref().is_some_and(|live| {
+            live.digest == *digest
+                && self
+                    .trees
+                    .manifests()
+                    .get(&live.tree)
+                    .is_some_and(|m| m.materialisation == self.trees.materialisation())
+        })
+    }
+
+    /// A commit of the same content: it becomes the live revision, without a new tree.
+    fn take_over(&mut self, attempt: &Attempt<'_>) -> Result<Report, SyncError> {
+        let message = "in sync: this commit gives what is live already";
+        let mut report = Report::new(PassOutcome::InSync, message);
+        report.revision = Some(attempt.revision.clone());
+        if self.stop_before_intent {
+            return Ok(report);
+        }
+        if let Some(live) = self.standing.live.clone() {
+            self.journal.adopt_revision(
+                &live,
+                &crate::journal::Adoption {
+                    line: self.line(),
+                    recipe: self.recipe(),
+                    revision: attempt.revision.clone(),
+                    passed_over: attempt.wish.and(attempt.passes_over.clone()),
+                    wish: attempt.wish.map(|w| w.id),
+                    at: self.clock.now(),
+                },
+            )?;
+            self.standing = self.journal.standing()?;
+            self.settled = None;
+        }
+        Ok(report)
+    }
+
+    /// What is not tried again, since the digest is known to be bad under the rules of now.
+    fn quarantined(&mut self, attempt: &Attempt<'_>, digest: &Digest) -> Option<Report> {
+        let entry = self.standing.quarantine.iter().find(|entry| {
+            entry.key == QuarantineKey::Digest(*digest) && rules_hold(entry, &self.rules_key)
+        })?;
+        let message = format!(
+            "{} gives content that is in quarantine: {}",
+            attempt.revision.short(),
+            entry.message
+        );
+        self.settled = Some(Settled {
+            revision: attempt.revision.clone(),
+            reason: entry.reason,
+            message: message.clone(),
+            until: None,
+        });
+        let mut report = Report::new(PassOutcome::Held(entry.reason), message);
+        report.revision = Some(attempt.revision.clone());
+        Some(report)
+    }
+
+    /// What differs between what is live and a tree.
+    fn plan(&self, mirror: &Mirror, rendered: &Rendered) -> Result<Plan, SyncError> {
+        let live = self.standing.live.as_ref();
+        let manifest = live.and_then(|live| self.trees.manifests().get(&live.tree));
+        // A mirror that lost the live tree's objects can still tell what the new one has.
+        let from = manifest.map(|m| m.tree).filter(|tree| mirror.has(*tree));
+        Ok(Plan {
+            from: live.map(|live| live.digest),
+            to: rendered.summary.digest,
+            changes: mirror.changes(from, rendered.tree)?,
+            files_before: manifest.map_or(0, |m| m.files),
+            files_after: rendered.summary.files,
+        })
+    }
+
+    fn refuse_rewrite(&mut self, attempt: &Attempt<'_>) -> Result<Report, SyncError> {
+        let accepted = self.standing.accepted.as_ref().map_or_else(String::new, Revision::short);
+        let message = format!(
+            "history was rewritten: {} does not descend from {accepted}, the last accepted commit; if that is meant, `kconfigd apply` takes it, and `history_rewrite: allow` always does",
+            attempt.revision.short()
+        );
+        let quarantine = Quarantine {
+            key: QuarantineKey::Revision(attempt.revision.clone()),
+            revision: attempt.revision.clone(),
+            reason: Reason::HistoryRewritten,
+            rules: String::new(),
+            message: message.clone(),
+            since: self.clock.now(),
+        };
+        let finding = Finding::error("trust.history_rewritten", message);
+        self.record_refusal(attempt, None, quarantine, vec![finding])
+    }
+
+    /// Gates refused it: its digest goes into quarantine, or the commit where it gave none.
+    fn refuse(
+        &mut self,
+        attempt: &Attempt<'_>,
+        digest: Option<Digest>,
+        findings: Vec<Finding>,
+    ) -> Result<Report, SyncError> {
+        let errors = findings.iter().filter(|f| f.is_error()).count();
+        let first =
+            findings.iter().find(|f| f.is_error()).map_or_else(String::new, ToString::to_string);
+        let more = if errors > 1 { format!(" (and {} more)", errors - 1) } else { String::new() };
+        let key = match digest {
+            Some(digest) => QuarantineKey::Digest(digest),
+            None => QuarantineKey::Revision(attempt.revision.clone()),
+        };
+        let quarantine = Quarantine {
+            key,
+            revision: attempt.revision.clone(),
+            reason: Reason::ValidationRefused,
+            rules: self.rules_key.clone(),
+            message: format!("{} is refused: {first}{more}", attempt.revision.short()),
+            since: self.clock.now(),
+        };
+        self.record_refusal(attempt, digest, quarantine, findings)
+    }
+
+    fn record_refusal(
+        &mut self,
+        attempt: &Attempt<'_>,
+        digest: Option<Digest>,
+        quarantine: Quarantine,
+        findings: Vec<Finding>,
+    ) -> Result<Report, SyncError> {
+        let mut report =
+            Report::new(PassOutcome::Refused(quarantine.reason), quarantine.message.clone());
+        report.revision = Some(attempt.revision.clone());
+        report.findings = findings;
+        if self.stop_before_intent {
+            return Ok(report);
+        }
+        let id = self.journal.next_deployment()?;
+        let reason = attempt.wish.and_then(|w| w.reason.clone());
+        let mut row = self.row(attempt, id, Outcome::Refused, digest);
+        row.reason = reason;
+        row.findings.clone_from(&report.findings);
+        let event = self.refused_event(&row, &quarantine, Told::Everybody);
+        let wish = attempt.wish.map(|w| w.id);
+        self.journal.record_attempt(&row, Some(&quarantine), wish, &[event])?;
+        self.standing = self.journal.standing()?;
+        report.deployment = Some(id);
+        Ok(report)
+    }
+
+    /// The row of the history for an attempt.
+    pub(super) fn row(
+        &self,
+        attempt: &Attempt<'_>,
+        id: DeploymentId,
+        outcome: Outcome,
+        digest: Option<Digest>,
+    ) -> Deployment {
+        let now = self.clock.now();
+        let duration = now.since(attempt.started_at).as_millis();
+        Deployment {
+            id,
+            revision: attempt.revision.clone(),
+            digest,
+            origin: if attempt.wish.is_some() { Origin::Apply } else { Origin::Sync },
+            trigger: attempt.trigger,
+            actor: attempt.wish.map(|w| w.actor.clone()),
+            reason: attempt.wish.and_then(|w| w.reason.clone()),
+            outcome,
+            started_at: attempt.started_at,
+            finished_at: now,
+            duration_ms: u64::try_from(duration).unwrap_or(u64::MAX),
+            changes: ChangeCounts::default(),
+            confirmed: None,
+            findings: Vec::new(),
+            tree: String::new(),
+        }
+    }
+}
+
+fn planned(attempt: &Attempt<'_>, plan: Plan, findings: Vec<Finding>) -> Report {
+    let mut report = Report::new(PassOutcome::Planned, "this is what would be done");
+    report.revision = Some(attempt.revision.clone());
+    report.findings = findings;
+    report.plan = Some(plan);
+    report
+}

@@ -1,0 +1,356 @@
+//! Power is cut, or an error comes, in front of every disk verb of every way; then the promises
+//! are held against what is left.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Mutex};
+
+use super::{Agent, Parts};
+use crate::board::Board;
+use crate::clock::ManualClock;
+use crate::config::{self, Flags, LiveMode, Settings, Sources};
+use crate::journal::{Journal, Opened};
+use crate::model::{PassOutcome, Report, Revision, Timestamp, Trigger, WishKind};
+use crate::objects::{Item, ItemKind, Mirror};
+use crate::source::{Descent, Fetched, Head, Source, SourceError};
+use crate::trees::Trees;
+use crate::trees::sim::{Fault, PowerIsOut, SimDisk, Unsynced};
+
+type Files = BTreeMap<PathBuf, Vec<u8>>;
+
+const LIVE: &str = "/etc/config";
+
+/// A source that shows what it is told to; its commits are in the mirror already.
+struct Told(Arc<Mutex<Revision>>);
+
+impl Source for Told {
+    fn ask(&mut self) -> Result<Head, SourceError> {
+        Ok(Head::of(self.0.lock().unwrap().clone()))
+    }
+
+    fn fetch(
+        &mut self,
+        head: &Head,
+        _: Option<&Revision>,
+        _: &Mirror,
+    ) -> Result<Fetched, SourceError> {
+        let revision = head.revision.clone();
+        let submodules = BTreeMap::new();
+        Ok(Fetched { revision, descent: Descent::Descends, bytes: 0, submodules })
+    }
+}
+
+/// Commits in a mirror that all machines of a run read: made once, since making them is slow.
+struct Commits {
+    folder: tempfile::TempDir,
+    revisions: Vec<Revision>,
+    contents: BTreeMap<Revision, Files>,
+}
+
+static COMMITS: LazyLock<Commits> = LazyLock::new(Commits::make);
+
+/// A machine that can lose its power: what outlives that is in here.
+struct Machine {
+    disk: Arc<SimDisk>,
+    journal: Journal,
+    head: Arc<Mutex<Revision>>,
+    clock: ManualClock,
+    settings: Arc<Settings>,
+}
+
+impl Commits {
+    fn make() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mirror = Mirror::open_or_create(&folder.path().join("repo.git")).unwrap();
+        let mut commits = Self { folder, revisions: Vec::new(), contents: BTreeMap::new() };
+        (0..8).for_each(|n| commits.add(&mirror, n));
+        commits
+    }
+
+    fn add(&mut self, mirror: &Mirror, n: usize) {
+        let file = |name: &str, text: &str| Item {
+            name: name.into(),
+            id: mirror.write_blob(text.as_bytes()).unwrap(),
+            kind: ItemKind::File(crate::model::FileMode::Regular),
+        };
+        let text = format!("number: {n}\n");
+        let only = format!("only-{n}");
+        let below = [file("a.yaml", &text), file("b.yaml", "same: 1\n")];
+        let below = mirror.write_tree(&below).unwrap();
+        let folder = Item { name: "folder".into(), id: below, kind: ItemKind::Folder };
+        let items = [file("number", &text), file("same", "same\n"), file(&only, ""), folder];
+        let tree = mirror.write_tree(&items).unwrap();
+        let repository = mirror.repository();
+        let who = git2::Signature::new("a", "a@example.com", &git2::Time::new(0, 0)).unwrap();
+        let tree = repository.find_tree(git2::Oid::from_bytes(&tree.0).unwrap()).unwrap();
+        let id = repository.commit(None, &who, &who, &text, &tree, &[]).unwrap();
+        let revision = Revision::parse(&id.to_string()).unwrap();
+        let files = [
+            ("number", text.as_str()),
+            ("same", "same\n"),
+            (&only, ""),
+            ("folder/a.yaml", &text),
+            ("folder/b.yaml", "same: 1\n"),
+        ];
+        let files = files.map(|(path, text)| (PathBuf::from(path), text.as_bytes().to_vec()));
+        self.contents.insert(revision.clone(), Files::from(files));
+        self.revisions.push(revision);
+    }
+}
+
+impl Machine {
+    fn new(mode: LiveMode) -> Self {
+        let sources = Sources {
+            flags: Flags {
+                state_dir: Some(COMMITS.folder.path().to_owned()),
+                repository: Some("/nowhere".to_owned()),
+                branch: None,
+                live: Some(LIVE.into()),
+            },
+            environment: vec![
+                ("KCONFIGD_GITOPS__ROLLBACK_LIMIT".to_owned(), "2".to_owned()),
+                ("KCONFIGD_LIVE__REUSE_AFTER".to_owned(), "1s".to_owned()),
+            ],
+            ..Sources::default()
+        };
+        let mut settings = config::load(&sources).unwrap().settings;
+        settings.live.mode = mode;
+        let machine = Self {
+            disk: Arc::new(SimDisk::with_folders(&["/etc"])),
+            journal: Journal::open_in_memory().unwrap(),
+            head: Arc::new(Mutex::new(COMMITS.revisions[0].clone())),
+            clock: ManualClock::at(Timestamp(1_000_000)),
+            settings: Arc::new(settings),
+        };
+        machine.show(0);
+        machine
+    }
+
+    fn show(&self, n: usize) {
+        *self.head.lock().unwrap() = COMMITS.revisions[n].clone();
+    }
+
+    /// Starts an agent, as after a boot: recovery first.
+    fn start(&self) -> Agent {
+        let disk = self.disk.clone();
+        let limit = self.settings.policy.rollback_limit;
+        let trees = Trees::open(&self.settings.live, limit, disk, None).unwrap();
+        let mut agent = Agent::new(Parts {
+            settings: self.settings.clone(),
+            source: Box::new(Told(self.head.clone())),
+            trees,
+            journal: self.journal.clone(),
+            clock: Arc::new(self.clock.clone()),
+            board: Board::default(),
+        })
+        .unwrap()
+        .preparing();
+        agent.recover(&Opened::Fine).unwrap();
+        agent
+    }
+
+    fn pass(&self, agent: &mut Agent) -> Report {
+        self.clock.advance(std::time::Duration::from_secs(5));
+        let report = agent.pass(Trigger::Command);
+        agent.tidy_up();
+        report
+    }
+
+    fn wish(&self, kind: &WishKind) {
+        self.journal.wish(kind, "test", None, Timestamp(0)).unwrap();
+    }
+
+    /// What a reader of the live path sees.
+    fn seen(&self) -> Option<Files> {
+        use crate::trees::{Disk, Kind};
+        let live = Path::new(LIVE);
+        let folder = match self.disk.stat(live).unwrap()?.kind {
+            Kind::Link => {
+                use std::os::unix::ffi::OsStrExt as _;
+                let target = self.disk.read_link(live).unwrap();
+                Path::new("/etc").join(std::ffi::OsStr::from_bytes(&target))
+            }
+            _ => live.to_owned(),
+        };
+        Some(self.disk.files(&folder))
+    }
+
+    /// Promises 1, 2 and 3: a whole tree is live, it is one of these, and the journal says so.
+    fn holds_promises(&self, one_of: &[Option<usize>], context: &str) {
+        let seen = self.seen();
+        let allowed: Vec<Option<&Files>> =
+            one_of.iter().map(|n| n.map(|n| &COMMITS.contents[&COMMITS.revisions[n]])).collect();
+        assert!(allowed.contains(&seen.as_ref()), "{context}: a reader sees {seen:?}");
+        let recorded = self.journal.standing().unwrap().live.map(|live| live.revision);
+        let recorded = recorded.map(|revision| &COMMITS.contents[&revision]);
+        assert_eq!(recorded, seen.as_ref(), "{context}: the journal says something else");
+        let rows = self.journal.history(100, None).unwrap().items;
+        let live = rows.iter().filter(|d| d.outcome == crate::model::Outcome::Live).count();
+        assert_eq!(live, usize::from(seen.is_some()), "{context}: {rows:?}");
+    }
+}
+
+/// One of the ways: what is live before, what is done, what is live after.
+struct Way {
+    name: &'static str,
+    prepare: fn(&Machine, &mut Agent),
+    act: fn(&Machine, &mut Agent),
+    before: Option<usize>,
+    after: usize,
+}
+
+const WAYS: &[Way] = &[
+    Way {
+        name: "first sync",
+        prepare: |_, _| {},
+        act: |m, a| drop(m.pass(a)),
+        before: None,
+        after: 0,
+    },
+    Way {
+        name: "change",
+        prepare: |m, a| {
+            m.pass(a);
+            m.show(1);
+        },
+        act: |m, a| drop(m.pass(a)),
+        before: Some(0),
+        after: 1,
+    },
+    Way {
+        name: "tree reuse and pruning",
+        prepare: |m, a| {
+            for n in 0..6 {
+                m.show(n);
+                m.pass(a);
+            }
+            m.show(6);
+        },
+        act: |m, a| drop(m.pass(a)),
+        before: Some(5),
+        after: 6,
+    },
+    Way {
+        name: "rollback",
+        prepare: |m, a| {
+            m.pass(a);
+            m.show(1);
+            m.pass(a);
+            m.wish(&WishKind::Rollback { to: None, hold: false });
+        },
+        act: |m, a| drop(m.pass(a)),
+        before: Some(1),
+        after: 0,
+    },
+    Way {
+        name: "repair",
+        prepare: |m, a| {
+            m.pass(a);
+            m.wish(&WishKind::Repair);
+        },
+        act: |m, a| {
+            use crate::trees::Disk;
+            let live = Path::new(LIVE);
+            let link = m.disk.read_link(live).map(|t| String::from_utf8(t).unwrap());
+            let tree = link.map_or_else(|_| live.to_owned(), |t| Path::new("/etc").join(t));
+            m.disk.scribble(&tree.join("number"), b"number: 0\n");
+            drop(m.pass(a));
+        },
+        before: Some(0),
+        after: 0,
+    },
+];
+
+fn run(way: &Way, mode: LiveMode, fault: Option<(usize, Fault)>) -> (Machine, Vec<&'static str>) {
+    let machine = Machine::new(mode);
+    let mut agent = machine.start();
+    (way.prepare)(&machine, &mut agent);
+    machine.disk.plan(fault);
+    let ended = catch_unwind(AssertUnwindSafe(|| (way.act)(&machine, &mut agent)));
+    if let Err(panic) = ended {
+        assert!(panic.is::<PowerIsOut>(), "{}: a panic of our own", way.name);
+    }
+    let verbs = machine.disk.verbs();
+    (machine, verbs)
+}
+
+/// Starts again, and goes on to one of these.
+fn converges(machine: &Machine, way: &Way, to: &[Option<usize>], context: &str) {
+    let mut agent = machine.start();
+    machine.holds_promises(&[way.before, Some(way.after)], context);
+    for _ in 0..2 {
+        machine.pass(&mut agent);
+    }
+    machine.holds_promises(to, context);
+}
+
+fn cut_everywhere(mode: LiveMode) {
+    let mut points = 0;
+    for way in WAYS {
+        let (machine, verbs) = run(way, mode, None);
+        machine.holds_promises(&[Some(way.after)], way.name);
+        for (at, verb) in verbs.iter().enumerate() {
+            for unsynced in [Unsynced::Dropped, Unsynced::Kept, Unsynced::Torn] {
+                let (machine, _) = run(way, mode, Some((at, Fault::PowerCut)));
+                machine.disk.cut(unsynced);
+                let context =
+                    format!("{} {mode:?}: cut before verb {at} ({verb}), {unsynced:?}", way.name);
+                converges(&machine, way, &[Some(way.after)], &context);
+                points += 1;
+            }
+        }
+        println!("{} {mode:?}: {} verbs", way.name, verbs.len());
+    }
+    println!("{points} crash points");
+}
+
+#[test]
+fn power_lost_before_any_verb_leaves_a_whole_tree_with_links() {
+    cut_everywhere(LiveMode::Symlink);
+}
+
+#[test]
+fn power_lost_before_any_verb_leaves_a_whole_tree_with_exchange() {
+    cut_everywhere(LiveMode::Exchange);
+}
+
+#[test]
+fn an_error_at_any_verb_leaves_a_whole_tree_and_the_next_pass_converges() {
+    for mode in [LiveMode::Symlink, LiveMode::Exchange] {
+        for way in WAYS {
+            let (_, verbs) = run(way, mode, None);
+            for (at, verb) in verbs.iter().enumerate() {
+                for kind in [std::io::ErrorKind::StorageFull, std::io::ErrorKind::PermissionDenied]
+                {
+                    let fault = Some((at, Fault::Error(kind)));
+                    let (machine, _) = run(way, mode, fault);
+                    let context = format!("{} {mode:?}: {kind} at verb {at} ({verb})", way.name);
+                    machine.holds_promises(&[way.before, Some(way.after)], &context);
+                    // An operator whose order failed was told so, and it is not given again.
+                    let stays = if way.name == "rollback" { way.before } else { Some(way.after) };
+                    converges(&machine, way, &[Some(way.after), stays], &context);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_rollback_after_an_edit_in_place_gives_the_right_bytes() {
+    let machine = Machine::new(LiveMode::Symlink);
+    let mut agent = machine.start();
+    machine.pass(&mut agent);
+    machine.show(1);
+    machine.pass(&mut agent);
+    // `same` is one file under two names: written through the live tree, the earlier one has it too.
+    let live = PathBuf::from("/etc").join(
+        String::from_utf8(crate::trees::Disk::read_link(&*machine.disk, Path::new(LIVE)).unwrap())
+            .unwrap(),
+    );
+    machine.disk.scribble(&live.join("same"), b"scribbled\n");
+    machine.wish(&WishKind::Rollback { to: None, hold: false });
+    let report = machine.pass(&mut agent);
+    assert_eq!(report.outcome, PassOutcome::Returned, "{}", report.message);
+    machine.holds_promises(&[Some(0)], "rollback after an edit in place");
+}

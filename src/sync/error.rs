@@ -1,0 +1,83 @@
+use crate::gates::GateError;
+use crate::journal::JournalError;
+use crate::model::Reason;
+use crate::objects::ObjectsError;
+use crate::render::RenderError;
+use crate::source::SourceError;
+use crate::trees::{PublishError, TreesError};
+
+/// Why a pass could not go on. What a repository does wrong is no error of ours: that is findings.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// The source.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The mirror.
+    #[error(transparent)]
+    Objects(#[from] ObjectsError),
+    /// Rendering.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+    /// Gates.
+    #[error(transparent)]
+    Gates(#[from] GateError),
+    /// The trees.
+    #[error(transparent)]
+    Trees(#[from] TreesError),
+    /// Publishing.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// An order that cannot be followed as it stands.
+    #[error("{0}")]
+    Order(String),
+}
+
+impl SyncError {
+    /// Whether the mirror is damaged, so that it is rebuilt before the next pass.
+    #[must_use]
+    pub fn mirror_damaged(&self) -> bool {
+        match self {
+            Self::Source(error) => error.mirror_damaged(),
+            Self::Objects(error) => error.is_damage(),
+            Self::Render(error) => error.mirror_damaged(),
+            Self::Gates(error) => error.mirror_damaged(),
+            Self::Trees(error) => error.mirror_damaged(),
+            Self::Publish(error) => error.source.mirror_damaged(),
+            Self::Journal(_) | Self::Order(_) => false,
+        }
+    }
+
+    /// The stable code for it.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Source(error) => error.reason(),
+            _ if self.mirror_damaged() => Reason::SourceDamaged,
+            _ => Reason::ApplyFailed,
+        }
+    }
+
+    /// The error and all that caused it, in one line.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        chain(self)
+    }
+}
+
+/// An error and all that caused it, in one line; what a text says already is not said twice.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
+}

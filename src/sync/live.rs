@@ -1,0 +1,238 @@
+use super::attempt::Attempt;
+use super::{Agent, SyncError};
+use crate::journal::{Completion, Intent, IntentKind};
+use crate::model::{
+    ChangeCounts, Deployment, EventKind, Finding, LiveState, ObjectId, Origin, Outcome,
+    PassOutcome, Plan, Quarantine, Report, Revision, Suspension, Timestamp,
+};
+use crate::objects::{Mirror, Summary};
+use crate::trees::{Staged, Target, Use};
+
+/// A tree that may become live: it passed the gates, or it was live before.
+pub(super) struct Next {
+    pub(super) origin: Origin,
+    pub(super) tree: ObjectId,
+    pub(super) summary: Summary,
+    pub(super) plan: Plan,
+    pub(super) findings: Vec<Finding>,
+    /// The last accepted commit from then on; `None`: as before.
+    pub(super) accepted: Option<Revision>,
+}
+
+/// How long delivered events are kept for those who look.
+const DELIVERED_KEPT: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
+
+/// What else becomes true with a way back.
+#[derive(Default)]
+pub(super) struct WayBack {
+    pub(super) quarantine: Vec<Quarantine>,
+    pub(super) suspend: Option<Suspension>,
+}
+
+impl Agent {
+    /// Makes a new tree live.
+    pub(super) fn deploy(
+        &mut self,
+        mirror: &Mirror,
+        attempt: &Attempt<'_>,
+        next: Next,
+    ) -> Result<Report, SyncError> {
+        self.deploy_with(mirror, attempt, next, None)
+    }
+
+    /// Makes a tree live: stages it, writes the intent, publishes, completes. The one way there.
+    pub(super) fn deploy_with(
+        &mut self,
+        mirror: &Mirror,
+        attempt: &Attempt<'_>,
+        next: Next,
+        back: Option<WayBack>,
+    ) -> Result<Report, SyncError> {
+        let id = self.journal.next_deployment()?;
+        self.show_applying(&attempt.revision);
+        let used = Use {
+            deployment: id,
+            revision: attempt.revision.clone(),
+            origin: next.origin,
+            at: attempt.started_at,
+        };
+        let target = Target {
+            tree: next.tree,
+            digest: next.summary.digest,
+            files: next.summary.files,
+            used,
+        };
+        let now = self.clock.now();
+        let staged = match self.trees.stage(mirror, &target, now) {
+            Ok(staged) => staged,
+            Err(error) => return self.fail(attempt, id, &next, error.into()),
+        };
+        let row = Deployment {
+            origin: next.origin,
+            changes: ChangeCounts::of(&next.plan),
+            findings: next.findings.clone(),
+            ..self.row(attempt, id, Outcome::Live, Some(next.summary.digest))
+        };
+        let completion = self.completion(attempt, &next, row, back);
+        match self.make_live(staged, completion) {
+            Ok(()) => {}
+            Err(error) => return self.fail(attempt, id, &next, error),
+        }
+        let outcome = match next.origin {
+            Origin::Rollback => PassOutcome::Returned,
+            Origin::Sync | Origin::Apply => PassOutcome::Applied,
+        };
+        let counts = ChangeCounts::of(&next.plan);
+        let mut report = Report::new(
+            outcome,
+            format!(
+                "{} is live as deployment {id}: {} added, {} modified, {} removed",
+                attempt.revision.short(),
+                counts.added,
+                counts.modified,
+                counts.removed
+            ),
+        );
+        report.deployment = Some(id);
+        report.revision = Some(attempt.revision.clone());
+        report.findings = next.findings;
+        report.plan = Some(next.plan);
+        Ok(report)
+    }
+
+    fn completion(
+        &self,
+        attempt: &Attempt<'_>,
+        next: &Next,
+        row: Deployment,
+        back: Option<WayBack>,
+    ) -> Completion {
+        let live = LiveState {
+            deployment: row.id,
+            revision: attempt.revision.clone(),
+            digest: next.summary.digest,
+            since: row.finished_at,
+            origin: next.origin,
+            tree: String::new(),
+        };
+        let kind = match next.origin {
+            Origin::Rollback => EventKind::RolledBack,
+            Origin::Sync | Origin::Apply => EventKind::Applied,
+        };
+        let event = self.deployed_event(kind, &row, &next.plan);
+        let rolled_back = back.is_some();
+        let back = back.unwrap_or_default();
+        Completion {
+            kind: IntentKind::Deployment,
+            live,
+            line: self.line(),
+            recipe: self.recipe(),
+            // A way back passes no gates: the next commit is held against all of it anew.
+            rules: if rolled_back { String::new() } else { self.rules_key.clone() },
+            accepted: next.accepted.clone(),
+            passed_over: attempt.wish.and(attempt.passes_over.clone()),
+            quarantine: back.quarantine,
+            rolled_back,
+            suspend: back.suspend,
+            wish: attempt.wish.map(|w| w.id),
+            events: vec![event],
+            deployment: row,
+        }
+    }
+
+    /// Intent, publish, complete: the last steps of every way. After the rename nothing here can
+    /// fail the deployment any more; what is left undone is done by the next start.
+    pub(super) fn make_live(
+        &mut self,
+        staged: Staged,
+        completion: Completion,
+    ) -> Result<(), SyncError> {
+        let intent = Intent {
+            old_tree: self.standing.live.as_ref().map(|live| live.tree.clone()),
+            new_tree: staged.name().to_owned(),
+            completion,
+        };
+        if let Err(error) = self.journal.intend(&intent) {
+            drop(self.trees.discard(staged));
+            return Err(error.into());
+        }
+        let live = match self.trees.publish(staged) {
+            Ok(live) => live,
+            Err(error) => {
+                self.journal.drop_intent()?;
+                return Err(error.into());
+            }
+        };
+        self.journal.complete(&intent.completion, &live)?;
+        self.standing = self.journal.standing()?;
+        self.settled = None;
+        Ok(())
+    }
+
+    /// What comes after a tree became live, off the way of the next commit: old trees retire, the
+    /// next one is made ready, the mirror is kept small. Nothing here can fail a deployment.
+    pub fn tidy_up(&mut self) {
+        let now = self.clock.now();
+        if let Err(error) = self.tidy_trees(now) {
+            tracing::warn!(error = %error.chain(), "tidying up did not succeed; it is tried again after the next deployment");
+        }
+    }
+
+    fn tidy_trees(&mut self, now: Timestamp) -> Result<(), SyncError> {
+        let kept = usize::try_from(self.settings.policy.rollback_limit).unwrap_or(usize::MAX - 1);
+        let history = self.journal.returnable_digests(kept + 1)?;
+        self.trees.retire(&history, now)?;
+        let mirror = self.mirror()?;
+        if self.prepares
+            && let Some(tree) = self.live_tree()
+        {
+            self.trees.prepare(&mirror, tree, now)?;
+        }
+        self.journal.prune_outbox(now.minus(DELIVERED_KEPT))?;
+        if mirror.pack_count()? > self.settings.limits.mirror_packs_max {
+            let commits: Vec<Revision> = self.standing.accepted.iter().cloned().collect();
+            let trees: Vec<ObjectId> = self.trees.manifests().values().map(|m| m.tree).collect();
+            mirror.repack(&commits, &trees)?;
+        }
+        Ok(())
+    }
+
+    /// It could not be applied: recorded once, held, tried again with backoff, never quarantined,
+    /// since it is not the revision's fault.
+    fn fail(
+        &mut self,
+        attempt: &Attempt<'_>,
+        id: crate::model::DeploymentId,
+        next: &Next,
+        error: SyncError,
+    ) -> Result<Report, SyncError> {
+        if error.mirror_damaged() {
+            return Err(error);
+        }
+        let message =
+            format!("{} could not be applied: {}", attempt.revision.short(), error.chain());
+        tracing::error!(revision = %attempt.revision, "{message}");
+        let mut report = Report::new(PassOutcome::Failed, message.clone());
+        report.revision = Some(attempt.revision.clone());
+        let row = Deployment {
+            origin: next.origin,
+            reason: Some(message.clone()),
+            ..self.row(attempt, id, Outcome::Failed, Some(next.summary.digest))
+        };
+        let last = self.journal.history(1, None)?.items.into_iter().next();
+        let told = last.is_some_and(|last| {
+            last.outcome == Outcome::Failed
+                && last.revision == row.revision
+                && last.reason == row.reason
+        });
+        if !told {
+            let event = self.failed_event(&row, &message);
+            self.journal.record_attempt(&row, None, attempt.wish.map(|w| w.id), &[event])?;
+            report.deployment = Some(id);
+        } else if let Some(wish) = attempt.wish {
+            self.journal.end_wish(wish.id, self.clock.now())?;
+        }
+        self.standing = self.journal.standing()?;
+        Ok(report)
+    }
+}

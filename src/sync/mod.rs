@@ -1,0 +1,105 @@
+//! One pass: the whole way of a commit, in order, the same for every trigger.
+//!
+//! ```text
+//! ask → observe → decide → fetch → render → plan → gates → stage → intend → publish → complete
+//! ```
+//! [`Agent::pass`] begins it, [`attempt`] is its middle, and every way to a live tree (a new
+//! commit, an order, a way back, a repair) ends in [`Agent::make_live`]. The pass is plain
+//! synchronous code, run on a blocking thread; it has no retry loop: an error says of itself
+//! whether the next tick tries again.
+
+mod agent;
+mod attempt;
+mod back;
+#[cfg(test)]
+mod crash_tests;
+mod error;
+mod events;
+mod live;
+mod recover;
+mod repair;
+mod show;
+
+pub use agent::{Agent, Parts};
+pub use error::SyncError;
+pub use recover::Started;
+
+use crate::decide::next::{Decision, Observed, decide};
+use crate::model::{PassOutcome, Report, Trigger, WishKind};
+use crate::source::Head;
+
+impl Agent {
+    /// One pass. Most end after the first request: in sync.
+    pub fn pass(&mut self, trigger: Trigger) -> Report {
+        self.board.begin_pass();
+        let wish = self.journal.pending_wish().ok().flatten();
+        let number = wish.as_ref().map(|w| w.id);
+        let result = match wish {
+            Some(wish) => self.fulfil(wish, trigger),
+            None => self.follow(trigger),
+        };
+        let report = result.unwrap_or_else(|error| self.explain(error));
+        self.remember(&report, number);
+        report
+    }
+
+    /// What an operator ordered.
+    fn fulfil(&mut self, wish: crate::model::Wish, trigger: Trigger) -> Result<Report, SyncError> {
+        match wish.kind {
+            WishKind::Apply(ref revision) => {
+                let head = match revision {
+                    Some(revision) => Head::of(revision.clone()),
+                    None => self.ask()?,
+                };
+                self.attempt(&head, trigger, Some(&wish))
+            }
+            WishKind::Rollback { to, hold } => self.go_back(to, hold, trigger, &wish),
+            WishKind::Repair => self.repair_now(Some(&wish)),
+            WishKind::Compare => self.compare_now(),
+            WishKind::Plan(ref revision) => {
+                self.stop_before_intent = true;
+                let planned = self.plan_only(revision.as_ref(), trigger);
+                self.stop_before_intent = self.dry;
+                planned
+            }
+        }
+    }
+
+    /// The whole way up to the intent, as if an operator had ordered it.
+    fn plan_only(
+        &mut self,
+        revision: Option<&crate::model::Revision>,
+        trigger: Trigger,
+    ) -> Result<Report, SyncError> {
+        let head = match revision {
+            Some(revision) => Head::of(revision.clone()),
+            None => self.ask()?,
+        };
+        self.attempt(&head, trigger, None)
+    }
+
+    /// What the source wants.
+    fn follow(&mut self, trigger: Trigger) -> Result<Report, SyncError> {
+        self.refresh(trigger)?;
+        if let Some(report) = self.mend_drift(trigger)? {
+            return Ok(report);
+        }
+        let head = self.ask()?;
+        let decision = decide(&Observed {
+            now: self.clock.now(),
+            head: &head.revision,
+            live: self.standing.live.as_ref(),
+            live_fits: self.live_fits(),
+            suspended: self.standing.suspended.as_ref(),
+            quarantine: &self.standing.quarantine,
+            rules: &self.rules_key,
+            passed_over: self.standing.passed_over.as_ref(),
+            settled: self.settled.as_ref(),
+        });
+        match decision {
+            Decision::InSync => Ok(Report::new(PassOutcome::InSync, "in sync")),
+            Decision::Wait(reason, message) => self.wait(&head, reason, message),
+            Decision::Attempt => self.attempt(&head, trigger, None),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+use super::{Agent, SyncError};
+use crate::decide::recover::{Recovery, Shown, decide};
+use crate::journal::Opened;
+use crate::model::{ChangeCounts, Deployment, DeploymentId, LiveState, Outcome, Trigger};
+use crate::trees::{Found, Live, Manifest, Use};
+
+/// What recovery found, for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Started {
+    /// Journal and live path agreed.
+    Agreed,
+    /// A deployment that a crash interrupted after its rename was completed.
+    Finished(DeploymentId),
+    /// One that it interrupted before was dropped.
+    Dropped,
+    /// The journal follows what the live path shows.
+    Followed(DeploymentId),
+    /// Nothing is live.
+    Nothing,
+    /// The live path was changed by somebody else.
+    Drifted,
+}
+
+impl Agent {
+    /// Brings the journal into line with the disk, before the first pass. The live path is not
+    /// changed. `opened` tells whether the journal is new, so that what the manifests tell is
+    /// written into it.
+    ///
+    /// # Errors
+    /// When the disk or the journal cannot be used, or something that is not ours is at the live
+    /// path and nothing of ours was ever live there.
+    pub fn recover(&mut self, opened: &Opened) -> Result<Started, SyncError> {
+        if *opened != Opened::Fine {
+            self.learn_from_manifests()?;
+        }
+        let found = self.trees.found()?;
+        let intent = self.journal.intent()?;
+        let shown = match &found {
+            Found::Nothing => Shown::Nothing,
+            Found::Tree(live) => Shown::Tree(live.name()),
+            Found::Unrecorded(_) | Found::Foreign => Shown::Unknown,
+        };
+        let recorded = self.standing.live.as_ref().map(|live| live.tree.clone());
+        let intended = intent.as_ref().map(|intent| intent.new_tree.as_str());
+        let recovery = decide(shown, recorded.as_deref(), intended);
+        let started = match (recovery, &found) {
+            (Recovery::Finish, Found::Tree(live)) => {
+                let Some(intent) = &intent else { return Ok(Started::Agreed) };
+                self.journal.complete(&intent.completion, live)?;
+                Started::Finished(intent.completion.deployment.id)
+            }
+            (Recovery::Follow, Found::Tree(live)) => self.follow_link(live)?,
+            (Recovery::Drop, _) => {
+                self.journal.drop_intent()?;
+                Started::Dropped
+            }
+            (Recovery::Clear, Found::Foreign) => {
+                self.trees.may_move_aside()?;
+                Started::Nothing
+            }
+            (Recovery::Clear, _) => Started::Nothing,
+            (Recovery::Drifted, _) => {
+                self.journal.drop_intent()?;
+                Started::Drifted
+            }
+            (Recovery::Agreed, Found::Nothing) => Started::Nothing,
+            _ => Started::Agreed,
+        };
+        self.standing = self.journal.standing()?;
+        Ok(started)
+    }
+
+    /// The state folder was lost or its journal damaged: deployments go on counting, and what was
+    /// live when is known again, from the manifests beside the trees.
+    fn learn_from_manifests(&self) -> Result<(), SyncError> {
+        let mut uses: Vec<(&Use, &Manifest)> = Vec::new();
+        for manifest in self.trees.manifests().values() {
+            uses.extend(manifest.uses.iter().map(|used| (used, manifest)));
+        }
+        uses.sort_by_key(|(used, _)| used.deployment);
+        for (used, manifest) in &uses {
+            self.journal.record_attempt(
+                &row_of(used, manifest, Outcome::Superseded),
+                None,
+                None,
+                &[],
+            )?;
+        }
+        if let Some((last, _)) = uses.last() {
+            self.journal.number_from(DeploymentId(last.deployment.0 + 1))?;
+        }
+        Ok(())
+    }
+
+    /// What the live path shows becomes the record.
+    fn follow_link(&self, live: &Live) -> Result<Started, SyncError> {
+        let Some(manifest) = self.trees.manifests().get(live.name()) else {
+            return Ok(Started::Agreed);
+        };
+        let Some(used) = manifest.last_use() else { return Ok(Started::Agreed) };
+        let state = LiveState {
+            deployment: used.deployment,
+            revision: used.revision.clone(),
+            digest: manifest.digest,
+            since: used.at,
+            origin: used.origin,
+            tree: live.name().to_owned(),
+        };
+        let known = self.journal.deployment(used.deployment)?.is_some();
+        let row = row_of(used, manifest, Outcome::Live);
+        self.journal.follow_link(Some((&state, live)), (!known).then_some(&row))?;
+        Ok(Started::Followed(used.deployment))
+    }
+}
+
+fn row_of(used: &Use, manifest: &Manifest, outcome: Outcome) -> Deployment {
+    Deployment {
+        id: used.deployment,
+        revision: used.revision.clone(),
+        digest: Some(manifest.digest),
+        origin: used.origin,
+        trigger: Trigger::Start,
+        actor: None,
+        reason: Some("known from the tree's manifest".to_owned()),
+        outcome,
+        started_at: used.at,
+        finished_at: used.at,
+        duration_ms: 0,
+        changes: ChangeCounts::default(),
+        confirmed: None,
+        findings: Vec::new(),
+        tree: manifest.name.clone(),
+    }
+}

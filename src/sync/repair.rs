@@ -1,0 +1,180 @@
+use super::{Agent, SyncError};
+use crate::decide::next::is_suspended;
+use crate::journal::{Completion, IntentKind};
+use crate::model::{
+    ChangeCounts, Deployment, DriftKind, DriftState, DriftedPath, EventKind, Outcome, PassOutcome,
+    Reason, Report, Trigger, Wish,
+};
+use crate::trees::{Drift, Found, Target, Use};
+
+impl Agent {
+    /// Looks at the live tree when that is due, and puts it right when that is wanted. `None`: the
+    /// pass goes on with the source.
+    pub(super) fn mend_drift(&mut self, trigger: Trigger) -> Result<Option<Report>, SyncError> {
+        let Some(policy) = self.drift_policy() else { return Ok(None) };
+        let now = self.clock.now();
+        let interval = self.settings.live.drift_interval;
+        let due = trigger != Trigger::Interval
+            || self.drift_checked_at.is_none_or(|at| now.since(at) >= interval);
+        if !due || self.standing.live.is_none() || self.stop_before_intent {
+            return Ok(None);
+        }
+        let drift = self.look_at_drift()?;
+        let only_drift = trigger == Trigger::Drift;
+        if drift.is_none() {
+            let report = || Report::new(PassOutcome::InSync, "the live tree is as it should be");
+            return Ok(only_drift.then(report));
+        }
+        let stopped = self.standing.suspended.as_ref().is_some_and(|s| is_suspended(s, now));
+        if stopped || !self.repairs.allow(&drift.paths, policy, now) {
+            self.repairs.touched(&drift.paths, now);
+            let report = || Report::new(PassOutcome::Held(Reason::Drift), drift_text(&drift));
+            return Ok(only_drift.then(report));
+        }
+        self.repairs.done(&drift.paths, now);
+        let report = self.repair(&drift, None)?;
+        // The rest of the pass goes on: a repair must not keep a new commit waiting.
+        Ok(only_drift.then_some(report))
+    }
+
+    /// What an operator's `drift --repair` does.
+    pub(super) fn repair_now(&mut self, wish: Option<&Wish>) -> Result<Report, SyncError> {
+        if self.standing.live.is_none() {
+            return Err(SyncError::Order("nothing is live that could be repaired".to_owned()));
+        }
+        let drift = self.look_at_drift()?;
+        if drift.is_none() {
+            if let Some(wish) = wish {
+                self.journal.end_wish(wish.id, self.clock.now())?;
+            }
+            return Ok(Report::new(PassOutcome::InSync, "the live tree is as it should be"));
+        }
+        self.repair(&drift, wish)
+    }
+
+    /// What `drift` does: looks, and changes nothing.
+    pub(super) fn compare_now(&mut self) -> Result<Report, SyncError> {
+        let drift = self.look_at_drift()?;
+        if drift.is_none() {
+            return Ok(Report::new(PassOutcome::InSync, "the live tree is as it should be"));
+        }
+        Ok(Report::new(PassOutcome::Held(Reason::Drift), drift_text(&drift)))
+    }
+
+    /// Compares the live tree and records what was found, telling of what was not known yet.
+    pub(super) fn look_at_drift(&mut self) -> Result<Drift, SyncError> {
+        let now = self.clock.now();
+        let drift = self.compare_live()?;
+        self.drift_checked_at = Some(now);
+        let state = DriftState { checked_at: Some(now), paths: drift.paths.clone() };
+        if state.paths != self.standing.drift.paths {
+            let events = if drift.is_none() {
+                Vec::new()
+            } else {
+                vec![self.drift_event(EventKind::DriftDetected, &drift)]
+            };
+            self.journal.note_drift(&state, &events)?;
+        }
+        self.standing.drift = state;
+        Ok(drift)
+    }
+
+    fn compare_live(&mut self) -> Result<Drift, SyncError> {
+        let replaced =
+            |kind| Drift { paths: vec![DriftedPath { path: String::new(), kind }], total: 1 };
+        Ok(match (self.trees.found()?, &self.standing.live) {
+            (_, None) => Drift::default(),
+            (Found::Nothing, _) => replaced(DriftKind::Removed),
+            (Found::Tree(shown), Some(live)) if shown.name() == live.tree => {
+                let mirror = self.mirror()?;
+                self.trees.drift(&mirror)?
+            }
+            _ => replaced(DriftKind::Replaced),
+        })
+    }
+
+    /// Puts a fresh tree of the same content in the place of the live one, and keeps what was
+    /// found in it aside.
+    fn repair(&mut self, drift: &Drift, wish: Option<&Wish>) -> Result<Report, SyncError> {
+        let Some(live) = self.standing.live.clone() else {
+            return Ok(Report::new(PassOutcome::InSync, "nothing is live"));
+        };
+        let now = self.clock.now();
+        let manifest = self.trees.manifests().get(&live.tree).cloned();
+        let Some(manifest) = manifest else {
+            let text = "the live tree's manifest is gone: the next new commit replaces it";
+            return Err(SyncError::Order(text.to_owned()));
+        };
+        let mirror = self.mirror()?;
+        let kept = self.trees.keep_aside(drift, &self.settings.state_dir.join("drift"), now);
+        let used = Use {
+            deployment: live.deployment,
+            revision: live.revision.clone(),
+            origin: live.origin,
+            at: live.since,
+        };
+        let target =
+            Target { tree: manifest.tree, digest: live.digest, files: manifest.files, used };
+        let staged = self.trees.stage(&mirror, &target, now)?.over_anything();
+        let event = self.drift_event(EventKind::DriftRepaired, drift);
+        let row = Deployment {
+            id: live.deployment,
+            revision: live.revision.clone(),
+            digest: Some(live.digest),
+            origin: live.origin,
+            trigger: Trigger::Drift,
+            actor: None,
+            reason: None,
+            outcome: Outcome::Live,
+            started_at: now,
+            finished_at: now,
+            duration_ms: 0,
+            changes: ChangeCounts::default(),
+            confirmed: None,
+            findings: Vec::new(),
+            tree: String::new(),
+        };
+        let completion = Completion {
+            kind: IntentKind::Repair,
+            deployment: row,
+            live,
+            line: self.line(),
+            recipe: self.standing.recipe.clone().unwrap_or_default(),
+            rules: self.standing.rules.clone().unwrap_or_default(),
+            accepted: None,
+            passed_over: self.standing.passed_over.clone(),
+            quarantine: Vec::new(),
+            rolled_back: false,
+            suspend: None,
+            wish: wish.map(|w| w.id),
+            events: vec![event],
+        };
+        self.make_live(staged, completion)?;
+        let clean = DriftState { checked_at: Some(now), paths: Vec::new() };
+        self.journal.note_drift(&clean, &[])?;
+        self.standing.drift = clean;
+        let aside = match kept {
+            Some(folder) => format!("; what was found is kept in {}", folder.display()),
+            None => String::new(),
+        };
+        Ok(Report::new(PassOutcome::Repaired, format!("repaired: {}{aside}", drift_text(drift))))
+    }
+}
+
+/// `3 paths of the live tree were changed by somebody else: a (edited), b (removed), …`
+fn drift_text(drift: &Drift) -> String {
+    const NAMED: usize = 3;
+    let names: Vec<String> = drift
+        .paths
+        .iter()
+        .take(NAMED)
+        .map(|p| {
+            let path = if p.path.is_empty() { "the live path itself" } else { &p.path };
+            format!("{path} ({})", p.kind)
+        })
+        .collect();
+    let more = if drift.total > NAMED as u64 { ", …" } else { "" };
+    let count =
+        if drift.total == 1 { "1 path".to_owned() } else { format!("{} paths", drift.total) };
+    format!("{count} changed by somebody else: {}{more}", names.join(", "))
+}

@@ -1,0 +1,243 @@
+use std::time::Duration;
+
+use super::error::chain;
+use super::{Agent, SyncError};
+use crate::decide::next::{Settled, is_suspended};
+use crate::model::{
+    Desired, EventKind, Finding, Held, OutboxCounts, PassOutcome, Plan, Reason, Report, Revision,
+    State, Status, Timestamp,
+};
+use crate::source::{Head, SourceError};
+
+/// How often freshness is written to the journal when nothing else is.
+const FRESHNESS_EVERY: Duration = Duration::from_secs(60);
+
+impl Agent {
+    /// Notes how asking the source went: in memory always; in the journal when it changed between
+    /// good and bad, and once a minute.
+    pub(super) fn note_source(
+        &mut self,
+        now: Timestamp,
+        error: Option<&SourceError>,
+    ) -> Result<(), SyncError> {
+        let before = self.standing.source.error.take();
+        let source = &mut self.standing.source;
+        source.last_attempt_at = Some(now);
+        let mut events = Vec::new();
+        match error {
+            None => {
+                source.last_success_at = Some(now);
+                if before.is_some() {
+                    events.push(self.source_event(EventKind::SourceRecovered, now, None, None));
+                }
+            }
+            Some(error) => {
+                let text = chain(error);
+                source.error = Some((error.reason(), text.clone()));
+                self.retry_after = error.retry_after();
+                if before.is_none() {
+                    let reason = Some(error.reason().as_str());
+                    let kind = EventKind::SourceUnreachable;
+                    events.push(self.source_event(kind, now, reason, Some(&text)));
+                }
+            }
+        }
+        let changed = before != self.standing.source.error;
+        let stale = self.freshness_noted_at.is_none_or(|at| now.since(at) >= FRESHNESS_EVERY);
+        if (changed || stale) && !self.dry {
+            self.journal.note_source(&self.standing.source, &events)?;
+            self.freshness_noted_at = Some(now);
+        }
+        Ok(())
+    }
+
+    /// Writes down how fresh the source is: at exit.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn note_freshness(&mut self) -> Result<(), SyncError> {
+        Ok(self.journal.note_source(&self.standing.source, &[])?)
+    }
+
+    /// Notes the source's head when it is a new one.
+    pub(super) fn note_head(&mut self, head: &Head, now: Timestamp) -> Result<(), SyncError> {
+        if self.standing.desired.as_ref().is_some_and(|d| d.revision == head.revision) {
+            return Ok(());
+        }
+        let event = self.detected_event(&head.revision, now);
+        let desired = Desired { revision: head.revision.clone(), detected_at: now };
+        if !self.dry {
+            self.journal.note_desired(&desired, &[event])?;
+        }
+        self.standing.desired = Some(desired);
+        Ok(())
+    }
+
+    /// The head waits for something that this pass did not have to look at.
+    pub(super) fn wait(
+        &mut self,
+        head: &Head,
+        reason: Reason,
+        message: String,
+    ) -> Result<Report, SyncError> {
+        let mut report = Report::new(PassOutcome::Held(reason), message);
+        report.revision = Some(head.revision.clone());
+        Ok(report)
+    }
+
+    /// The head was looked at and waits.
+    pub(super) fn hold(
+        &mut self,
+        held: Held,
+        plan: Option<Plan>,
+        findings: Vec<Finding>,
+    ) -> Result<Report, SyncError> {
+        self.settled = Some(Settled {
+            revision: held.revision.clone(),
+            reason: held.reason,
+            message: held.message.clone(),
+            until: held.until,
+        });
+        let known =
+            self.standing.held.as_ref().is_some_and(|before| {
+                before.revision == held.revision && before.reason == held.reason
+            });
+        if !known && !self.stop_before_intent {
+            let event = self.held_event(&held);
+            self.journal.note_held(Some(&held), &[event])?;
+        }
+        let mut report = Report::new(PassOutcome::Held(held.reason), held.message.clone());
+        report.revision = Some(held.revision.clone());
+        report.plan = plan;
+        report.findings = findings;
+        if !known {
+            self.standing.held = Some(held);
+        }
+        Ok(report)
+    }
+
+    /// A pass that could not go on.
+    pub(super) fn explain(&mut self, error: SyncError) -> Report {
+        let text = error.chain();
+        if error.mirror_damaged() {
+            tracing::warn!(error = %text, "the mirror is damaged: it is rebuilt beside; what is live stays");
+            if let Err(error) = crate::objects::Mirror::rebuild_beside(&self.mirror_path()) {
+                tracing::error!(error = %error, "the damaged mirror could not be put aside");
+            }
+        }
+        let reason = error.reason();
+        match error {
+            SyncError::Source(_) => Report::new(PassOutcome::Unreachable(reason), text),
+            SyncError::Order(text) => Report::new(PassOutcome::Declined, text),
+            _ if reason == Reason::SourceDamaged => {
+                Report::new(PassOutcome::Unreachable(reason), text)
+            }
+            _ => Report::new(PassOutcome::Failed, text),
+        }
+    }
+
+    /// Ends a pass: counts failures, shows the status, lets those go on who wait for it.
+    pub(super) fn remember(&mut self, report: &Report, wish: Option<u64>) {
+        let failed = matches!(report.outcome, PassOutcome::Unreachable(_) | PassOutcome::Failed);
+        self.failures = if failed { self.failures.saturating_add(1) } else { 0 };
+        if !failed {
+            self.retry_after = None;
+        }
+        if let Some(wish) = wish
+            && let Err(error) = self.journal.end_wish(wish, self.clock.now())
+        {
+            tracing::error!(error = %error, "a wish could not be ended");
+        }
+        if matches!(report.outcome, PassOutcome::Declined | PassOutcome::Planned) {
+            // Nothing was done, so nothing is different.
+            self.board.end_pass(report.clone(), wish);
+            return;
+        }
+        let (state, reason, message) = self.state_after(report);
+        let shown = Some((state, reason, message.clone()));
+        if self.standing.state != shown && !self.stop_before_intent {
+            if let Err(error) = self.journal.note_state(state, reason, &message) {
+                tracing::error!(error = %error, "the state could not be written down");
+            }
+            self.standing.state = shown;
+        }
+        self.show(state, reason, &message);
+        self.board.end_pass(report.clone(), wish);
+    }
+
+    /// The state that a pass leaves.
+    fn state_after(&self, report: &Report) -> (State, Option<Reason>, String) {
+        let drifted = !self.standing.drift.paths.is_empty();
+        let stop = self.standing.suspended.as_ref();
+        let suspended = stop.is_some_and(|s| is_suspended(s, self.clock.now()));
+        let message = report.message.clone();
+        match report.outcome {
+            PassOutcome::Unreachable(reason) => (State::Degraded, Some(reason), message),
+            PassOutcome::Failed => (State::Degraded, Some(Reason::ApplyFailed), message),
+            _ if suspended => (State::Suspended, Some(Reason::Suspended), message),
+            PassOutcome::Refused(reason) => (State::Degraded, Some(reason), message),
+            PassOutcome::Held(reason) => match reason {
+                Reason::ValidationRefused
+                | Reason::HistoryRewritten
+                | Reason::VerificationRefused
+                | Reason::Drift => (State::Degraded, Some(reason), message),
+                _ => (State::Held, Some(reason), message),
+            },
+            _ if drifted => {
+                let text = format!(
+                    "{} paths of the live tree differ: see `kconfigd drift`",
+                    self.standing.drift.paths.len()
+                );
+                (State::Degraded, Some(Reason::Drift), text)
+            }
+            PassOutcome::Returned => (State::Held, Some(Reason::RolledBack), message),
+            PassOutcome::InSync
+            | PassOutcome::Applied
+            | PassOutcome::Repaired
+            | PassOutcome::Declined
+            | PassOutcome::Planned => {
+                let live = self.standing.live.as_ref().map(|l| &l.revision);
+                let desired = self.standing.desired.as_ref().map(|d| &d.revision);
+                if live == desired || desired.is_none() {
+                    (State::InSync, None, message)
+                } else {
+                    (State::OutOfSync, None, message)
+                }
+            }
+        }
+    }
+
+    pub(super) fn show_applying(&self, revision: &Revision) {
+        let message = format!("making {} live", revision.short());
+        self.show(State::Applying, None, &message);
+    }
+
+    fn show(&self, state: State, reason: Option<Reason>, message: &str) {
+        let outbox = self.journal.outbox_counts().unwrap_or_default();
+        let attempted = self.journal.last_attempt().unwrap_or_default();
+        self.board.show(self.status(state, reason, message, outbox, attempted));
+    }
+
+    fn status(
+        &self,
+        state: State,
+        reason: Option<Reason>,
+        message: &str,
+        outbox: OutboxCounts,
+        attempted: Option<crate::model::Attempt>,
+    ) -> Status {
+        Status {
+            state,
+            reason,
+            message: message.to_owned(),
+            live: self.standing.live.clone(),
+            desired: self.standing.desired.clone(),
+            attempted,
+            source: self.standing.source.clone(),
+            drift: self.standing.drift.clone(),
+            suspended: self.standing.suspended.clone(),
+            quarantine: self.standing.quarantine.clone(),
+            outbox,
+        }
+    }
+}

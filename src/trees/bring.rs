@@ -1,0 +1,235 @@
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::compare::{Comparison, listing, name_of, path_of};
+use super::disk::{Disk, DiskError, Kind, Stat};
+use super::place::kind_of;
+use super::{Materialisation, TreesError};
+use crate::model::{Entry, FileMode, ObjectId, Timestamp, TreePath};
+use crate::objects::{Item, ItemKind, Mirror};
+
+/// From this many files and folders on, one sync of the volume is cheaper than one of each.
+const SYNC_EACH_MAX: usize = 300;
+
+/// Brings a folder of ours, whatever is in it, to be a tree: what fits is kept, the rest is
+/// replaced by shared files of the donor where those are whole, and by the mirror's bytes else.
+///
+/// The same way builds a tree from nothing (an empty folder), brings an old tree up to date, and
+/// ends what a crash interrupted.
+pub(super) struct Bringing<'a> {
+    pub(super) comparison: Comparison<'a>,
+    /// A whole tree whose equal files may be shared.
+    pub(super) donor: Option<Donor>,
+    /// What files are stamped with.
+    pub(super) now: Timestamp,
+    /// Files and folders to be made durable.
+    pub(super) touched: Touched,
+}
+
+/// A tree to share files with.
+pub(super) struct Donor {
+    /// Its folder.
+    pub(super) folder: PathBuf,
+    /// Up to when changes of its inodes were our own.
+    pub(super) sealed_at: i128,
+}
+
+/// What was written and is not durable yet.
+#[derive(Default)]
+pub(super) struct Touched {
+    files: Vec<PathBuf>,
+    folders: BTreeSet<PathBuf>,
+    too_many: bool,
+    /// Whether anything was touched at all.
+    pub(super) any: bool,
+}
+
+impl Touched {
+    fn file(&mut self, path: PathBuf) {
+        self.any = true;
+        if !self.full() {
+            self.files.push(path);
+        }
+    }
+
+    pub(super) fn folder(&mut self, path: &Path) {
+        self.any = true;
+        if !self.full() {
+            self.folders.insert(path.to_owned());
+        }
+    }
+
+    fn full(&mut self) -> bool {
+        self.too_many = self.too_many || self.files.len() + self.folders.len() >= SYNC_EACH_MAX;
+        self.too_many
+    }
+
+    /// Makes all of it durable: each file and folder, or the whole volume where that is cheaper.
+    pub(super) fn sync(self, disk: &dyn Disk, root: &Path) -> Result<(), DiskError> {
+        if self.too_many {
+            return disk.sync_volume(root);
+        }
+        self.files.iter().try_for_each(|path| disk.sync_file(path))?;
+        self.folders.iter().try_for_each(|path| disk.sync_folder(path))
+    }
+}
+
+impl Bringing<'_> {
+    fn disk(&self) -> &dyn Disk {
+        self.comparison.disk
+    }
+
+    fn mirror(&self) -> &Mirror {
+        self.comparison.mirror
+    }
+
+    fn material(&self) -> &Materialisation {
+        self.comparison.material
+    }
+
+    /// Brings `folder` to be `tree`, all of it below one call for each folder.
+    pub(super) fn folder(
+        &mut self,
+        folder: &Path,
+        tree: ObjectId,
+        at: Option<&TreePath>,
+    ) -> Result<(), TreesError> {
+        let mut found = listing(self.disk(), folder)?;
+        let items = self.mirror().items(tree)?;
+        for item in &items {
+            let stat = found.remove(name_of(item));
+            self.item(folder, item, at, stat)?;
+        }
+        found
+            .into_iter()
+            .try_for_each(|(name, stat)| self.clear(folder, &folder.join(name), stat.kind))
+    }
+
+    fn item(
+        &mut self,
+        folder: &Path,
+        item: &Item,
+        at: Option<&TreePath>,
+        found: Option<Stat>,
+    ) -> Result<(), TreesError> {
+        let path = path_of(at, item)?;
+        let place = folder.join(name_of(item));
+        match item.kind {
+            ItemKind::Folder => {
+                self.make_folder(folder, &place, found)?;
+                self.folder(&place, item.id, Some(&path))
+            }
+            ItemKind::File(mode) => {
+                let entry = Entry { mode, id: item.id };
+                if let Some(stat) = found {
+                    if self.comparison.file(&place, &path, entry, &stat)?.is_none() {
+                        return Ok(());
+                    }
+                    self.clear(folder, &place, stat.kind)?;
+                }
+                self.put(folder, &place, &path, entry)
+            }
+            // Rendering replaces or leaves out submodules.
+            ItemKind::Submodule => Ok(()),
+        }
+    }
+
+    fn make_folder(
+        &mut self,
+        parent: &Path,
+        place: &Path,
+        found: Option<Stat>,
+    ) -> Result<(), TreesError> {
+        let attributes = self.material().folder();
+        match found {
+            Some(stat) if stat.kind == Kind::Folder => {
+                if !self.material().folder_fits(&stat) {
+                    self.disk().set_attributes(place, &attributes)?;
+                    self.touched.folder(place);
+                }
+                return Ok(());
+            }
+            Some(stat) => self.clear(parent, place, stat.kind)?,
+            None => {}
+        }
+        self.disk().make_folder(place, &attributes)?;
+        self.touched.folder(place);
+        self.touched.folder(parent);
+        Ok(())
+    }
+
+    /// Puts a file where nothing is: shared with the donor, or written.
+    fn put(
+        &mut self,
+        folder: &Path,
+        place: &Path,
+        path: &TreePath,
+        entry: Entry,
+    ) -> Result<(), TreesError> {
+        if !self.share(place, path, entry)? {
+            let bytes = self.mirror().blob(entry.id)?;
+            if entry.mode == FileMode::Link {
+                self.disk().make_link(place, &bytes)?;
+            } else {
+                let attributes = self.material().file(path, entry, self.now);
+                self.disk().write_file(place, &bytes, &attributes)?;
+                self.touched.file(place.to_owned());
+            }
+        }
+        self.touched.folder(folder);
+        Ok(())
+    }
+
+    /// Shares the donor's file when it is what is wanted, to the letter. A file system that has no
+    /// hard links, or no more of them for this file, is no error.
+    fn share(&self, place: &Path, path: &TreePath, entry: Entry) -> Result<bool, TreesError> {
+        let Some(donor) = self.donor.as_ref() else { return Ok(false) };
+        if entry.mode == FileMode::Link || !self.material().may_share() {
+            return Ok(false);
+        }
+        let from = donor.folder.join(path.as_str());
+        let Some(stat) = self.disk().stat(&from)? else { return Ok(false) };
+        if stat.kind != kind_of(entry.mode) {
+            return Ok(false);
+        }
+        let comparison = Comparison { sealed_at: donor.sealed_at, ..self.comparison };
+        if comparison.file(&from, path, entry, &stat)?.is_some() {
+            return Ok(false);
+        }
+        match self.disk().share(&from, place) {
+            Ok(()) => Ok(true),
+            Err(error) if is_no_sharing(&error) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn clear(&mut self, folder: &Path, place: &Path, kind: Kind) -> Result<(), TreesError> {
+        remove_all(self.disk(), place, kind)?;
+        self.touched.folder(folder);
+        Ok(())
+    }
+}
+
+/// EPERM (no hard links here, or protected), EMLINK, EXDEV, ENOTSUP: write a copy instead.
+fn is_no_sharing(error: &DiskError) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        error.source.kind(),
+        ErrorKind::PermissionDenied
+            | ErrorKind::TooManyLinks
+            | ErrorKind::CrossesDevices
+            | ErrorKind::Unsupported
+            | ErrorKind::NotFound
+    )
+}
+
+/// Removes a path and all below it, never following a link.
+pub(super) fn remove_all(disk: &dyn Disk, place: &Path, kind: Kind) -> Result<(), DiskError> {
+    if kind != Kind::Folder {
+        return disk.remove_file(place);
+    }
+    for (name, stat) in disk.list(place)? {
+        remove_all(disk, &place.join(name), stat.kind)?;
+    }
+    disk.remove_folder(place)
+}

@@ -1,0 +1,161 @@
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use super::disk::{Disk, Kind, Stat};
+use super::place::{kind_of, stamp};
+use super::{Materialisation, TreesError};
+use crate::model::{DriftKind, DriftedPath, Entry, FileMode, ObjectId, TreePath};
+use crate::objects::{Item, ItemKind, Mirror};
+
+/// How many paths a comparison lists; more are counted.
+pub const DRIFT_PATHS_MAX: usize = 200;
+
+/// What a comparison of a folder with a tree found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Drift {
+    /// The first [`DRIFT_PATHS_MAX`] paths that differ.
+    pub paths: Vec<DriftedPath>,
+    /// How many differ in all.
+    pub total: u64,
+}
+
+impl Drift {
+    /// Whether the folder is what it should be.
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
+        self.total == 0
+    }
+
+    pub(super) fn add(&mut self, path: &str, kind: DriftKind) {
+        self.total += 1;
+        if self.paths.len() < DRIFT_PATHS_MAX {
+            self.paths.push(DriftedPath { path: path.to_owned(), kind });
+        }
+    }
+}
+
+/// How a folder on disk is held against a git tree.
+pub(super) struct Comparison<'a> {
+    pub(super) disk: &'a dyn Disk,
+    pub(super) mirror: &'a Mirror,
+    pub(super) material: &'a Materialisation,
+    /// Whether the volume keeps the stamps.
+    pub(super) stamps: bool,
+    /// Changes of inodes up to this moment were our own.
+    pub(super) sealed_at: i128,
+}
+
+/// Largest file whose content is compared; what is larger than any limit differs anyway.
+const CONTENT_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+
+impl Comparison<'_> {
+    /// Everything below `folder` that is not as `tree` says.
+    pub(super) fn run(&self, folder: &Path, tree: ObjectId) -> Result<Drift, TreesError> {
+        let mut drift = Drift::default();
+        self.folder(folder, tree, None, &mut drift)?;
+        Ok(drift)
+    }
+
+    fn folder(
+        &self,
+        folder: &Path,
+        tree: ObjectId,
+        at: Option<&TreePath>,
+        drift: &mut Drift,
+    ) -> Result<(), TreesError> {
+        let mut found = listing(self.disk, folder)?;
+        for item in self.mirror.items(tree)? {
+            let path = path_of(at, &item)?;
+            let stat = found.remove(name_of(&item));
+            match (item.kind, stat) {
+                (_, None) => drift.add(path.as_str(), DriftKind::Removed),
+                (ItemKind::Folder, Some(stat)) if stat.kind == Kind::Folder => {
+                    if !self.material.folder_fits(&stat) {
+                        drift.add(path.as_str(), DriftKind::Remoded);
+                    }
+                    let below = folder.join(name_of(&item));
+                    self.folder(&below, item.id, Some(&path), drift)?;
+                }
+                (ItemKind::File(mode), Some(stat)) => {
+                    let entry = Entry { mode, id: item.id };
+                    let place = folder.join(name_of(&item));
+                    if let Some(kind) = self.file(&place, &path, entry, &stat)? {
+                        drift.add(path.as_str(), kind);
+                    }
+                }
+                (_, Some(_)) => drift.add(path.as_str(), DriftKind::Replaced),
+            }
+        }
+        let mut added: Vec<_> = found.into_keys().collect();
+        added.sort_unstable();
+        for name in added {
+            let name = name.to_string_lossy();
+            let path = at.map_or_else(|| name.to_string(), |at| format!("{at}/{name}"));
+            drift.add(&path, DriftKind::Added);
+        }
+        Ok(())
+    }
+
+    /// How a file or link differs from what it should be. By stat first; by content where the stat
+    /// leaves a doubt: an inode that changed after we sealed the tree, or no stamps to go by.
+    pub(super) fn file(
+        &self,
+        place: &Path,
+        path: &TreePath,
+        entry: Entry,
+        found: &Stat,
+    ) -> Result<Option<DriftKind>, TreesError> {
+        if found.kind != kind_of(entry.mode) {
+            return Ok(Some(DriftKind::Replaced));
+        }
+        if entry.mode == FileMode::Link {
+            let target = self.disk.read_link(place)?;
+            return Ok((hash(&target) != Some(entry.id)).then_some(DriftKind::Edited));
+        }
+        let stamped = self.stamps && found.mtime_nanos == stamp(entry.id);
+        if self.stamps && !stamped {
+            // The stamp is gone: somebody wrote to it, or gave it another time with equal bytes;
+            // both are put right, so that the next stat is enough again.
+            return Ok(Some(DriftKind::Edited));
+        }
+        if !(stamped && found.ctime <= self.sealed_at) {
+            let bytes = self.disk.read(place, CONTENT_BYTES_MAX)?;
+            if hash(&bytes) != Some(entry.id) {
+                return Ok(Some(DriftKind::Edited));
+            }
+        }
+        Ok((!self.material.file_fits(path, entry, found)).then_some(DriftKind::Remoded))
+    }
+}
+
+/// The names in a folder, by name.
+pub(super) fn listing(
+    disk: &dyn Disk,
+    folder: &Path,
+) -> Result<HashMap<OsString, Stat>, TreesError> {
+    Ok(disk.list(folder)?.into_iter().collect())
+}
+
+/// An item's name as the file system has it.
+pub(super) fn name_of(item: &Item) -> &std::ffi::OsStr {
+    std::ffi::OsStr::from_bytes(&item.name)
+}
+
+/// An item's path in the tree. Rendering has refused every other name; one that comes up here all
+/// the same is damage of the mirror, and is never used as a path.
+pub(super) fn path_of(at: Option<&TreePath>, item: &Item) -> Result<TreePath, TreesError> {
+    TreePath::join(at, &item.name).map_err(|_| {
+        TreesError::Objects(crate::objects::ObjectsError::Damaged {
+            what: "tree entry",
+            id: item.id,
+            source: git2::Error::from_str("its name is not one that rendering lets through"),
+        })
+    })
+}
+
+fn hash(bytes: &[u8]) -> Option<ObjectId> {
+    let oid = git2::Oid::hash_object(git2::ObjectType::Blob, bytes).ok()?;
+    oid.as_bytes().try_into().ok().map(ObjectId)
+}

@@ -1,0 +1,254 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::bring::remove_all;
+use super::compare::Drift;
+use super::disk::{Kind, Stat};
+use super::layout::{is_staging_name, is_tree_name};
+use super::{Live, Manifest, Trees, TreesError};
+use crate::model::{Digest, EntryDigest, FileMode, blob_digest, tree_digest};
+use crate::objects::Mirror;
+
+/// What the live path shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing is there.
+    Nothing,
+    /// A tree of ours.
+    Tree(Live),
+    /// A link of ours to a tree that we know nothing of: its manifest is gone.
+    Unrecorded(String),
+    /// Something that is not ours.
+    Foreign,
+}
+
+impl Trees {
+    /// What the live path shows now.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn found(&self) -> Result<Found, TreesError> {
+        let Some(stat) = self.disk.stat(self.layout.live())? else { return Ok(Found::Nothing) };
+        let name = match stat.kind {
+            Kind::Link => {
+                let target = self.disk.read_link(self.layout.live())?;
+                let name = self.layout.tree_of_target(&target);
+                let Some(name) = name else { return Ok(Found::Foreign) };
+                if !self.manifests.contains_key(&name) {
+                    return Ok(Found::Unrecorded(name));
+                }
+                Some(name)
+            }
+            Kind::Folder => self.name_of_folder(&stat),
+            _ => None,
+        };
+        Ok(match name.and_then(|name| self.manifests.get(&name)) {
+            Some(manifest) => Found::Tree(Live {
+                name: manifest.name.clone(),
+                digest: manifest.digest,
+                durable: true,
+            }),
+            None => Found::Foreign,
+        })
+    }
+
+    /// The name of the tree that the live path shows, when it is one of ours.
+    pub(super) fn live_name(&self) -> Result<Option<String>, TreesError> {
+        Ok(match self.found()? {
+            Found::Tree(live) => Some(live.name),
+            Found::Unrecorded(name) => Some(name),
+            Found::Nothing | Found::Foreign => None,
+        })
+    }
+
+    fn name_of_folder(&self, stat: &Stat) -> Option<String> {
+        let folder = (stat.device, stat.inode);
+        self.manifests.values().find(|m| m.folder == folder).map(|m| m.name.clone())
+    }
+
+    /// Holds the live tree against what it should be.
+    ///
+    /// # Errors
+    /// What the disk or the mirror says.
+    pub fn drift(&mut self, mirror: &Mirror) -> Result<Drift, TreesError> {
+        let Found::Tree(live) = self.found()? else { return Ok(Drift::default()) };
+        let started = self.disk.now();
+        let manifest = self.manifests[&live.name].clone();
+        let drift = self.compare_tree(mirror, &manifest, manifest.tree)?;
+        if drift.is_none()
+            && let Some(manifest) = self.manifests.get_mut(&live.name)
+        {
+            // All of it was just seen to be right, so what changed before is no doubt any more.
+            manifest.sealed_at = manifest.sealed_at.max(started);
+        }
+        Ok(drift)
+    }
+
+    /// Tidies up what a crash left: half-made trees, a link that was not renamed, folders that
+    /// changed places. Cases and reasons are in `docs/recovery.md`.
+    pub(super) fn tidy(&mut self) -> Result<(), TreesError> {
+        let entries = self.disk.list(&self.layout.trees())?;
+        self.load_manifests(&entries)?;
+        self.put_away_previous()?;
+        let live = self.live_name()?;
+        let mut staging = Vec::new();
+        for (name, stat) in self.disk.list(&self.layout.trees())? {
+            let Some(name) = name.to_str() else { continue };
+            let place = self.layout.trees().join(name);
+            if is_staging_name(name) {
+                staging.push(place);
+            } else if name == "probe" || name.ends_with(".json.next") {
+                self.disk.remove_file(&place)?;
+            } else if is_tree_name(name)
+                && stat.kind == Kind::Folder
+                && !self.manifests.contains_key(name)
+                && live.as_deref() != Some(name)
+            {
+                staging.push(self.set_aside(&place)?);
+            }
+        }
+        let mut staging = staging.into_iter();
+        self.spare = staging.next().map(super::stage::Spare::unknown);
+        for place in staging {
+            remove_all(&*self.disk, &place, Kind::Folder)?;
+        }
+        self.forget_manifests_without_tree(live.as_deref())
+    }
+
+    fn load_manifests(&mut self, entries: &[(std::ffi::OsString, Stat)]) -> Result<(), TreesError> {
+        let mut manifests = BTreeMap::new();
+        for (name, _) in entries {
+            let Some(name) = name.to_str() else { continue };
+            if let Some(number) = name.strip_prefix("staging-").and_then(|n| n.parse::<u64>().ok())
+            {
+                self.next_staging = self.next_staging.max(number.saturating_add(1));
+            }
+            let Some(name) = name.strip_suffix(".json").filter(|n| is_tree_name(n)) else {
+                continue;
+            };
+            if let Some(manifest) = Manifest::read(&*self.disk, &self.layout, name)? {
+                manifests.insert(name.to_owned(), manifest);
+            }
+        }
+        self.manifests = manifests;
+        Ok(())
+    }
+
+    /// Puts what publishing exchanged out of the live path where it belongs: a tree under its own
+    /// name, a link of ours away, anything else aside.
+    pub(super) fn put_away_previous(&mut self) -> Result<(), TreesError> {
+        let next = self.layout.next_link();
+        if let Some(stat) = self.disk.stat(&next)? {
+            self.put_away(&next, &stat)?;
+        }
+        let names: Vec<String> = self.manifests.keys().cloned().collect();
+        for name in names {
+            let place = self.layout.tree(&name);
+            let Some(stat) = self.disk.stat(&place)? else { continue };
+            let its_own = stat.kind == Kind::Folder
+                && (stat.device, stat.inode) == self.manifests[&name].folder;
+            if its_own {
+                continue;
+            }
+            if stat.kind == Kind::Folder && self.name_of_folder(&stat).is_none() {
+                if self.shows_elsewhere(&name)? {
+                    self.put_away(&place, &stat)?;
+                } else if let Some(manifest) = self.manifests.get_mut(&name) {
+                    // Restored from a backup: the same tree in a new inode.
+                    manifest.folder = (stat.device, stat.inode);
+                }
+            } else {
+                self.put_away(&place, &stat)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the live path itself is the folder of this tree, so that what has its name is not.
+    fn shows_elsewhere(&self, name: &str) -> Result<bool, TreesError> {
+        let folder = self.manifests[name].folder;
+        Ok(self
+            .disk
+            .stat(self.layout.live())?
+            .is_some_and(|s| s.kind == Kind::Folder && (s.device, s.inode) == folder))
+    }
+
+    fn put_away(&mut self, place: &Path, stat: &Stat) -> Result<(), TreesError> {
+        if stat.kind == Kind::Link {
+            let target = self.disk.read_link(place)?;
+            if self.layout.tree_of_target(&target).is_some() {
+                return Ok(self.disk.remove_file(place)?);
+            }
+        }
+        let to = match self.name_of_folder(stat).filter(|_| stat.kind == Kind::Folder) {
+            Some(name) => self.layout.tree(&name),
+            None => self.free_aside()?,
+        };
+        if let Some(other) = self.disk.stat(&to)? {
+            // What stands there changed places too: it finds its own name in turn.
+            let taken = self.set_aside(&to)?;
+            self.disk.rename(place, &to)?;
+            return match self.name_of_folder(&other) {
+                Some(_) => self.put_away(&taken, &other),
+                None => Ok(()),
+            };
+        }
+        self.disk.rename(place, &to)?;
+        self.disk.sync_folder(&self.layout.trees())?;
+        Ok(self.disk.sync_folder(self.layout.parent())?)
+    }
+
+    fn forget_manifests_without_tree(&mut self, live: Option<&str>) -> Result<(), TreesError> {
+        let names: Vec<String> = self.manifests.keys().cloned().collect();
+        for name in names {
+            if live != Some(&name) && self.disk.stat(&self.layout.tree(&name))?.is_none() {
+                self.disk.remove_file(&self.layout.manifest(&name))?;
+                self.manifests.remove(&name);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a folder a staging name, durably, before anything in it is changed.
+    pub(super) fn set_aside(&mut self, folder: &Path) -> Result<PathBuf, TreesError> {
+        let staging = self.layout.staging(self.next_staging);
+        self.next_staging += 1;
+        self.disk.rename(folder, &staging)?;
+        self.disk.sync_folder(&self.layout.trees())?;
+        Ok(staging)
+    }
+
+    /// The digest of what is in a folder, read whole.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn digest_on_disk(&self, folder: &Path) -> Result<Digest, TreesError> {
+        const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+        let mut entries = Vec::new();
+        for (name, stat) in self.disk.list(folder)? {
+            let place = folder.join(&name);
+            let (mode, digest) = match stat.kind {
+                Kind::Folder => (None, self.digest_on_disk(&place)?),
+                Kind::Link => (Some(FileMode::Link), blob_digest(&self.disk.read_link(&place)?)),
+                Kind::File if stat.mode & 0o100 != 0 => (
+                    Some(FileMode::Executable),
+                    blob_digest(&self.disk.read(&place, FILE_BYTES_MAX)?),
+                ),
+                _ => {
+                    (Some(FileMode::Regular), blob_digest(&self.disk.read(&place, FILE_BYTES_MAX)?))
+                }
+            };
+            entries.push((name, mode, digest));
+        }
+        use std::os::unix::ffi::OsStrExt as _;
+        let mut entries: Vec<_> = entries
+            .iter()
+            .map(|(name, mode, digest)| EntryDigest {
+                name: name.as_bytes(),
+                mode: *mode,
+                digest: *digest,
+            })
+            .collect();
+        Ok(tree_digest(&mut entries))
+    }
+}

@@ -1,0 +1,367 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::bring::{Bringing, Donor, Touched, remove_all};
+use super::compare::{Comparison, Drift};
+use super::disk::{Attributes, Disk};
+use super::layout::{Layout, tree_name};
+use super::lock::Lock;
+use super::manifest::{Manifest, Use};
+use super::{Materialisation, TreesError};
+use crate::config::{LiveMode, LiveSettings};
+use crate::model::{Digest, ObjectId, Timestamp};
+use crate::objects::Mirror;
+
+/// The trees beside the live path, and the right (a lock) to change them.
+pub struct Trees {
+    pub(super) layout: Layout,
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) material: Materialisation,
+    pub(super) settings: Retention,
+    /// Every tree that can be understood, by its folder's name.
+    pub(super) manifests: BTreeMap<String, Manifest>,
+    /// A folder of a staging name that the next tree is built in.
+    pub(super) spare: Option<Spare>,
+    pub(super) next_staging: u64,
+    pub(super) _lock: Option<Lock>,
+}
+
+/// How long and how many trees are kept beyond the history.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Retention {
+    pub(super) reuse_after: std::time::Duration,
+    pub(super) trees_max: usize,
+    pub(super) adopt: bool,
+}
+
+impl Retention {
+    fn of(settings: &LiveSettings, rollback_limit: u32) -> Self {
+        let history = usize::try_from(rollback_limit).unwrap_or(usize::MAX / 2);
+        Self {
+            reuse_after: settings.reuse_after,
+            trees_max: history.saturating_add(TREES_BEYOND_HISTORY),
+            adopt: settings.adopt,
+        }
+    }
+}
+
+/// A folder of a staging name, whatever is in it.
+#[derive(Clone, Debug)]
+pub(super) struct Spare {
+    pub(super) folder: PathBuf,
+    /// Up to when changes of its inodes were our own; what changed later is compared by content.
+    pub(super) sealed_at: i128,
+}
+
+impl Spare {
+    /// A folder that nobody vouches for: all of it is compared by content.
+    pub(super) const fn unknown(folder: PathBuf) -> Self {
+        Self { folder, sealed_at: i128::MIN }
+    }
+}
+
+/// What is to be staged.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The tree in the mirror.
+    pub tree: ObjectId,
+    /// Its digest.
+    pub digest: Digest,
+    /// How many files it has.
+    pub files: u64,
+    /// The deployment that is to make it live.
+    pub used: Use,
+}
+
+/// A whole, durable tree beside the live one. Publish it or discard it: dropped, it stays on disk
+/// for the next start to tidy up.
+#[must_use = "a staged tree is to be published or discarded"]
+#[derive(Debug)]
+pub struct Staged {
+    pub(super) name: String,
+    pub(super) manifest: Manifest,
+    /// Whether it was on disk before, so that discarding it leaves it there.
+    pub(super) existed: bool,
+    /// Whether it may take the place of something that is not ours: where the journal knows that
+    /// the live path is ours and somebody else put that there.
+    pub(super) over_anything: bool,
+}
+
+impl Staged {
+    /// The same, also over something that is not ours, which is moved aside.
+    pub fn over_anything(mut self) -> Self {
+        self.over_anything = true;
+        self
+    }
+
+    /// The tree's folder name, once it is published.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// Trees beyond `rollback_limit` that are kept for their readers before the oldest goes earlier.
+const TREES_BEYOND_HISTORY: usize = 8;
+
+impl Trees {
+    /// Opens the trees around a live path: makes their folder, takes the lock beside them, and
+    /// tidies up what a crash left. `lock_holder` describes us to another agent.
+    ///
+    /// # Errors
+    /// [`TreesError::Lock`] when another agent works here, or what the disk says.
+    pub fn open(
+        settings: &LiveSettings,
+        rollback_limit: u32,
+        disk: Arc<dyn Disk>,
+        lock_holder: Option<&str>,
+    ) -> Result<Self, TreesError> {
+        let layout = Layout::new(&settings.path, settings.mode)?;
+        if disk.stat(&layout.trees())?.is_none() {
+            let attributes = Attributes { mode: 0o755, uid: None, gid: None, mtime: None };
+            disk.make_folder(&layout.trees(), &attributes)?;
+            disk.sync_folder(layout.parent())?;
+        }
+        let lock = lock_holder.map(|holder| Lock::take(&layout.lock(), holder)).transpose()?;
+        let mut trees = Self {
+            layout,
+            disk,
+            material: Materialisation::new(settings),
+            settings: Retention::of(settings, rollback_limit),
+            manifests: BTreeMap::new(),
+            spare: None,
+            next_staging: 1,
+            _lock: lock,
+        };
+        trees.tidy()?;
+        Ok(trees)
+    }
+
+    /// Goes on with other settings; the live path and its mode need a restart.
+    pub fn reconfigure(&mut self, settings: &LiveSettings, rollback_limit: u32) {
+        self.material = Materialisation::new(settings);
+        self.settings = Retention::of(settings, rollback_limit);
+    }
+
+    /// Where everything is.
+    #[must_use]
+    pub const fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Every tree that is known, by name.
+    #[must_use]
+    pub const fn manifests(&self) -> &BTreeMap<String, Manifest> {
+        &self.manifests
+    }
+
+    /// Whether a tree of this content is on disk as it would be made now.
+    #[must_use]
+    pub fn has(&self, digest: &Digest) -> bool {
+        self.manifests.values().any(|m| m.digest == *digest)
+    }
+
+    /// What a tree on disk depends on beside its content; when it changes, the live tree is to be
+    /// staged again.
+    #[must_use]
+    pub fn materialisation(&self) -> &str {
+        self.material.key()
+    }
+
+    /// Stages a tree: whole and durable beside the live one when this returns.
+    ///
+    /// # Errors
+    /// What the disk or the mirror says; then nothing half-made is left, as far as the disk lets us.
+    pub fn stage(
+        &mut self,
+        mirror: &Mirror,
+        target: &Target,
+        now: Timestamp,
+    ) -> Result<Staged, TreesError> {
+        if let Some(name) = self.whole_tree(mirror, target)? {
+            return self.stage_existing(name, target);
+        }
+        let base = self.take_folder(now)?;
+        let staged = self.build(mirror, &base, target, now);
+        if staged.is_err() {
+            // The error is told; what cannot be removed now is tidied up at the next start.
+            drop(remove_all(&*self.disk, &base.folder, super::Kind::Folder));
+        }
+        staged
+    }
+
+    /// A tree of this content that is on disk, whole, and not the live one.
+    fn whole_tree(&self, mirror: &Mirror, target: &Target) -> Result<Option<String>, TreesError> {
+        let live = self.live_name()?;
+        for manifest in self.manifests.values() {
+            if manifest.digest == target.digest
+                && manifest.materialisation == self.material.key()
+                && live.as_deref() != Some(&manifest.name)
+                && self.compare_tree(mirror, manifest, target.tree)?.is_none()
+            {
+                return Ok(Some(manifest.name.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Holds a tree on disk against what it should be. Where the mirror has lost it, its digest is
+    /// worked out from the disk instead.
+    pub(super) fn compare_tree(
+        &self,
+        mirror: &Mirror,
+        manifest: &Manifest,
+        tree: ObjectId,
+    ) -> Result<Drift, TreesError> {
+        let folder = self.folder_of(&manifest.name)?;
+        let comparison = Comparison {
+            disk: &*self.disk,
+            mirror,
+            material: &self.material,
+            stamps: manifest.stamps,
+            sealed_at: manifest.sealed_at,
+        };
+        match comparison.run(&folder, tree) {
+            Err(error) if error.mirror_damaged() => {
+                let mut drift = Drift::default();
+                if self.digest_on_disk(&folder)? != manifest.digest {
+                    drift.add("", crate::model::DriftKind::Edited);
+                }
+                Ok(drift)
+            }
+            result => result,
+        }
+    }
+
+    fn stage_existing(&mut self, name: String, target: &Target) -> Result<Staged, TreesError> {
+        let mut manifest = self.manifests[&name].clone();
+        manifest.used(target.used.clone());
+        manifest.write(&*self.disk, &self.layout)?;
+        self.disk.sync_folder(&self.layout.trees())?;
+        Ok(Staged { name, manifest, existed: true, over_anything: false })
+    }
+
+    fn build(
+        &mut self,
+        mirror: &Mirror,
+        base: &Spare,
+        target: &Target,
+        now: Timestamp,
+    ) -> Result<Staged, TreesError> {
+        let stamps = self.bring(mirror, base, target.tree, now)?;
+        let folder = &base.folder;
+        let name = self.free_name(target)?;
+        let place = self.layout.tree(&name);
+        let stat = self.disk.stat(folder)?;
+        let mut manifest = Manifest {
+            name: name.clone(),
+            digest: target.digest,
+            tree: target.tree,
+            files: target.files,
+            materialisation: self.material.key().to_owned(),
+            folder: stat.map_or((0, 0), |s| (s.device, s.inode)),
+            stamps,
+            sealed_at: self.disk.now(),
+            uses: Vec::new(),
+            left_at: None,
+        };
+        manifest.used(target.used.clone());
+        manifest.write(&*self.disk, &self.layout)?;
+        self.disk.rename(folder, &place)?;
+        self.disk.sync_folder(&self.layout.trees())?;
+        self.manifests.insert(name.clone(), manifest.clone());
+        Ok(Staged { name, manifest, existed: false, over_anything: false })
+    }
+
+    /// Brings a staging folder to be a tree, durably. Returns whether the volume keeps stamps.
+    pub(super) fn bring(
+        &mut self,
+        mirror: &Mirror,
+        base: &Spare,
+        tree: ObjectId,
+        now: Timestamp,
+    ) -> Result<bool, TreesError> {
+        let folder = &base.folder;
+        let stamps = self.keeps_stamps()?;
+        let donor = match self.live_name()? {
+            Some(name) if self.manifests.contains_key(&name) => Some(Donor {
+                folder: self.folder_of(&name)?,
+                sealed_at: self.manifests[&name].sealed_at,
+            }),
+            _ => None,
+        };
+        let mut bringing = Bringing {
+            comparison: Comparison {
+                disk: &*self.disk,
+                mirror,
+                material: &self.material,
+                stamps,
+                sealed_at: base.sealed_at,
+            },
+            donor,
+            now,
+            touched: Touched::default(),
+        };
+        bringing.folder(folder, tree, None)?;
+        bringing.touched.sync(&*self.disk, folder)?;
+        Ok(stamps)
+    }
+
+    /// A free folder name for a target.
+    fn free_name(&self, target: &Target) -> Result<String, TreesError> {
+        let mut copy = 0;
+        loop {
+            let name = tree_name(&target.used.revision, &target.digest, copy);
+            let taken = self.manifests.contains_key(&name)
+                || self.disk.stat(&self.layout.tree(&name))?.is_some();
+            if !taken {
+                return Ok(name);
+            }
+            copy += 1;
+        }
+    }
+
+    /// Takes back what [`Trees::stage`] made: the folder becomes the place where the next is built.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn discard(&mut self, staged: Staged) -> Result<(), TreesError> {
+        if staged.existed {
+            return Ok(());
+        }
+        self.retire_to_spare(&staged.name)
+    }
+
+    /// Whether the volume keeps nanoseconds; found out once and remembered by the manifests.
+    fn keeps_stamps(&self) -> Result<bool, TreesError> {
+        if let Some(manifest) = self.manifests.values().next() {
+            return Ok(manifest.stamps);
+        }
+        const PROBE_NANOS: u32 = 123_456_789;
+        let probe = self.layout.trees().join("probe");
+        if self.disk.stat(&probe)?.is_some() {
+            self.disk.remove_file(&probe)?;
+        }
+        let mtime = Some((1, PROBE_NANOS));
+        let attributes = Attributes { mode: 0o600, uid: None, gid: None, mtime };
+        self.disk.write_file(&probe, b"", &attributes)?;
+        let kept = self.disk.stat(&probe)?.is_some_and(|s| s.mtime_nanos == PROBE_NANOS);
+        self.disk.remove_file(&probe)?;
+        Ok(kept)
+    }
+
+    /// Where a tree's folder is now: at the live path itself when it is live in exchange mode.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn folder_of(&self, name: &str) -> Result<PathBuf, TreesError> {
+        if self.layout.mode() == LiveMode::Exchange
+            && self.live_name()?.as_deref() == Some(name)
+            && self.disk.stat(self.layout.live())?.is_some_and(|s| s.kind == super::Kind::Folder)
+        {
+            return Ok(self.layout.live().to_owned());
+        }
+        Ok(self.layout.tree(name))
+    }
+}
