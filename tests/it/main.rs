@@ -1,0 +1,7 @@
+//! The tests of kconfigd as a whole, one binary: each module is one subject.
+
+mod support;
+
+mod house;
+mod shipped;
+mod workbench;
