@@ -1,0 +1,57 @@
+//! What goes over the wire, in types of its own: a field renamed in the model breaks no client.
+//! The verbs print the same bodies with `-o json`.
+
+mod report;
+mod rows;
+mod status;
+
+pub use report::{BinaryBody, DetailBody, FileBody, KeyBody, PlanBody, ReportBody, outcome_words};
+pub use rows::{CountsBody, DeliveryBody, DeploymentBody, Page};
+pub use status::{
+    AttemptBody, DesiredBody, DriftBody, DriftedBody, LiveBody, OutboxBody, QuarantineBody,
+    SourceBody, SourceErrorBody, StatusBody, SuspensionBody,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Finding, Timestamp};
+
+/// The version that every body names.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// A finding.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FindingBody {
+    /// `error` or `warning`.
+    pub severity: String,
+    /// The rule.
+    pub rule: String,
+    /// The file.
+    pub file: Option<String>,
+    /// Line, from 1.
+    pub line: Option<u32>,
+    /// Column, from 1.
+    pub column: Option<u32>,
+    /// What.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl From<&Finding> for FindingBody {
+    fn from(finding: &Finding) -> Self {
+        Self {
+            severity: finding.severity.as_str().to_owned(),
+            rule: finding.rule.clone(),
+            file: finding.file.clone(),
+            line: finding.line,
+            column: finding.column,
+            message: finding.message.clone(),
+            hint: finding.hint.clone(),
+        }
+    }
+}
+
+fn text(at: Option<Timestamp>) -> Option<String> {
+    at.map(|at| at.to_string())
+}

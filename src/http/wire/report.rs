@@ -1,0 +1,186 @@
+use serde::{Deserialize, Serialize};
+
+use super::{CountsBody, FORMAT_VERSION, FindingBody};
+use crate::document::Detail;
+use crate::model::{ChangeCounts, Digest, PassOutcome, Plan, Reason, Report};
+
+/// How a pass ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReportBody {
+    /// [`FORMAT_VERSION`].
+    pub format_version: u32,
+    /// `in_sync`, `applied`, `rolled_back_to`, `repaired`, `held`, `refused`, `unreachable`,
+    /// `failed`, `declined` or `planned`.
+    pub outcome: String,
+    /// A stable code, where there is something to explain.
+    pub reason: Option<String>,
+    /// One sentence.
+    pub message: String,
+    /// The attempt it made.
+    pub deployment: Option<u64>,
+    /// The commit it was about.
+    pub revision: Option<String>,
+    /// What the gates said.
+    pub findings: Vec<FindingBody>,
+    /// What changed or would have changed.
+    pub plan: Option<PlanBody>,
+}
+
+/// What changes between two trees.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PlanBody {
+    /// The digest before.
+    pub from: Option<String>,
+    /// The digest after.
+    pub to: String,
+    /// Counts.
+    pub changes: CountsBody,
+    /// Files before.
+    pub files_before: u64,
+    /// Files after.
+    pub files_after: u64,
+    /// What it touches.
+    pub touches: Vec<String>,
+    /// Each file.
+    pub files: Vec<FileBody>,
+}
+
+/// A file of a plan.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FileBody {
+    /// The path.
+    pub path: String,
+    /// `added`, `modified` or `removed`.
+    pub kind: String,
+    /// What changes in it; `null` beyond the first few hundred files.
+    pub detail: Option<DetailBody>,
+}
+
+/// What changes in a file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DetailBody {
+    /// The keys of a YAML or JSON document.
+    Keys(Vec<KeyBody>),
+    /// A unified diff.
+    Text(String),
+    /// Neither text nor a link.
+    Binary {
+        /// Before.
+        old: Option<BinaryBody>,
+        /// After.
+        new: Option<BinaryBody>,
+    },
+    /// The executable bit alone.
+    Mode,
+    /// A link's target.
+    Link {
+        /// Before.
+        old: Option<String>,
+        /// After.
+        new: Option<String>,
+    },
+    /// A secret changed; it is never shown.
+    Secret,
+}
+
+/// A key that changed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct KeyBody {
+    /// Its dotted path.
+    pub key: String,
+    /// Before; `null`: it was not there.
+    pub old: Option<String>,
+    /// After; `null`: it is gone.
+    pub new: Option<String>,
+}
+
+/// A binary file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BinaryBody {
+    /// Its size.
+    pub bytes: u64,
+    /// Its digest.
+    pub digest: String,
+}
+
+impl From<&Detail> for DetailBody {
+    fn from(detail: &Detail) -> Self {
+        let binary = |side: &Option<(u64, Digest)>| {
+            side.as_ref()
+                .map(|(bytes, digest)| BinaryBody { bytes: *bytes, digest: digest.to_string() })
+        };
+        match detail {
+            Detail::Keys(keys) => Self::Keys(
+                keys.iter()
+                    .map(|k| KeyBody { key: k.key.clone(), old: k.old.clone(), new: k.new.clone() })
+                    .collect(),
+            ),
+            Detail::Text(text) => Self::Text(text.clone()),
+            Detail::Binary { old, new } => Self::Binary { old: binary(old), new: binary(new) },
+            Detail::Mode => Self::Mode,
+            Detail::Link { old, new } => Self::Link { old: old.clone(), new: new.clone() },
+            Detail::Secret => Self::Secret,
+        }
+    }
+}
+
+impl PlanBody {
+    /// A plan, with the details that are known of its first files.
+    #[must_use]
+    pub fn new(plan: &Plan, details: &[Detail]) -> Self {
+        let mut details = details.iter();
+        Self {
+            from: plan.from.map(|d| d.to_string()),
+            to: plan.to.to_string(),
+            changes: ChangeCounts::of(plan).into(),
+            files_before: plan.files_before,
+            files_after: plan.files_after,
+            touches: crate::decide::impact::touches(plan),
+            files: plan
+                .changes
+                .iter()
+                .map(|change| FileBody {
+                    path: change.path.to_string(),
+                    kind: change.kind().as_str().to_owned(),
+                    detail: details.next().map(Into::into),
+                })
+                .collect(),
+        }
+    }
+}
+
+impl ReportBody {
+    /// A report, with the details that are known of its plan.
+    #[must_use]
+    pub fn new(report: &Report, details: &[Detail]) -> Self {
+        let (outcome, reason) = outcome_words(&report.outcome);
+        Self {
+            format_version: FORMAT_VERSION,
+            outcome: outcome.to_owned(),
+            reason: reason.map(|r| r.as_str().to_owned()),
+            message: report.message.clone(),
+            deployment: report.deployment.map(|id| id.0),
+            revision: report.revision.as_ref().map(ToString::to_string),
+            findings: report.findings.iter().map(Into::into).collect(),
+            plan: report.plan.as_ref().map(|plan| PlanBody::new(plan, details)),
+        }
+    }
+}
+
+/// The stable words for how a pass ended.
+#[must_use]
+pub const fn outcome_words(outcome: &PassOutcome) -> (&'static str, Option<Reason>) {
+    match outcome {
+        PassOutcome::InSync => ("in_sync", None),
+        PassOutcome::Applied => ("applied", None),
+        PassOutcome::Returned => ("rolled_back_to", None),
+        PassOutcome::Repaired => ("repaired", None),
+        PassOutcome::Held(reason) => ("held", Some(*reason)),
+        PassOutcome::Refused(reason) => ("refused", Some(*reason)),
+        PassOutcome::Unreachable(reason) => ("unreachable", Some(*reason)),
+        PassOutcome::Failed => ("failed", Some(Reason::ApplyFailed)),
+        PassOutcome::Planned => ("planned", None),
+        PassOutcome::Declined => ("declined", None),
+    }
+}
