@@ -4,6 +4,7 @@
 //! does is in [`crate::sync`]; what the outside asks for is in [`crate::http`].
 
 mod error;
+mod memory;
 mod once;
 mod open;
 mod run;

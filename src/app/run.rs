@@ -6,7 +6,7 @@ use tokio::task::spawn_blocking;
 
 use super::signals::{Signals, Told};
 use super::systemd::Systemd;
-use super::{AppError, control_socket, open};
+use super::{AppError, control_socket, memory, open};
 use crate::config::{self, Settings, Sources};
 use crate::http::{self, Api};
 use crate::model::{PassOutcome, Report, Trigger};
@@ -165,6 +165,9 @@ impl Running {
             self.tell(&report);
             if changed(&report) && !self.dry {
                 agent = blocking(agent, Agent::tidy_up).await?.0;
+            }
+            if report.outcome != PassOutcome::InSync {
+                memory::give_back();
             }
             let (wait, at) = agent.next_look(chance());
             tokio::select! {

@@ -29,8 +29,6 @@ pub struct Manifest {
     pub sealed_at: i128,
     /// The deployments that made it live, oldest first.
     pub uses: Vec<Use>,
-    /// When it left the history.
-    pub left_at: Option<Timestamp>,
 }
 
 /// A deployment that made a tree live.
@@ -64,7 +62,6 @@ impl Manifest {
         if self.uses.len() > USES_MAX {
             self.uses.remove(0);
         }
-        self.left_at = None;
     }
 
     /// Reads the manifest of the tree `name`; `None` when there is none that can be understood,
@@ -104,7 +101,6 @@ impl Manifest {
             inode: self.folder.1,
             stamps: self.stamps,
             sealed_at: self.sealed_at.to_string(),
-            left_at: self.left_at.map(|t| t.to_string()),
             deployments: self
                 .uses
                 .iter()
@@ -141,7 +137,6 @@ struct Wire {
     inode: u64,
     stamps: bool,
     sealed_at: String,
-    left_at: Option<String>,
     deployments: Vec<WireUse>,
 }
 
@@ -168,10 +163,6 @@ impl Wire {
             stamps: self.stamps,
             sealed_at: self.sealed_at.parse().ok()?,
             uses: self.deployments.into_iter().map(WireUse::into_use).collect::<Option<_>>()?,
-            left_at: match self.left_at {
-                Some(text) => Some(Timestamp::parse(&text).ok()?),
-                None => None,
-            },
         })
     }
 }

@@ -1,14 +1,15 @@
+use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use super::bring::remove_all;
 use super::disk::Kind;
 use super::stage::Spare;
-use super::{Trees, TreesError};
-use crate::model::{Digest, ObjectId, Timestamp};
+use super::{Manifest, Trees, TreesError};
+use crate::model::{DeploymentId, Digest, ObjectId, Timestamp};
 use crate::objects::Mirror;
 
 impl Trees {
-    /// Marks what left the history, and removes what is beyond all limits. `history` are the
+    /// Finds out what left the history, and removes what is beyond all limits. `history` are the
     /// digests that can be returned to, the live one among them.
     ///
     /// # Errors
@@ -16,54 +17,44 @@ impl Trees {
     pub fn retire(&mut self, history: &HashSet<Digest>, now: Timestamp) -> Result<(), TreesError> {
         let live = self.live_name()?;
         let mut kept = HashSet::new();
-        let mut names: Vec<String> = self.manifests.keys().cloned().collect();
         // Of two trees of one content (a damaged one and the one that took its place), the newest
         // is the one to return to.
-        names.sort_by_key(|name| {
-            let manifest = &self.manifests[name];
-            (
-                live.as_deref() != Some(name),
-                std::cmp::Reverse(manifest.last_use().map(|u| u.deployment)),
-            )
-        });
-        for name in names {
-            let manifest = &self.manifests[&name];
-            let stays = live.as_deref() == Some(&name)
-                || (history.contains(&manifest.digest) && !kept.contains(&manifest.digest));
-            if stays {
+        let mut trees: Vec<&Manifest> = self.manifests.values().collect();
+        trees.sort_by_key(|m| (live.as_deref() != Some(&m.name), Reverse(last_deployment(m))));
+        let mut left = Vec::new();
+        let mut stays = Vec::new();
+        for manifest in trees {
+            let is_live = live.as_deref() == Some(&manifest.name);
+            if is_live || (history.contains(&manifest.digest) && kept.insert(manifest.digest)) {
                 kept.insert(manifest.digest);
+                stays.push(manifest.last_use().map_or(now, |used| used.at));
+            } else {
+                left.push(manifest);
             }
-            if stays == manifest.left_at.is_none() {
-                continue;
-            }
-            let mut manifest = manifest.clone();
-            manifest.left_at = (!stays).then_some(now);
-            manifest.write(&*self.disk, &self.layout)?;
-            self.manifests.insert(name, manifest);
         }
+        // A tree leaves when another takes the last place: the one that is now as far behind as
+        // the history is long.
+        left.sort_by_key(|m| Reverse(last_deployment(m)));
+        let uses: Vec<Timestamp> = stays
+            .iter()
+            .copied()
+            .chain(left.iter().map(|m| m.last_use().map_or(now, |u| u.at)))
+            .collect();
+        self.left = left
+            .iter()
+            .enumerate()
+            .map(|(place, m)| (uses.get(place).copied().unwrap_or(now), m.name.clone()))
+            .rev()
+            .collect();
         self.remove_excess(now)
     }
 
-    /// Trees that left the history, the one that left first in front.
-    fn left(&self) -> Vec<(Timestamp, String)> {
-        let mut left: Vec<_> = self
-            .manifests
-            .values()
-            .filter_map(|m| {
-                m.left_at.map(|at| (at, m.last_use().map(|u| u.deployment), m.name.clone()))
-            })
-            .collect();
-        left.sort();
-        left.into_iter().map(|(at, _, name)| (at, name)).collect()
-    }
-
-    /// The tree that may be taken for the next one to be built in.
+    /// The tree that may be taken for the next one to be built in: the one that left first.
     fn reusable(&self, now: Timestamp) -> Option<String> {
         let crowded = self.manifests.len() > self.settings.trees_max;
-        self.left()
-            .into_iter()
-            .find(|(at, _)| crowded || now.since(*at) >= self.settings.reuse_after)
-            .map(|(_, name)| name)
+        let mut left = self.left.iter().filter(|(_, name)| self.manifests.contains_key(name));
+        left.find(|(at, _)| crowded || now.since(*at) >= self.settings.reuse_after)
+            .map(|(_, name)| name.clone())
     }
 
     fn remove_excess(&mut self, now: Timestamp) -> Result<(), TreesError> {
@@ -71,7 +62,7 @@ impl Trees {
         let spare = usize::from(self.spare.is_none());
         let mut over = self.manifests.len().saturating_sub(self.settings.trees_max + spare);
         let mut rested = 0;
-        for (at, name) in self.left() {
+        for (at, name) in self.left.clone() {
             let has_rested = now.since(at) >= self.settings.reuse_after;
             rested += usize::from(has_rested);
             if over > 0 || (has_rested && rested > spare) {
@@ -79,6 +70,7 @@ impl Trees {
                 self.remove_tree(&name)?;
             }
         }
+        self.left.retain(|(_, name)| self.manifests.contains_key(name));
         Ok(())
     }
 
@@ -158,4 +150,8 @@ impl Trees {
         remove_all(&*self.disk, &trees, Kind::Folder)?;
         Ok(self.disk.sync_folder(self.layout.parent())?)
     }
+}
+
+fn last_deployment(manifest: &Manifest) -> Option<DeploymentId> {
+    manifest.last_use().map(|used| used.deployment)
 }

@@ -21,6 +21,8 @@ pub struct Trees {
     pub(super) settings: Retention,
     /// Every tree that can be understood, by its folder's name.
     pub(super) manifests: BTreeMap<String, Manifest>,
+    /// Trees that left the history, the one that left first in front, with when that was.
+    pub(super) left: Vec<(Timestamp, String)>,
     /// A folder of a staging name that the next tree is built in.
     pub(super) spare: Option<Spare>,
     pub(super) next_staging: u64,
@@ -130,6 +132,7 @@ impl Trees {
             material: Materialisation::new(settings),
             settings: Retention::of(settings, rollback_limit),
             manifests: BTreeMap::new(),
+            left: Vec::new(),
             spare: None,
             next_staging: 1,
             _lock: lock,
@@ -264,7 +267,6 @@ impl Trees {
             stamps,
             sealed_at: self.disk.now(),
             uses: Vec::new(),
-            left_at: None,
         };
         manifest.used(target.used.clone());
         manifest.write(&*self.disk, &self.layout)?;
