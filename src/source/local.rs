@@ -1,173 +1,163 @@
+//! A repository on this machine, read with libgit2: no process, no network.
+//!
+//! Nothing of the repository is run: libgit2 knows no hooks and no filters here, so its owner does
+//! not matter, and libgit2's refusal of other people's repositories is switched off.
+
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
-use git2::{ObjectType, Repository, RepositoryInitOptions};
+use git2::{ErrorCode, ObjectType, Oid, Reference, Repository, RepositoryOpenFlags};
 
-use super::descent;
-use super::reference::{Shown, choose, in_words, prefixes};
-use super::{Fetched, Head, SourceError};
-use crate::config::Reference;
-use crate::model::Revision;
-use crate::objects::Mirror;
+use crate::model::{ObjectId, Revision};
 
-/// A repository on this machine: by path, or the embedded one. No process is started.
+use super::advertisement::Shown;
+use super::descent::{object_id, oid};
+use super::intake::Intake;
+use super::repository::Into;
+use super::{SourceError, embedded};
+
+/// A repository in a folder.
 pub(super) struct Local {
     path: PathBuf,
-    reference: Reference,
+    /// The branch that HEAD names, where the repository is ours to make.
+    embedded: Option<String>,
+}
+
+/// Has libgit2 open repositories whoever owns them, as [`Local`] needs and explains.
+pub(super) fn trust_any_owner() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        #[expect(unsafe_code, reason = "libgit2 has no other way to be told")]
+        // SAFETY: it sets one global flag, which is only read when a repository is opened. `Once`
+        // keeps two of us from setting it at a time, and it is always set to the same value.
+        let set = unsafe { git2::opts::set_verify_owner_validation(false) };
+        if let Err(error) = set {
+            tracing::warn!(%error, "libgit2 goes on refusing repositories of other owners");
+        }
+    });
 }
 
 impl Local {
-    /// A repository in a folder of somebody.
-    pub(super) const fn at(path: PathBuf, reference: Reference) -> Self {
-        Self { path, reference }
+    /// The repository in the folder `path`.
+    pub(super) const fn at(path: PathBuf) -> Self {
+        Self { path, embedded: None }
     }
 
-    /// The embedded repository, made on first use. Its HEAD names the branch that is followed, so
-    /// that a clone of it begins there.
-    pub(super) fn embedded(path: PathBuf, reference: Reference) -> Result<Self, SourceError> {
-        if !path.join("HEAD").exists() {
-            let branch = match &reference {
-                Reference::Branch(name) => name.as_str(),
-                _ => "main",
-            };
-            let mut options = RepositoryInitOptions::new();
-            options.bare(true).external_template(false).initial_head(branch).mkpath(true);
-            let place = path.display().to_string();
-            Repository::init_opts(&path, &options)
-                .map_err(|error| SourceError::Damaged { place, detail: error.message().into() })?;
-        }
-        Ok(Self { path, reference })
+    /// Our own repository in the state folder, made when it is first used.
+    pub(super) fn embedded(state_dir: &Path, branch: &str) -> Self {
+        Self { path: state_dir.join("embedded.git"), embedded: Some(branch.to_owned()) }
     }
 
-    fn place(&self) -> String {
+    /// How it is shown to people.
+    pub(super) fn place(&self) -> String {
         self.path.display().to_string()
     }
 
     fn open(&self) -> Result<Repository, SourceError> {
-        let unreachable = |detail: String| SourceError::Unreachable {
-            place: self.place(),
-            detail,
-            retry_after: None,
-        };
-        if !self.path.exists() {
-            return Err(unreachable("there is no such folder".to_owned()));
+        if let Some(branch) = &self.embedded {
+            embedded::make(&self.path, branch)?;
         }
-        Repository::open(&self.path).map_err(|error| match error.code() {
-            git2::ErrorCode::NotFound => self.damaged(&error),
-            _ => unreachable(error.message().to_owned()),
-        })
+        trust_any_owner();
+        let none: [&Path; 0] = [];
+        Repository::open_ext(&self.path, RepositoryOpenFlags::NO_SEARCH, none)
+            .map_err(|source| self.unreadable(source))
     }
 
-    fn damaged(&self, error: &git2::Error) -> SourceError {
-        SourceError::Damaged { place: self.place(), detail: error.message().to_owned() }
+    fn unreadable(&self, source: git2::Error) -> SourceError {
+        SourceError::Local { path: self.path.clone(), source }
     }
 
-    fn not_found(&self) -> SourceError {
-        let wanted = in_words(&self.reference);
-        SourceError::NotFound { place: self.place(), wanted, hint: None }
-    }
-
-    /// Looks the reference up.
-    pub(super) fn ask(&mut self) -> Result<Head, SourceError> {
-        if let Reference::Commit(revision) = &self.reference {
-            return Ok(Head::of(revision.clone()));
-        }
+    /// The references whose names start with `prefix`, or the one of that name.
+    pub(super) fn references(&self, prefix: &str) -> Result<Vec<Shown>, SourceError> {
         let repository = self.open()?;
-        let shown = self.shown(&repository)?;
-        match choose(&self.reference, &shown) {
-            Some(shown) => {
-                Ok(Head { revision: shown.commit.clone(), reference: shown.name.clone() })
-            }
-            None if repository.is_empty().unwrap_or(false) => {
-                Err(SourceError::Empty { place: self.place() })
-            }
-            None => Err(self.not_found()),
+        let unreadable = |source| self.unreadable(source);
+        if !prefix.ends_with('/') {
+            return match repository.find_reference(prefix) {
+                Ok(one) => Ok(show(&one).into_iter().collect()),
+                Err(error) if error.code() == ErrorCode::NotFound => Ok(Vec::new()),
+                Err(error) => Err(unreadable(error)),
+            };
         }
+        let found = repository.references_glob(&format!("{prefix}*")).map_err(unreadable)?;
+        Ok(found.filter_map(Result::ok).filter_map(|one| show(&one)).collect())
     }
 
-    fn shown(&self, repository: &Repository) -> Result<Vec<Shown>, SourceError> {
-        let mut shown = Vec::new();
-        for prefix in prefixes(&self.reference) {
-            if prefix.ends_with('/') {
-                let glob = format!("{prefix}*");
-                let found =
-                    repository.references_glob(&glob).map_err(|error| self.damaged(&error))?;
-                shown.extend(found.flatten().filter_map(|reference| commit_of(&reference)));
-            } else if let Ok(reference) = repository.find_reference(&prefix) {
-                let found = commit_of(&reference);
-                shown.extend(found.map(|found| Shown { name: prefix, ..found }));
-            }
-        }
-        Ok(shown)
-    }
-
-    /// Copies what is missing, by libgit2's own local transport.
-    pub(super) fn fetch(
-        &mut self,
-        head: &Head,
-        since: Option<&Revision>,
-        mirror: &Mirror,
-    ) -> Result<Fetched, SourceError> {
-        let repository = self.open()?;
-        let wanted = descent::oid(&head.revision).map_err(|error| self.damaged(&error))?;
-        if repository.find_commit(wanted).is_err() {
-            let wanted = format!("commit {}", head.revision);
-            return Err(SourceError::NotFound { place: self.place(), wanted, hint: None });
-        }
-        let mut bytes = 0;
-        if mirror.repository().find_commit(wanted).is_err() {
-            bytes = self.copy(&repository, wanted, mirror)?;
-        }
-        let descent = descent::of(mirror.repository(), &head.revision, since)
-            .map_err(|error| self.damaged(&error))?;
-        let submodules = std::collections::BTreeMap::new();
-        Ok(Fetched { revision: head.revision.clone(), descent, bytes, submodules })
-    }
-
-    /// Packs what the mirror lacks and writes it there.
-    fn copy(
+    /// Copies what the commit has and `known`, a tree that the mirror has whole, has not. Gives the
+    /// pack's bytes.
+    pub(super) fn copy(
         &self,
-        from: &Repository,
-        wanted: git2::Oid,
-        mirror: &Mirror,
+        head: &Revision,
+        known: Option<ObjectId>,
+        into: Into<'_>,
     ) -> Result<u64, SourceError> {
-        let damaged = |error: git2::Error| self.damaged(&error);
-        let mut walk = from.revwalk().map_err(damaged)?;
-        walk.push(wanted).map_err(damaged)?;
-        let known = mirror.repository().references().map_err(damaged)?;
-        for reference in known.flatten() {
-            if let Some(id) = reference.target().filter(|id| from.find_commit(*id).is_ok()) {
-                walk.hide(id).map_err(damaged)?;
+        let Into { mirror, odb, limits, .. } = into;
+        let repository = self.open()?;
+        let unreadable = |source| self.unreadable(source);
+        let commit = match repository.find_commit(oid(head.id())) {
+            Ok(commit) => commit,
+            Err(error) if error.code() == ErrorCode::NotFound => {
+                return Err(SourceError::Incomplete { place: self.place(), id: head.id() });
+            }
+            Err(error) => return Err(unreadable(error)),
+        };
+        let mut builder = repository.packbuilder().map_err(unreadable)?;
+        builder.insert_object(commit.id(), None).map_err(unreadable)?;
+        let mut seen = HashSet::new();
+        let mut next = vec![(commit.tree_id(), known.map(oid))];
+        while let Some((id, known)) = next.pop() {
+            if Some(id) == known || !seen.insert(id) {
+                continue;
+            }
+            let tree = repository.find_tree(id).map_err(unreadable)?;
+            if !odb.exists(id) {
+                builder.insert_object(id, None).map_err(unreadable)?;
+            }
+            let known = known.and_then(|id| mirror.repository().find_tree(id).ok());
+            for entry in &tree {
+                let same = known.as_ref().and_then(|tree| tree.get_name_bytes(entry.name_bytes()));
+                let same = same.map(|same| same.id());
+                match entry.kind() {
+                    Some(ObjectType::Tree) => next.push((entry.id(), same)),
+                    Some(ObjectType::Commit) => {}
+                    _ if same == Some(entry.id()) || odb.exists(entry.id()) => {}
+                    _ => builder.insert_object(entry.id(), None).map_err(unreadable)?,
+                }
             }
         }
-        let mut builder = from.packbuilder().map_err(damaged)?;
-        builder.insert_walk(&mut walk).map_err(damaged)?;
-        let odb = mirror.repository().odb().map_err(damaged)?;
-        let mut writer = odb.packwriter().map_err(damaged)?;
-        let mut bytes = 0;
-        let mut written = Ok(());
-        builder
-            .foreach(|chunk| {
-                bytes += chunk.len() as u64;
-                written = std::io::Write::write_all(&mut writer, chunk);
-                written.is_ok()
-            })
-            .map_err(damaged)?;
-        written.map_err(|error| self.damaged(&git2::Error::from_str(&error.to_string())))?;
-        writer.commit().map_err(damaged)?;
-        let name = "refs/kconfigd/head";
-        mirror.repository().reference(name, wanted, true, "fetched").map_err(damaged)?;
-        Ok(bytes)
+        let mut intake = Intake::start(odb, mirror, limits, &self.place())?;
+        let mut failure = None;
+        let built = builder.foreach(|bytes| {
+            failure = intake.take(bytes).err();
+            failure.is_none()
+        });
+        match (failure, built) {
+            (Some(error), _) => Err(error),
+            (None, Err(error)) => Err(unreadable(error)),
+            (None, Ok(())) => intake.finish(),
+        }
+    }
+
+    /// Whether `since` is an ancestor of `head`.
+    pub(super) fn descends(&self, head: &Revision, since: &Revision) -> Result<bool, SourceError> {
+        let repository = self.open()?;
+        match repository.graph_descendant_of(oid(head.id()), oid(since.id())) {
+            Ok(descends) => Ok(descends),
+            // the repository does not have it any more
+            Err(_) if repository.find_commit(oid(since.id())).is_err() => Ok(false),
+            Err(error) => Err(self.unreadable(error)),
+        }
     }
 }
 
-fn commit_of(reference: &git2::Reference<'_>) -> Option<Shown> {
-    let name = reference.name().ok()?.to_owned();
-    let commit = reference.peel(ObjectType::Commit).ok()?;
-    let commit = Revision::parse(&commit.id().to_string()).ok()?;
-    Some(Shown { name, commit })
-}
-
-/// The embedded repository of a state folder.
-pub(super) fn embedded_path(state_dir: &Path) -> PathBuf {
-    state_dir.join("embedded.git")
+fn show(reference: &Reference<'_>) -> Option<Shown> {
+    let resolved = reference.resolve().ok()?;
+    let id: Oid = resolved.target()?;
+    let peeled = resolved.peel(ObjectType::Any).ok().map(|object| object.id());
+    Some(Shown {
+        name: reference.name().ok()?.to_owned(),
+        id: object_id(id),
+        peeled: peeled.filter(|peeled| *peeled != id).map(object_id),
+        symref: reference.symbolic_target().ok().flatten().map(str::to_owned),
+    })
 }

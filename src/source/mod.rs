@@ -1,35 +1,64 @@
-//! The source: which commit is wanted, and its objects.
+//! Git: which commit is wanted, and its objects.
 //!
-//! May touch the network and the mirror's folder. Never renders, never decides, and runs nothing
-//! that a repository holds.
+//! Asking is one small request (protocol v2 `ls-refs` with a prefix) on a connection that is kept;
+//! fetching is one request too (`fetch`, the new commit alone, as differences to the live one).
+//! The order to read in: [`Source`], [`Remote`], then the wires (`http`, `ssh`, `local`), what is
+//! said over them (`packets`, `advertisement`, `pack_request`, `intake`) and what is made of it
+//! (`wanted`, `descent`, `submodules`).
+//!
+//! May touch the network, the credential files that the settings name, the folder of a local
+//! repository and the mirror's folder. Never runs anything that a repository holds, never follows a
+//! redirect to another host, and never decides whether a head is taken.
 
+mod advertisement;
+mod askpass;
+mod client;
+mod credentials;
 mod descent;
+mod embedded;
 mod error;
+mod http;
+mod intake;
 mod local;
-mod reference;
+mod netrc;
+mod origin;
+mod pack_request;
+mod packets;
+mod patience;
+mod peer;
 mod remote;
+mod repository;
+mod retry_after;
+mod ssh;
+mod ssh_complaint;
+mod wanted;
+mod wire;
 
-pub use error::SourceError;
-pub use remote::Remote;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
 use crate::model::{ObjectId, Revision};
 use crate::objects::Mirror;
 
+pub use error::SourceError;
+pub use remote::Remote;
+
 /// Where configuration comes from. One of the three traits whose implementation a test replaces.
 pub trait Source: Send {
-    /// Which commit is wanted now: one small request, whatever the number of references.
+    /// Which commit is wanted now. At most one small request where nothing is wrong; none for a
+    /// full commit id.
     ///
     /// # Errors
-    /// See [`SourceError`].
+    /// [`SourceError`]; within the settings' `timeout`.
     fn ask(&mut self) -> Result<Head, SourceError>;
 
-    /// Brings a commit's objects into the mirror. `since` is the last accepted commit, whose
-    /// objects the mirror has unless it was rebuilt.
+    /// Brings the files of the commit into the mirror, and says how it stands to `since`, the last
+    /// accepted commit of the same line (which need not be in the mirror, but costs less when it is).
     ///
     /// # Errors
-    /// See [`SourceError`].
+    /// [`SourceError`]; within the settings' `timeout`.
     fn fetch(
         &mut self,
         head: &Head,
@@ -38,12 +67,12 @@ pub trait Source: Send {
     ) -> Result<Fetched, SourceError>;
 }
 
-/// The commit that a reference names.
+/// What the source wants to be live.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     /// The commit.
     pub revision: Revision,
-    /// The reference's full name, or the commit's id where none is followed.
+    /// The full name of the reference that gave it, or the commit's id where an id was asked for.
     pub reference: String,
 }
 
@@ -56,28 +85,28 @@ impl Head {
     }
 }
 
-/// A commit whose objects are in the mirror.
+/// A commit whose files are in the mirror.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetched {
     /// The commit.
     pub revision: Revision,
     /// How it stands to the last accepted one.
     pub descent: Descent,
-    /// Bytes that were received.
+    /// Bytes of packs received; 0 when everything was there.
     pub bytes: u64,
-    /// The trees of its submodules, by their path in the repository; empty when they are off.
+    /// The trees of the submodules, by their path in the repository; nested ones too.
     pub submodules: BTreeMap<String, ObjectId>,
 }
 
 /// How a commit stands to the last accepted one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Descent {
-    /// Nothing was accepted before.
+    /// There is no accepted one.
     First,
-    /// It is the same commit.
+    /// It is the same.
     Same,
-    /// It comes after it.
+    /// The accepted one is among its ancestors.
     Descends,
-    /// It does not: history was rewritten.
+    /// It is not: history was rewritten.
     Rewritten,
 }

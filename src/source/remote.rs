@@ -1,54 +1,194 @@
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use super::local::{Local, embedded_path};
-use super::{Fetched, Head, Source, SourceError};
-use crate::config::{Location, SourceSettings};
-use crate::model::{Limits, Revision};
+use reqwest::Url;
+use tokio::runtime::Handle;
+
+use crate::config::{Location, Reference, SourceSettings};
+use crate::model::{Limits, ObjectId, Revision};
 use crate::objects::Mirror;
+
+use super::client::Client;
+use super::http::Http;
+use super::local::Local;
+use super::origin;
+use super::patience::Patience;
+use super::peer::Peer;
+use super::repository::{Into, Repository, damage};
+use super::ssh::{Address, Ssh};
+use super::wanted::{self, Chosen};
+use super::wire::Wire;
+use super::{Fetched, Head, Source, SourceError};
+
+/// Heads that are looked through for a commit that the server does not give out by its id.
+const HEADS_MAX: usize = 64;
 
 /// The repository that the settings name.
 pub struct Remote {
-    kind: Kind,
-}
-
-enum Kind {
-    Local(Local),
+    settings: SourceSettings,
+    limits: Limits,
+    repository: Repository,
+    /// What the last ask gave.
+    last: Option<Chosen>,
 }
 
 impl Remote {
-    /// The repository, not asked yet.
+    /// Prepares to ask; connects to nothing yet. `runtime` must be driven by another thread than
+    /// the one that asks.
     ///
     /// # Errors
-    /// When a file that it needs cannot be read.
+    /// [`SourceError::NotGit`] for an address that cannot be one.
     pub fn new(
         settings: &SourceSettings,
-        _limits: &Limits,
+        limits: &Limits,
         state_dir: &Path,
-        _runtime: tokio::runtime::Handle,
+        runtime: Handle,
     ) -> Result<Self, SourceError> {
-        let reference = settings.reference.clone();
-        let kind = match &settings.location {
-            Location::Path(path) => Kind::Local(Local::at(path.clone(), reference)),
-            Location::Embedded => {
-                Kind::Local(Local::embedded(embedded_path(state_dir), reference)?)
-            }
-            other => {
-                return Err(SourceError::Unreachable {
-                    place: format!("{other:?}"),
-                    detail: "not yet".to_owned(),
-                    retry_after: None,
-                });
-            }
-        };
-        Ok(Self { kind })
+        Ok(Self {
+            settings: settings.clone(),
+            limits: limits.clone(),
+            repository: repository(settings, state_dir.to_owned(), runtime)?,
+            last: None,
+        })
     }
+
+    /// The error for a reference that is not there, told with what there is.
+    fn not_found(&mut self, patience: Patience) -> SourceError {
+        let place = self.repository.place();
+        let reference = &self.settings.reference;
+        let all = match reference {
+            Reference::Tag(_) | Reference::Semver(_) => "refs/tags/",
+            _ => "refs/heads/",
+        };
+        let shown = match self.repository.references(all, patience) {
+            Ok(shown) => shown,
+            Err(error) => return error,
+        };
+        let heads = match all {
+            "refs/tags/" if shown.is_empty() => self.repository.references("refs/heads/", patience),
+            _ => Ok(shown.clone()),
+        };
+        if heads.is_ok_and(|heads| heads.is_empty()) {
+            return SourceError::Empty { place };
+        }
+        SourceError::ReferenceNotFound {
+            place,
+            reference: wanted::spoken(reference),
+            hint: wanted::instead(reference, &shown),
+        }
+    }
+
+    /// The id under which the repository shows a head: a tag's own.
+    fn shown(&self, head: &Head) -> ObjectId {
+        match &self.last {
+            Some(last) if last.head.revision == head.revision => last.shown,
+            _ => head.revision.id(),
+        }
+    }
+
+    /// The files of a commit; one that the server does not give out by its id is looked for in the
+    /// history of its branches.
+    fn files(
+        &mut self,
+        head: &Head,
+        since: Option<&Revision>,
+        into: Into<'_>,
+    ) -> Result<u64, SourceError> {
+        let wanted = (&head.revision, self.shown(head));
+        let failed = match self.repository.files(wanted, since, into) {
+            Err(error) if is_unknown(&error) => error,
+            result => return result,
+        };
+        let Reference::Commit(revision) = &self.settings.reference else { return Err(failed) };
+        let not_found = SourceError::ReferenceNotFound {
+            place: self.repository.place(),
+            reference: format!("commit {revision}"),
+            hint: "; was it pushed, and to this repository?".to_owned(),
+        };
+        let heads = self.repository.references("refs/heads/", into.patience)?;
+        let heads: Vec<ObjectId> = heads.iter().map(|one| one.id).take(HEADS_MAX).collect();
+        match self.repository.search(revision, &heads, into)? {
+            Some(bytes) => Ok(bytes),
+            None => Err(not_found),
+        }
+    }
+}
+
+/// Whether the server said that it has no such object, or gives it to nobody.
+fn is_unknown(error: &SourceError) -> bool {
+    match error {
+        SourceError::Remote { message, .. } => {
+            ["not our ref", "unadvertised", "not found", "bad object", "no such"]
+                .iter()
+                .any(|words| message.contains(words))
+        }
+        SourceError::Incomplete { .. } => true,
+        _ => false,
+    }
+}
+
+fn repository(
+    settings: &SourceSettings,
+    state_dir: PathBuf,
+    runtime: Handle,
+) -> Result<Repository, SourceError> {
+    let peer = |wire, place| Repository::Peer(Box::new(Peer::new(wire, place)));
+    Ok(match &settings.location {
+        Location::Http(text) => {
+            let url = Url::parse(text).ok().filter(Url::has_host);
+            let url = url.ok_or_else(|| SourceError::NotGit {
+                place: "gitops.repository".to_owned(),
+                problem: "is not a URL".to_owned(),
+            })?;
+            let connect = Patience::begin(settings.timeout).connect;
+            let client = Client::new(settings.tls.clone(), settings.proxy.clone(), connect);
+            let place = origin::shown(&url);
+            peer(Wire::Http(Http::new(url, settings.auth.http.clone(), client, runtime)), place)
+        }
+        Location::Ssh { user, host, port, path } => {
+            let (user, host, path) = (user.clone(), host.clone(), path.clone());
+            let address = Address { user, host, port: *port, path };
+            let place = address.shown();
+            peer(Wire::Ssh(Ssh::new(address, settings.auth.clone(), state_dir)), place)
+        }
+        Location::Path(path) => Repository::Local(Local::at(path.clone())),
+        Location::Embedded => {
+            let branch = match &settings.reference {
+                Reference::Branch(branch) => branch,
+                _ => "main",
+            };
+            Repository::Local(Local::embedded(&state_dir, branch))
+        }
+    })
 }
 
 impl Source for Remote {
     fn ask(&mut self) -> Result<Head, SourceError> {
-        match &mut self.kind {
-            Kind::Local(local) => local.ask(),
+        let patience = Patience::begin(self.settings.timeout);
+        self.repository.close();
+        if let Reference::Commit(revision) = &self.settings.reference {
+            return Ok(Head { revision: revision.clone(), reference: revision.to_string() });
         }
+        let Some(prefix) = wanted::prefix(&self.settings.reference) else {
+            return Err(SourceError::ReferenceNotFound {
+                place: self.repository.place(),
+                reference: wanted::spoken(&self.settings.reference),
+                hint: "; git allows no such name".to_owned(),
+            });
+        };
+        let shown = self.repository.references(&prefix, patience)?;
+        let Some(chosen) = wanted::choose(&self.settings.reference, &shown) else {
+            let error = self.not_found(patience);
+            self.repository.close();
+            return Err(error);
+        };
+        let head = chosen.head.clone();
+        // what is new is fetched next, over the same connection
+        if self.last.as_ref() == Some(&chosen) {
+            self.repository.close();
+        }
+        self.last = Some(chosen);
+        Ok(head)
     }
 
     fn fetch(
@@ -57,8 +197,19 @@ impl Source for Remote {
         since: Option<&Revision>,
         mirror: &Mirror,
     ) -> Result<Fetched, SourceError> {
-        match &mut self.kind {
-            Kind::Local(local) => local.fetch(head, since, mirror),
-        }
+        let patience = Patience::begin(self.settings.timeout);
+        let odb = mirror.repository().odb().map_err(|source| damage(mirror, source))?;
+        let limits = self.limits.clone();
+        let into = Into { mirror, odb: &odb, limits: &limits, patience };
+        let files = self.files(head, since, into)?;
+        let wanted = (&head.revision, self.shown(head));
+        let (descent, history) = self.repository.descent(wanted, since, into)?;
+        self.repository.close();
+        Ok(Fetched {
+            revision: head.revision.clone(),
+            descent,
+            bytes: files + history,
+            submodules: BTreeMap::new(),
+        })
     }
 }

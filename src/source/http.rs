@@ -1,0 +1,321 @@
+//! The HTTP wire: one client whose connection is kept between polls, our own redirects and time
+//! limits.
+
+use std::io::{self, Read};
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, Bytes};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
+use reqwest::{Method, Response, StatusCode, Url};
+use tokio::runtime::Handle;
+
+use super::SourceError;
+use super::client::Client;
+use super::credentials;
+use super::origin::{self, Origin};
+use super::patience::Patience;
+use super::retry_after::retry_after;
+use crate::config::HttpAuth;
+
+/// Redirects followed for one request.
+const REDIRECTS_MAX: usize = 5;
+
+/// Bytes read after the end of an answer, so that its connection can be used again.
+const REST_BYTES_MAX: usize = 64 * 1024;
+
+/// A connection that was used so recently may still be on its way back to be used again.
+const SETTLING: Duration = Duration::from_millis(100);
+
+/// Turns of the runtime that bring it back: the connection's own, and the one that waits for it.
+const SETTLING_TURNS: usize = 4;
+
+/// A repository at a URL.
+pub(super) struct Http {
+    runtime: Handle,
+    client: Client,
+    auth: HttpAuth,
+    configured: Url,
+    /// Where it is now: `configured`, or where a redirect led.
+    current: Url,
+    used: Option<Instant>,
+}
+
+/// The part of a repository's address that git adds.
+#[derive(Clone, Copy)]
+enum Route {
+    Advertisement,
+    UploadPack,
+}
+
+impl Route {
+    const fn suffix(self) -> &'static str {
+        match self {
+            Self::Advertisement => "/info/refs",
+            Self::UploadPack => "/git-upload-pack",
+        }
+    }
+
+    const fn answer(self) -> &'static str {
+        match self {
+            Self::Advertisement => "application/x-git-upload-pack-advertisement",
+            Self::UploadPack => "application/x-git-upload-pack-result",
+        }
+    }
+
+    fn at(self, repository: &Url) -> Url {
+        let mut url = repository.clone();
+        url.set_path(&format!("{}{}", repository.path().trim_end_matches('/'), self.suffix()));
+        if matches!(self, Self::Advertisement) {
+            url.set_query(Some("service=git-upload-pack"));
+        }
+        url
+    }
+}
+
+impl Http {
+    /// A repository at `url`; `auth` is for this origin and no other.
+    pub(super) fn new(url: Url, auth: HttpAuth, client: Client, runtime: Handle) -> Self {
+        Self { runtime, client, auth, current: url.clone(), configured: url, used: None }
+    }
+
+    /// What the server can do.
+    pub(super) fn advertisement(&mut self, patience: Patience) -> Result<Answer, SourceError> {
+        self.exchange(Route::Advertisement, &[], true, patience)
+    }
+
+    /// Sends a request.
+    pub(super) fn request(
+        &mut self,
+        body: &[u8],
+        v2: bool,
+        patience: Patience,
+    ) -> Result<Answer, SourceError> {
+        self.exchange(Route::UploadPack, body, v2, patience)
+    }
+
+    /// Forgets where a redirect led.
+    pub(super) fn forget(&mut self) {
+        self.current = self.configured.clone();
+    }
+
+    fn place(&self) -> String {
+        origin::shown(&self.current)
+    }
+
+    fn exchange(
+        &mut self,
+        route: Route,
+        body: &[u8],
+        v2: bool,
+        patience: Patience,
+    ) -> Result<Answer, SourceError> {
+        for _ in 0..=REDIRECTS_MAX {
+            let response = self.send(route, body, v2, patience)?;
+            if !response.status().is_redirection() {
+                self.check(route, &response)?;
+                let (runtime, place) = (self.runtime.clone(), self.place());
+                return Ok(Answer { runtime, place, response, chunk: Bytes::new(), patience });
+            }
+            self.current = self.redirected(route, &response)?;
+        }
+        Err(SourceError::NotGit {
+            place: self.place(),
+            problem: format!("redirects more than {REDIRECTS_MAX} times"),
+        })
+    }
+
+    fn send(
+        &mut self,
+        route: Route,
+        body: &[u8],
+        v2: bool,
+        patience: Patience,
+    ) -> Result<Response, SourceError> {
+        let place = self.place();
+        let authorization = self.authorization()?;
+        let client = self.client.get(&place)?;
+        self.settle();
+        let attempt = || {
+            let url = route.at(&self.current);
+            let mut request = match route {
+                Route::Advertisement => client.request(Method::GET, url),
+                Route::UploadPack => client
+                    .request(Method::POST, url)
+                    .header(CONTENT_TYPE, "application/x-git-upload-pack-request")
+                    .body(body.to_vec()),
+            };
+            if v2 {
+                request = request.header("git-protocol", "version=2");
+            }
+            if let Some(value) = &authorization {
+                request = request.header(AUTHORIZATION, value);
+            }
+            patience.wait(&self.runtime, &place, "waiting for the answer", request.send())
+        };
+        let failed = match attempt()? {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
+        // a kept connection that the server has closed meanwhile shows itself only in use
+        let stale = !failed.is_connect() && !failed.is_timeout() && !failed.is_builder();
+        let failed = if stale {
+            match attempt()? {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            }
+        } else {
+            failed
+        };
+        Err(unreachable(failed, &place, patience))
+    }
+
+    /// Lets the connection of the request just before be used again, instead of making another.
+    fn settle(&mut self) {
+        if self.used.replace(Instant::now()).is_some_and(|used| used.elapsed() < SETTLING) {
+            let turns = self.runtime.spawn(async {
+                for _ in 0..SETTLING_TURNS {
+                    tokio::task::yield_now().await;
+                }
+            });
+            // it can only fail when the runtime is ending, and then the request fails too
+            let _ = self.runtime.block_on(turns);
+        }
+    }
+
+    /// The credentials, if this is the origin that they are for.
+    fn authorization(&self) -> Result<Option<HeaderValue>, SourceError> {
+        match Origin::of(&self.configured) {
+            Some(origin) if Origin::of(&self.current).as_ref() == Some(&origin) => {
+                credentials::authorization(&self.auth, origin.host())
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn redirected(&self, route: Route, response: &Response) -> Result<Url, SourceError> {
+        let not_git = |problem: &str| SourceError::NotGit {
+            place: self.place(),
+            problem: problem.to_owned(),
+        };
+        let target = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+        let mut to = target
+            .and_then(|text| route.at(&self.current).join(text).ok())
+            .ok_or_else(|| not_git("redirects to no address"))?;
+        if !origin::follows(&self.current, &to) {
+            return Err(SourceError::RedirectRefused {
+                place: self.place(),
+                to: origin::shown(&to),
+            });
+        }
+        let Some(path) = to.path().strip_suffix(route.suffix()).map(str::to_owned) else {
+            return Err(not_git("redirects to a page that is not git's"));
+        };
+        to.set_path(&path);
+        to.set_query(None);
+        to.set_fragment(None);
+        Ok(to)
+    }
+
+    fn check(&self, route: Route, response: &Response) -> Result<(), SourceError> {
+        let (place, status, headers) = (self.place(), response.status(), response.headers());
+        let wait = retry_after(headers);
+        match status {
+            StatusCode::OK => {}
+            StatusCode::TOO_MANY_REQUESTS => {
+                let status = status.as_u16();
+                return Err(SourceError::Busy { place, status, retry_after: wait });
+            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if wait.is_none() => {
+                return Err(SourceError::Refused {
+                    place,
+                    answer: status.to_string(),
+                    advice: if self.auth == HttpAuth::None {
+                        "set `gitops.auth`, for example `token_file`"
+                    } else if self.current != self.configured {
+                        "it redirected to where they are not sent; set `gitops.repository` to it"
+                    } else {
+                        "check what the files in `gitops.auth` hold; they are read at each use"
+                    },
+                });
+            }
+            StatusCode::NOT_FOUND | StatusCode::GONE => {
+                return Err(SourceError::NoRepository { place });
+            }
+            status if status.is_server_error() || status == StatusCode::FORBIDDEN => {
+                let status = status.as_u16();
+                return Err(SourceError::Busy { place, status, retry_after: wait });
+            }
+            status => {
+                let problem = format!("answers {status}, which git servers do not");
+                return Err(SourceError::NotGit { place, problem });
+            }
+        }
+        let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+        if kind.split(';').next().map(str::trim) == Some(route.answer()) {
+            return Ok(());
+        }
+        let problem = if matches!(route, Route::Advertisement) && kind.starts_with("text/plain") {
+            "serves the files of a repository (git's dumb HTTP), which is not supported; \
+             put git-http-backend or another git server in front of it"
+        } else {
+            "does not answer as a git server does; is it the address that `git clone` takes?"
+        };
+        Err(SourceError::NotGit { place, problem: problem.to_owned() })
+    }
+}
+
+/// An answer's bytes as they arrive.
+pub(super) struct Answer {
+    runtime: Handle,
+    place: String,
+    response: Response,
+    chunk: Bytes,
+    patience: Patience,
+}
+
+impl Answer {
+    /// Reads what little is left, so that the connection is kept.
+    pub(super) fn rest(mut self) {
+        let mut scrap = [0; 1024];
+        let mut left = REST_BYTES_MAX;
+        while let Ok(read @ 1..) = self.read(&mut scrap) {
+            match left.checked_sub(read) {
+                Some(less) => left = less,
+                None => return,
+            }
+        }
+    }
+}
+
+impl Read for Answer {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.chunk.is_empty() {
+            let (patience, place) = (self.patience, self.place.as_str());
+            let next = self.response.chunk();
+            match patience.wait(&self.runtime, place, "reading the answer", next) {
+                Ok(Ok(Some(chunk))) => self.chunk = chunk,
+                Ok(Ok(None)) => return Ok(0),
+                Ok(Err(error)) => {
+                    return Err(io::Error::other(unreachable(error, place, patience)));
+                }
+                Err(error) => return Err(io::Error::other(error)),
+            }
+        }
+        let length = buffer.len().min(self.chunk.len());
+        self.chunk.split_to(length).copy_to_slice(buffer.get_mut(..length).unwrap_or_default());
+        Ok(length)
+    }
+}
+
+fn unreachable(error: reqwest::Error, place: &str, patience: Patience) -> SourceError {
+    let (doing, limit): (_, Duration) = if error.is_connect() {
+        ("connecting", patience.connect)
+    } else {
+        ("reading the answer", patience.silence)
+    };
+    if error.is_timeout() {
+        return SourceError::TimedOut { place: place.to_owned(), doing, limit };
+    }
+    let source = error.without_url().into();
+    SourceError::Unreachable { place: place.to_owned(), doing, source }
+}

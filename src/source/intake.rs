@@ -1,0 +1,104 @@
+//! A pack on its way into the mirror, in bounded memory: libgit2 indexes it while it arrives.
+
+use std::io::Write;
+
+use git2::{Error, ErrorClass, OdbPackwriter};
+
+use crate::model::Limits;
+use crate::objects::Mirror;
+
+use super::SourceError;
+
+/// How many objects a pack may have for each file that a tree may have: folders, commits, and some
+/// commits at once.
+const OBJECTS_PER_FILE_MAX: u64 = 8;
+
+/// What a pack starts with: `PACK`, version, number of objects.
+const PACK_HEADER_BYTES: usize = 12;
+
+/// Receives one pack.
+pub(super) struct Intake<'o> {
+    writer: OdbPackwriter<'o>,
+    header: Vec<u8>,
+    bytes: u64,
+    bytes_max: u64,
+    files_max: u64,
+    place: String,
+    mirror: &'o Mirror,
+}
+
+impl<'o> Intake<'o> {
+    /// Starts a pack from `place` for the object store `odb` of the mirror.
+    pub(super) fn start(
+        odb: &'o git2::Odb<'o>,
+        mirror: &'o Mirror,
+        limits: &Limits,
+        place: &str,
+    ) -> Result<Self, SourceError> {
+        let store = |source| SourceError::Store { path: mirror.path().to_owned(), source };
+        Ok(Self {
+            writer: odb.packwriter().map_err(store)?,
+            header: Vec::with_capacity(PACK_HEADER_BYTES),
+            bytes: 0,
+            bytes_max: limits.fetch_bytes_max,
+            files_max: limits.files_max,
+            place: place.to_owned(),
+            mirror,
+        })
+    }
+
+    /// Takes the next bytes.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<(), SourceError> {
+        self.bytes += bytes.len() as u64;
+        if self.bytes > self.bytes_max {
+            return Err(self.over("limits.fetch_bytes_max", self.bytes_max));
+        }
+        if self.header.len() < PACK_HEADER_BYTES {
+            let missing = PACK_HEADER_BYTES - self.header.len();
+            self.header.extend(bytes.iter().take(missing));
+            if self.objects().is_some_and(|count| count > self.objects_max()) {
+                return Err(self.over("8 x limits.files_max", self.objects_max()));
+            }
+        }
+        self.writer.write_all(bytes).map_err(|_| self.failed(Error::last_error(-1)))
+    }
+
+    /// Ends the pack: its objects are in the mirror. Gives its size in bytes.
+    pub(super) fn finish(mut self) -> Result<u64, SourceError> {
+        match self.objects() {
+            // libgit2 makes no pack of nothing
+            Some(0) => Ok(self.bytes),
+            Some(_) => {
+                self.writer.commit().map_err(|error| self.failed(error))?;
+                Ok(self.bytes)
+            }
+            None => Err(self.damaged("the pack ends early")),
+        }
+    }
+
+    fn objects(&self) -> Option<u64> {
+        let count = self.header.get(8..PACK_HEADER_BYTES)?.try_into().ok()?;
+        Some(u64::from(u32::from_be_bytes(count)))
+    }
+
+    const fn objects_max(&self) -> u64 {
+        self.files_max.saturating_mul(OBJECTS_PER_FILE_MAX)
+    }
+
+    fn over(&self, limit: &'static str, max: u64) -> SourceError {
+        SourceError::Limit { place: self.place.clone(), limit, max }
+    }
+
+    fn damaged(&self, problem: &str) -> SourceError {
+        SourceError::Damaged { place: self.place.clone(), problem: problem.to_owned() }
+    }
+
+    /// The disk's fault or the sender's.
+    fn failed(&self, error: Error) -> SourceError {
+        if matches!(error.class(), ErrorClass::Os | ErrorClass::Filesystem | ErrorClass::NoMemory) {
+            SourceError::Store { path: self.mirror.path().to_owned(), source: error }
+        } else {
+            self.damaged(&format!("its pack cannot be read ({})", error.message()))
+        }
+    }
+}

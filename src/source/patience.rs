@@ -1,0 +1,61 @@
+//! The time limits of one ask or fetch.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+
+use super::SourceError;
+
+/// A connection that is not there by then is not coming.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+/// Nothing heard for that long is a dead connection.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// How long things may take, and when all of it is to be over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    pub connect: Duration,
+    pub silence: Duration,
+    whole: Duration,
+    until: Instant,
+}
+
+impl Patience {
+    /// Begins now; `whole` is the settings' `timeout`.
+    pub(super) fn begin(whole: Duration) -> Self {
+        Self {
+            connect: CONNECT_MAX.min(whole),
+            silence: SILENCE_MAX.min(whole),
+            whole,
+            until: Instant::now() + whole,
+        }
+    }
+
+    /// How long to wait for the next sign of life.
+    pub(super) fn now(&self) -> Duration {
+        self.silence.min(self.until.saturating_duration_since(Instant::now()))
+    }
+
+    /// The error for having waited in vain.
+    pub(super) fn over(&self, place: &str, doing: &'static str) -> SourceError {
+        let whole = Instant::now() >= self.until;
+        let limit = if whole { self.whole } else { self.silence };
+        SourceError::TimedOut { place: place.to_owned(), doing, limit }
+    }
+
+    /// Waits for `future` from a thread that may block, as long as the limits allow.
+    pub(super) fn wait<F: Future>(
+        &self,
+        runtime: &Handle,
+        place: &str,
+        doing: &'static str,
+        future: F,
+    ) -> Result<F::Output, SourceError> {
+        let wait = self.now();
+        runtime
+            .block_on(async { tokio::time::timeout(wait, future).await })
+            .map_err(|_| self.over(place, doing))
+    }
+}

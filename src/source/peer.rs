@@ -1,0 +1,140 @@
+//! A repository at the other end of a wire, and what is said to it.
+
+use std::io::Read;
+
+use crate::model::ObjectId;
+
+use super::SourceError;
+use super::advertisement::{self, Abilities, Shown};
+use super::intake::Intake;
+use super::pack_request::{self, Answered, Asked};
+use super::packets::Packets;
+use super::patience::Patience;
+use super::repository::Into;
+use super::wire::Wire;
+
+/// Bytes in a server's list of references.
+const REFERENCES_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Bytes that a fetch may bring beside the pack: framing, and what the server tells.
+const TALK_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// A repository at the other end of a wire.
+pub(super) struct Peer {
+    wire: Wire,
+    place: String,
+    /// What the server can do: asked once, and remembered as long as it is true.
+    abilities: Option<Abilities>,
+}
+
+impl Peer {
+    /// A repository that is shown to people as `place`.
+    pub(super) fn new(wire: Wire, place: String) -> Self {
+        Self { wire, place, abilities: None }
+    }
+
+    /// How it is shown to people.
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Ends what costs something while it is idle.
+    pub(super) fn close(&mut self) {
+        self.wire.close();
+    }
+
+    /// The references whose names start with `prefix` (with v0: all).
+    pub(super) fn references(
+        &mut self,
+        prefix: &str,
+        patience: Patience,
+    ) -> Result<Vec<Shown>, SourceError> {
+        let shown = self.try_references(prefix, patience);
+        self.forget_after(&shown);
+        shown
+    }
+
+    fn forget_after<T>(&mut self, result: &Result<T, SourceError>) {
+        if result.is_err() {
+            self.abilities = None;
+            self.wire.forget();
+        }
+    }
+
+    fn try_references(
+        &mut self,
+        prefix: &str,
+        patience: Patience,
+    ) -> Result<Vec<Shown>, SourceError> {
+        let abilities = match self.known().filter(|abilities| abilities.v2) {
+            Some(abilities) => abilities,
+            None => {
+                let (abilities, shown) = self.introduce(patience)?;
+                if !abilities.v2 {
+                    return Ok(shown);
+                }
+                abilities
+            }
+        };
+        let request = advertisement::request(prefix, abilities);
+        let mut answer = self.wire.say(&request, true, patience)?;
+        let shown = advertisement::references(&mut listen(&mut answer, &self.place))?;
+        answer.rest();
+        Ok(shown)
+    }
+
+    /// What the server can do, if it need not be asked.
+    fn known(&self) -> Option<Abilities> {
+        self.abilities.filter(|_| !self.wire.is_closed())
+    }
+
+    /// Asks what the server can do.
+    fn introduce(&mut self, patience: Patience) -> Result<(Abilities, Vec<Shown>), SourceError> {
+        let mut answer = self.wire.greet(patience)?;
+        let (abilities, shown) = advertisement::read(&mut listen(&mut answer, &self.place))?;
+        answer.rest();
+        self.abilities = Some(abilities);
+        Ok((abilities, shown))
+    }
+
+    /// Fetches into the mirror.
+    pub(super) fn pack(
+        &mut self,
+        want: ObjectId,
+        asked: Asked,
+        into: Into<'_>,
+    ) -> Result<Answered, SourceError> {
+        let answered = self.try_pack(want, asked, into);
+        self.forget_after(&answered);
+        // protocol v0 ends with its pack
+        if !self.abilities.is_some_and(|abilities| abilities.v2) {
+            self.wire.close();
+        }
+        answered
+    }
+
+    fn try_pack(
+        &mut self,
+        want: ObjectId,
+        asked: Asked,
+        into: Into<'_>,
+    ) -> Result<Answered, SourceError> {
+        let Into { mirror, odb, limits, patience } = into;
+        let abilities = match self.known() {
+            Some(abilities) => abilities,
+            None => self.introduce(patience)?.0,
+        };
+        let request = pack_request::request(want, asked, abilities);
+        let mut answer = self.wire.say(&request, abilities.v2, patience)?;
+        let max = limits.fetch_bytes_max.saturating_add(TALK_BYTES_MAX);
+        let mut packets = Packets::new(&mut answer, &self.place, "limits.fetch_bytes_max", max);
+        let intake = Intake::start(odb, mirror, limits, &self.place)?;
+        let answered = pack_request::answer(&mut packets, asked, abilities, intake)?;
+        answer.rest();
+        Ok(answered)
+    }
+}
+
+fn listen<R: Read>(answer: R, place: &str) -> Packets<R> {
+    Packets::new(answer, place, "references_bytes_max", REFERENCES_BYTES_MAX)
+}
