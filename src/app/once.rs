@@ -2,14 +2,16 @@ use std::time::Duration;
 
 use super::run::audience;
 use super::{AppError, Engine};
+use crate::journal::Journal;
 use crate::model::{PassOutcome, Report, Trigger, WishKind};
 use crate::notify::{Deliverer, DeliveryReport};
 
 /// What one pass by hand came to.
-#[derive(Clone, Debug)]
 pub struct Once {
     /// The pass.
     pub report: Report,
+    /// The journal that it was written to.
+    pub journal: Journal,
     /// What became of the deliveries; `None` when none were tried.
     pub deliveries: Option<DeliveryReport>,
 }
@@ -55,10 +57,10 @@ pub async fn once(
     let deliveries = match deliveries {
         Deliveries::None => None,
         Deliveries::Within(limit) => {
-            let journal = std::sync::Arc::new(journal);
+            let journal = std::sync::Arc::new(journal.clone());
             let deliverer = Deliverer::new(journal, clock, audience(&settings));
             Some(deliverer.deliver_once(limit).await)
         }
     };
-    Ok(Once { report, deliveries })
+    Ok(Once { report, journal, deliveries })
 }

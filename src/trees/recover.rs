@@ -97,7 +97,7 @@ impl Trees {
             let place = self.layout.trees().join(name);
             if is_staging_name(name) {
                 staging.push(place);
-            } else if name == "probe" || name.ends_with(".json.next") {
+            } else if name == "probe" || name.ends_with(".next.json") {
                 self.disk.remove_file(&place)?;
             } else if is_tree_name(name)
                 && stat.kind == Kind::Folder
