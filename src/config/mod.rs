@@ -29,6 +29,7 @@ pub use effective::Effective;
 pub use error::{ConfigError, Listed};
 pub use gather::Origin;
 pub use load::{Flags, Loaded, Sources, load, load_state_dir};
+pub(crate) use location::location;
 pub use reload::needs_restart;
 pub use schema::schema;
 pub use settings::{

@@ -59,12 +59,9 @@ pub(super) fn authorization(
         }
         HttpAuth::Netrc(file) => {
             let text = read("the netrc file", file)?;
+            // a host that it does not name is asked without; if that is refused, so it is told
             let Some((login, password)) = netrc::login(text.expose(), host) else {
-                return Err(SourceError::CredentialShape {
-                    what: "the netrc file",
-                    path: file.clone(),
-                    problem: "has no entry for the repository's host",
-                });
+                return Ok(None);
             };
             ("the netrc file", file, basic(&login, password.expose()))
         }

@@ -2,11 +2,13 @@
 
 mod backend;
 mod histories;
+mod modules;
 mod over_http;
 mod over_paths;
 mod over_ssh;
 mod sshd;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
