@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_yaml::Value;
 
-#[path = "../../src/cli/init/template.rs"]
+#[path = "../../src/cli/init/files.rs"]
 mod template;
 
 fn top() -> &'static Path {

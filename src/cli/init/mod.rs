@@ -5,6 +5,7 @@
 //! overwrites anything, and never changes the folder that is adopted: the first sync does.
 
 mod adopt;
+mod files;
 mod repository;
 mod starter;
 mod template;
