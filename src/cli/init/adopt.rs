@@ -211,17 +211,21 @@ impl Taken {
                 .push("`.git` in the folder was left out; its history stays there".to_owned());
         }
         if self.empty_folders > 0 {
-            let count = self.empty_folders;
-            self.notes.push(format!("git keeps no empty folders: {count} will not be there"));
+            let count = counted(self.empty_folders, "empty folder");
+            self.notes.push(format!("{count} left out: git keeps none"));
         }
         if !self.modes.is_empty() {
-            let count = self.modes.len();
+            let count = counted(self.modes.len() as u64, "file");
             self.notes.push(format!(
-                "{count} files are not for everybody: `live.file_modes` keeps that on this machine, git does not"
+                "{count} not for everybody: `live.file_modes` keeps that on this machine, git does not"
             ));
             self.notes.push(
                 "look for secrets in them before you push the repository anywhere".to_owned(),
             );
         }
     }
+}
+
+fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what} is") } else { format!("{count} {what}s are") }
 }
