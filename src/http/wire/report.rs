@@ -8,7 +8,7 @@ use crate::model::{ChangeCounts, Digest, PassOutcome, Plan, Reason, Report};
 /// How a pass ended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReportBody {
-    /// [`FORMAT_VERSION`].
+    /// [`super::FORMAT_VERSION`].
     pub format_version: u32,
     /// `in_sync`, `applied`, `rolled_back_to`, `repaired`, `held`, `refused`, `unreachable`,
     /// `failed`, `declined` or `planned`.
