@@ -38,6 +38,7 @@ pub async fn once(
     let (journal, clock, settings) =
         (engine.journal.clone(), engine.clock.clone(), engine.settings.clone());
     let trigger = if order.is_some() { Trigger::Command } else { Trigger::Start };
+    journal.end_open_wishes(clock.now())?;
     if let Some((kind, actor, reason)) = &order {
         journal.wish(kind, actor, reason.as_deref(), clock.now())?;
     }
