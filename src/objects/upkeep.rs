@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use git2::{ErrorCode, ObjectType, Odb, Oid, PackBuilder, Repository};
@@ -195,7 +196,8 @@ impl Beside {
             fs::create_dir(&packs)?;
             for kind in ["pack", "idx"] {
                 let file = pack.stem.with_extension(kind);
-                fs::hard_link(&file, packs.join(file.file_name().unwrap_or_default()))?;
+                let name = file.file_name().unwrap_or_default();
+                symlink(std::path::absolute(&file)?, packs.join(name))?;
             }
             Ok(Self(folder))
         };

@@ -38,6 +38,15 @@ pub(super) fn read(what: &'static str, path: &Path) -> Result<Secret, SourceErro
     Ok(Secret::new(text))
 }
 
+/// Whether a file that another program will read can be read by this user.
+pub(super) fn readable(what: &'static str, path: &Path) -> Result<(), SourceError> {
+    File::open(path).map(drop).map_err(|source| SourceError::CredentialFile {
+        what,
+        path: path.to_owned(),
+        source,
+    })
+}
+
 /// The `Authorization` header for `host`, which is the one that `auth` is for.
 pub(super) fn authorization(
     auth: &HttpAuth,

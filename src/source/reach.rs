@@ -32,14 +32,16 @@ impl Reach {
     }
 
     /// Another repository, such as a submodule's. The configured credentials are for the host of
-    /// the main one; any other gets what netrc has for it, or the SSH agent.
+    /// the main one; any other gets what netrc has for it, or the SSH agent. A netrc entry names no
+    /// scheme and no port, so it goes out over HTTPS at the usual port only: a repository must not
+    /// be able to have it sent in the clear.
     pub(super) fn other(&self, location: &Location) -> Result<Repository, SourceError> {
         let (auth, tls) = (&self.settings.auth, &self.settings.tls);
         if is_same_host(&self.settings.location, location) {
             return self.repository(location, auth, tls);
         }
         let http = match &auth.http {
-            HttpAuth::Netrc(file) => HttpAuth::Netrc(file.clone()),
+            HttpAuth::Netrc(file) if is_usual_https(location) => HttpAuth::Netrc(file.clone()),
             _ => HttpAuth::None,
         };
         let known_hosts_file = auth.known_hosts_file.clone();
@@ -90,6 +92,11 @@ fn url(text: &str) -> Option<Url> {
     Url::parse(text).ok().filter(Url::has_host)
 }
 
+fn is_usual_https(location: &Location) -> bool {
+    let Location::Http(text) = location else { return false };
+    url(text).is_some_and(|url| url.scheme() == "https" && url.port().is_none())
+}
+
 /// Whether credentials for the one are for the other: the same scheme, host and port.
 fn is_same_host(one: &Location, other: &Location) -> bool {
     match (one, other) {
@@ -117,6 +124,9 @@ mod tests {
         for other in ["http://git.example.com/a", "https://git.example.com:8443/a", "https://x/a"] {
             assert!(!is_same_host(&main, &web(other)), "{other}");
         }
+        assert!(is_usual_https(&web("https://git.example.com:443/a")));
+        assert!(!is_usual_https(&web("http://git.example.com/a")));
+        assert!(!is_usual_https(&web("https://git.example.com:8443/a")));
         let ssh = |host: &str, port| Location::Ssh {
             user: None,
             host: host.to_owned(),

@@ -90,17 +90,17 @@ impl Remote {
             Err(error) if is_unknown(&error) => error,
             result => return result,
         };
-        let Reference::Commit(revision) = &self.reach.settings.reference else {
+        if head.reference != head.revision.to_string() {
             return Err(failed);
-        };
+        }
         let not_found = SourceError::ReferenceNotFound {
             place: self.repository.place(),
-            reference: format!("commit {revision}"),
+            reference: format!("commit {}", head.revision),
             hint: "; was it pushed, and to this repository?".to_owned(),
         };
         let heads = self.repository.references("refs/heads/", into.patience)?;
         let heads: Vec<ObjectId> = heads.iter().map(|one| one.id).take(HEADS_MAX).collect();
-        match self.repository.search(revision, &heads, into)? {
+        match self.repository.search(&head.revision, &heads, into)? {
             Some(bytes) => Ok(bytes),
             None => Err(not_found),
         }

@@ -14,6 +14,8 @@ pub(super) struct Manner {
     pub authorization: Option<String>,
     /// It knows protocol v0 only.
     pub old: bool,
+    /// It closes the connection after each answer, without saying so.
+    pub hangs_up: bool,
     /// Answers this instead, for paths that start with the first: status line and headers.
     pub instead: Option<(String, String)>,
 }
@@ -125,6 +127,9 @@ fn serve<S: Read + Write>(
             connection,
         });
         reader.get_mut().write_all(&answer).and_then(|()| reader.get_mut().flush()).ok()?;
+        if manner.hangs_up {
+            return None;
+        }
     }
 }
 
