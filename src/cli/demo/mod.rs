@@ -10,6 +10,7 @@ mod node;
 mod stage;
 mod tell;
 
+use std::pin::pin;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -31,20 +32,33 @@ pub(super) async fn run(args: DemoArgs, output: &Output) -> Result<Exit, Failure
     let (first, serving_first) = Node::bind("edge-1", Scheme::Hmac, stage.folder()).await?;
     let (second, serving_second) = Node::bind("edge-2", Scheme::Ed25519, stage.folder()).await?;
     let nodes = [first, second];
+    let mut serving = pin!(async {
+        tokio::select! { error = serving_first => error, error = serving_second => error }
+    });
     let teller = Teller::new(output);
-    let ended = tokio::select! {
-        told = show(&mut stage, &nodes, &teller, args.keep) => told,
-        error = serving_first => Err(error),
-        error = serving_second => Err(error),
-        stopped = interrupted() => stopped,
+    let mut ended = tokio::select! {
+        told = show(&mut stage, &nodes, &teller) => told,
+        error = &mut serving => Err(error),
+        stopped = interrupted() => stopped.and(Err(DemoError::Interrupted)),
     };
+    if ended.is_ok() && args.keep {
+        teller.invitation(&stage)?;
+        ended = tokio::select! {
+            over = play(&mut stage, &nodes, &teller) => over,
+            error = &mut serving => Err(error),
+            stopped = interrupted() => stopped,
+        };
+    }
     if ended.is_err() {
         // The reader sees where it stopped; the log says why.
         drop(teller.failed(&stage.log_end()));
     }
-    let left = stage.end().await;
+    let put_away = stage.end().await;
     ended?;
-    left?;
+    put_away?;
+    if !args.keep {
+        teller.closing()?;
+    }
     Ok(Exit::Done)
 }
 
@@ -60,16 +74,11 @@ async fn interrupted() -> Result<(), DemoError> {
         _ = terminate.recv() => {}
         _ = hangup.recv() => {}
     }
-    Err(DemoError::Interrupted)
+    Ok(())
 }
 
 /// The story.
-async fn show(
-    stage: &mut Stage,
-    nodes: &Nodes,
-    t: &Teller<'_>,
-    keep: bool,
-) -> Result<(), DemoError> {
+async fn show(stage: &mut Stage, nodes: &Nodes, t: &Teller<'_>) -> Result<(), DemoError> {
     stage.write_settings(nodes)?;
     t.opening(stage, nodes)?;
     first_sync(stage, nodes, t).await?;
@@ -77,9 +86,7 @@ async fn show(
     broken_commit(stage, nodes, t).await?;
     drift(stage, nodes, t).await?;
     rollback(stage, nodes, t).await?;
-    history(stage, t).await?;
-    t.closing(stage, keep)?;
-    if keep { play(nodes, t).await } else { Ok(()) }
+    history(stage, t).await
 }
 
 async fn first_sync(stage: &mut Stage, nodes: &Nodes, t: &Teller<'_>) -> Result<(), DemoError> {
@@ -139,7 +146,9 @@ async fn broken_commit(stage: &mut Stage, nodes: &Nodes, t: &Teller<'_>) -> Resu
         && finding["line"].as_u64().is_some_and(|line| line > 1)
         && finding["column"].is_u64();
     expect("the finding has file, line and column", is_told, &status)?;
-    expect("the status says so", status["reason"] == "validation_refused", &status)?;
+    let kept_out = &status["quarantine"][0];
+    let is_told = kept_out["revision"] == *revision && kept_out["reason"] == "validation_refused";
+    expect("the commit is in quarantine", is_told, &status)?;
     expect("the live tree is untouched", stage.live_tree()? == before, &status)?;
     t.good("the live tree is as it was, link and bytes")
 }
@@ -231,20 +240,22 @@ async fn arrived(
     Ok(())
 }
 
-/// Prints what the nodes get, until it is interrupted.
-async fn play(nodes: &Nodes, t: &Teller<'_>) -> Result<(), DemoError> {
+/// Prints what the nodes get, as long as the agent lives.
+async fn play(stage: &mut Stage, nodes: &Nodes, t: &Teller<'_>) -> Result<(), DemoError> {
     let [first, second] = nodes;
-    let mut shown = [first.count(), second.count()];
+    let (mut of_first, mut of_second) = (first.count(), second.count());
     loop {
-        let (which, event) = tokio::select! {
-            event = first.wait_for_number(shown[0]) => (0, event),
-            event = second.wait_for_number(shown[1]) => (1, event),
-            stopped = interrupted() => {
-                return if matches!(stopped, Err(DemoError::Interrupted)) { Ok(()) } else { stopped };
+        tokio::select! {
+            event = first.wait_for_number(of_first) => {
+                of_first += 1;
+                t.event(first, &event)?;
             }
-        };
-        shown[which] += 1;
-        t.event(&nodes[which], &event)?;
+            event = second.wait_for_number(of_second) => {
+                of_second += 1;
+                t.event(second, &event)?;
+            }
+            ended = stage.agent_ended("Ctrl-C") => return Err(ended),
+        }
     }
 }
 

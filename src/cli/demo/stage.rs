@@ -275,18 +275,20 @@ impl Stage {
         what: &str,
         condition: impl Future<Output = T>,
     ) -> Result<T, DemoError> {
-        let agent_ended = async {
-            match &mut self.agent {
-                Some(agent) => ended(agent).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             came = timeout(PATIENCE, condition) => came.map_err(|_| deadline(what)),
-            status = agent_ended => {
-                let (status, what) = (status?.to_string(), what.to_owned());
-                Err(DemoError::AgentEnded { status, what })
+            ended = self.agent_ended(what) => Err(ended),
+        }
+    }
+
+    /// Waits until the agent ends by itself, which it should not, while `what` is waited for.
+    pub(super) async fn agent_ended(&mut self, what: &str) -> DemoError {
+        let Some(agent) = &mut self.agent else { return std::future::pending().await };
+        match ended(agent).await {
+            Ok(status) => {
+                DemoError::AgentEnded { status: status.to_string(), what: what.to_owned() }
             }
+            Err(error) => error,
         }
     }
 

@@ -145,17 +145,25 @@ impl<'a> Teller<'a> {
         })
     }
 
-    /// What is left of it, and what to do next.
-    pub(super) fn closing(&self, stage: &Stage, keep: bool) -> Result<(), DemoError> {
+    /// All is put away; what to do next.
+    pub(super) fn closing(&self) -> Result<(), DemoError> {
         self.print(|page| {
             page.line("");
-            if !keep {
-                page.line(
-                    "That was all of it; the agent has been ended and the folder is removed.",
-                );
-                page.line("To play with it: kconfigd demo --keep. For your own: kconfigd init.");
-                return;
-            }
+            page.line(
+                "That was all of it. The agent and the nodes are ended, the folder is removed.",
+            );
+            let next = page.styled(BOLD, "next");
+            page.line(format!(
+                "{next}  kconfigd demo --keep    the same, left running to play with"
+            ));
+            page.line("      kconfigd init           a first repository and settings of your own");
+        })
+    }
+
+    /// It goes on running: what to try, and how to clean up.
+    pub(super) fn invitation(&self, stage: &Stage) -> Result<(), DemoError> {
+        self.print(|page| {
+            page.line("");
             let title = page.styled(BOLD, "It goes on running, to play with. In another terminal:");
             page.line(title);
             page.line("");
@@ -183,12 +191,14 @@ impl<'a> Teller<'a> {
 /// What an event is about, in a few words.
 fn about(data: &Value) -> String {
     let mut parts = Vec::new();
-    parts.extend(data["deployment"].as_u64().map(|number| format!("deployment {number}")));
     parts.extend(data["revision"].as_str().map(|revision| short(revision).to_owned()));
     if let Some(finding) = data["findings"].get(0).filter(|finding| finding["line"].is_u64()) {
         let file = finding["file"].as_str().unwrap_or_default();
         parts.push(format!("{file}:{}:{}", finding["line"], finding["column"]));
-    } else if let Some(changes) = data["changes"].as_object() {
+        return parts.join("  ");
+    }
+    parts.extend(data["deployment"].as_u64().map(|number| format!("deployment {number}")));
+    if let Some(changes) = data["changes"].as_object() {
         let count = |kind: &str| changes.get(kind).and_then(Value::as_array).map_or(0, Vec::len);
         let (added, modified, removed) = (count("added"), count("modified"), count("removed"));
         parts.push(format!("+{added} ~{modified} -{removed}"));
