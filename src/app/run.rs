@@ -168,6 +168,10 @@ impl Running {
             if changed(&report) && !self.dry {
                 agent = blocking(agent, Agent::tidy_up).await?.0;
             }
+            if agent.is_ordered() {
+                trigger = Trigger::Command;
+                continue;
+            }
             let (wait, at) = agent.next_look(chance());
             if report.outcome != PassOutcome::InSync || wait >= LONG_WAIT {
                 memory::give_back();

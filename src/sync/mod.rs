@@ -51,6 +51,12 @@ impl Agent {
         report
     }
 
+    /// Whether an operator's order waits, so that the next pass comes at once.
+    #[must_use]
+    pub fn is_ordered(&self) -> bool {
+        self.journal.pending_wish().is_ok_and(|wish| wish.is_some())
+    }
+
     /// What an operator ordered.
     fn fulfil(&mut self, wish: crate::model::Wish, trigger: Trigger) -> Result<Report, SyncError> {
         match wish.kind {
@@ -89,6 +95,7 @@ impl Agent {
     /// What the source wants.
     fn follow(&mut self, trigger: Trigger) -> Result<Report, SyncError> {
         self.refresh(trigger)?;
+        self.trees.ensure_folder()?;
         if let Some(report) = self.mend_drift(trigger)? {
             return Ok(report);
         }
