@@ -34,7 +34,7 @@ impl Mode {
 }
 
 /// A wait that is worth being small for; for a shorter one, what was let go of would soon be back.
-const LONG_WAIT: Duration = Duration::from_secs(5);
+const LONG_WAIT: Duration = Duration::from_secs(2);
 /// A pass that takes longer than its time limits and this much more is not making progress.
 const PASS_SLACK: Duration = Duration::from_secs(10 * 60);
 
