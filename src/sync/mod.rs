@@ -16,6 +16,8 @@ mod crash_tests;
 mod error;
 mod events;
 mod live;
+#[cfg(test)]
+mod looks_tests;
 mod recover;
 mod repair;
 mod show;
@@ -32,11 +34,18 @@ impl Agent {
     /// One pass. Most end after the first request: in sync.
     pub fn pass(&mut self, trigger: Trigger) -> Report {
         self.board.begin_pass();
+        // However this pass ends, the next of its kind is an interval away.
+        match trigger {
+            Trigger::Interval => self.asked_at = Some(self.clock.now()),
+            Trigger::Drift => self.drift_checked_at = Some(self.clock.now()),
+            _ => {}
+        }
+        let asked_at = self.asked_at;
         if self.must_recover
             && let Err(error) = self.recover(&crate::journal::Opened::Fine)
         {
             let report = self.explain(error);
-            self.remember(&report, None);
+            self.remember(&report, None, false);
             return report;
         }
         self.must_recover = false;
@@ -47,7 +56,8 @@ impl Agent {
             None => self.follow(trigger),
         };
         let report = result.unwrap_or_else(|error| self.explain(error));
-        self.remember(&report, number);
+        let has_asked = trigger == Trigger::Interval || self.asked_at != asked_at;
+        self.remember(&report, number, has_asked);
         report
     }
 
