@@ -24,8 +24,8 @@ pub struct Passes {
     pub begun: u64,
     /// Passes ended.
     pub ended: u64,
-    /// How the last one ended.
-    pub last: Option<Arc<Report>>,
+    /// How the last one ended that looked at the source, and which one that was.
+    pub last_look: Option<(u64, Arc<Report>)>,
     /// How the last passes that were about a wish ended, and which wishes those were.
     pub wishes: VecDeque<(u64, Arc<Report>)>,
 }
@@ -64,7 +64,9 @@ impl Board {
                     passes.wishes.pop_front();
                 }
             }
-            passes.last = Some(report);
+            if wish.is_none() {
+                passes.last_look = Some((passes.ended, report));
+            }
         });
     }
 

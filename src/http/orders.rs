@@ -74,7 +74,7 @@ pub(super) async fn look(
     api.bell.ring(Trigger::Command);
     let Some(limit) = waiting.limit()? else { return Ok(StatusCode::ACCEPTED.into_response()) };
     let report = wait_for(&mut passes, limit, |passes| {
-        if passes.ended >= wanted { passes.last.clone() } else { None }
+        passes.last_look.clone().filter(|(number, _)| *number >= wanted).map(|(_, report)| report)
     });
     answer(&api, report.await).await
 }

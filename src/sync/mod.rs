@@ -51,6 +51,7 @@ impl Agent {
         self.must_recover = false;
         let wish = self.journal.pending_wish().ok().flatten();
         let number = wish.as_ref().map(|w| w.id);
+        self.was_ordered = wish.is_some();
         let result = match wish {
             Some(wish) => self.fulfil(wish, trigger),
             None => self.follow(trigger),
@@ -61,10 +62,11 @@ impl Agent {
         report
     }
 
-    /// Whether an operator's order waits, so that the next pass comes at once.
+    /// Whether the next pass comes at once: an order waits, or one was just followed, in whose
+    /// pass nobody looked at the source.
     #[must_use]
-    pub fn is_ordered(&self) -> bool {
-        self.journal.pending_wish().is_ok_and(|wish| wish.is_some())
+    pub fn goes_on(&self) -> bool {
+        self.was_ordered || self.journal.pending_wish().is_ok_and(|wish| wish.is_some())
     }
 
     /// What an operator ordered.
