@@ -2,6 +2,7 @@
 
 mod support;
 
+mod demo;
 mod house;
 mod shipped;
 mod workbench;
