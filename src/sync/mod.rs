@@ -45,7 +45,7 @@ impl Agent {
             && let Err(error) = self.recover(&crate::journal::Opened::Fine)
         {
             let report = self.explain(error);
-            self.remember(&report, None, false);
+            self.remember(&report, None, false, trigger != Trigger::Drift);
             return report;
         }
         self.must_recover = false;
@@ -58,7 +58,8 @@ impl Agent {
         };
         let report = result.unwrap_or_else(|error| self.explain(error));
         let has_asked = trigger == Trigger::Interval || self.asked_at != asked_at;
-        self.remember(&report, number, has_asked);
+        let follows = number.is_none() && trigger != Trigger::Drift;
+        self.remember(&report, number, has_asked, follows);
         report
     }
 
