@@ -4,5 +4,6 @@ mod support;
 
 mod demo;
 mod house;
+mod promises;
 mod shipped;
 mod workbench;
