@@ -10,4 +10,15 @@
 //!
 //! Chance comes from `KCONFIGD_TEST_SEED`, a number, which each test that uses it prints.
 
+mod chance;
+mod crash;
 mod events;
+
+use std::env;
+
+/// How many rounds a repeating test makes: `few`, unless the long form is asked for.
+fn rounds(few: usize) -> usize {
+    env::var("KCONFIGD_TEST_ROUNDS").map_or(few, |text| {
+        text.parse().unwrap_or_else(|_| panic!("KCONFIGD_TEST_ROUNDS={text} is no number"))
+    })
+}
