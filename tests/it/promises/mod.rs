@@ -13,6 +13,8 @@
 mod chance;
 mod crash;
 mod events;
+mod polls;
+mod readers;
 
 use std::env;
 
