@@ -10,6 +10,8 @@
 //!
 //! Chance comes from `KCONFIGD_TEST_SEED`, a number, which each test that uses it prints.
 
+#![expect(clippy::print_stderr, reason = "what a run counted is told beside its result")]
+
 mod chance;
 mod crash;
 mod events;
