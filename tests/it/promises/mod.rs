@@ -1,4 +1,4 @@
-//! What CONTRACT.md promises, held against the real program: killed, without its remote, without
+//! What kconfigd promises, held against the real program: killed, without its remote, without
 //! its state, without room, and counted from outside.
 //!
 //! Tests that repeat something make a few rounds, so that all of them together stay quick. The long
