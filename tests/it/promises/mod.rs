@@ -13,10 +13,12 @@
 #![expect(clippy::print_stderr, reason = "what a run counted is told beside its result")]
 
 mod chance;
+mod costs;
 mod crash;
 mod events;
 mod polls;
 mod readers;
+mod trace;
 
 use std::env;
 
