@@ -69,7 +69,7 @@ fn a_change_of_one_file_among_many_makes_few_files_starts_no_process_and_leaves_
 /// What the kernel says of a process that waits.
 #[track_caller]
 fn is_small(pid: i32) {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", pid)).expect("status");
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("status");
     let kib = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name));
         let number = line.and_then(|line| line.trim_end_matches("kB").trim().parse::<u64>().ok());
