@@ -4,6 +4,9 @@ use std::collections::{HashMap, HashSet};
 use crate::model::{Finding, Findings, TreePath};
 use crate::objects::{Item, ItemKind};
 
+/// Longest name that file systems take, in bytes (Linux, `NAME_MAX`).
+const NAME_BYTES_MAX: usize = 255;
+
 /// The entries of a folder whose names can be part of a path, each with its path. The others are
 /// findings, and so is a folder that no git would have written: the order is what finding an entry
 /// by its name relies on.
@@ -28,6 +31,13 @@ pub(super) fn usable(
     let mut usable = Vec::with_capacity(items.len());
     for item in items {
         let problem = match TreePath::join(at, &item.name) {
+            Ok(_) if item.name.len() > NAME_BYTES_MAX => {
+                let bytes = item.name.len();
+                let text = format!(
+                    "the name has {bytes} bytes; no file system takes over {NAME_BYTES_MAX}"
+                );
+                ("path.name", text)
+            }
             Ok(path) => {
                 if seen.insert(item.name.clone()) {
                     usable.push((path, item));

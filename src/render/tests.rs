@@ -151,7 +151,8 @@ fn patterns_leave_files_and_folders_out() {
 fn hostile_names_are_findings_and_make_no_tree() {
     let bench = Bench::new();
     let blob = bench.mirror.write_blob(b"x").unwrap();
-    for name in [&b".."[..], b".git", b".GIT", b"git~1", b"a\nb", b"\xff\xfe", b"."] {
+    let long = [b'x'; 256];
+    for name in [&b".."[..], b".git", b".GIT", b"git~1", b"a\nb", b"\xff\xfe", b".", &long] {
         let rendered = bench.render(bench.raw_tree(&[("100644", name, blob)]), &settings());
         assert_eq!(rendered.tree, None, "{name:?}");
         assert_eq!(rendered.findings[0].rule, "path.name", "{name:?}");
