@@ -28,7 +28,7 @@ fn said_of(target: &str) -> Option<String> {
         Item { name: name.into(), id, kind: ItemKind::Folder }
     };
     let file = item(&mirror, "file", FileMode::Regular, b"x");
-    let deep = folder("deep", &[file.clone()]);
+    let deep = folder("deep", std::slice::from_ref(&file));
     let inside = [
         link(&mirror, "self", target),
         link(&mirror, "twin", "self"),

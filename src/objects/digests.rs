@@ -164,7 +164,7 @@ impl Record {
         }
         let sums = body.strip_prefix(MAGIC)?.strip_prefix(&tree.0)?;
         let (sums, []) = sums.as_chunks::<SUM_BYTES>() else { return None };
-        let mut sums = sums.iter().map(|sum| Sum::decode(sum));
+        let mut sums = sums.iter().map(Sum::decode);
         Some(Self { own: sums.next()??, entries: sums.collect::<Option<_>>()? })
     }
 }
