@@ -3,6 +3,7 @@
 //! A bounded, read-only view: what a plan has beyond its bounds is counted, not told.
 
 use crate::config::Mask;
+use crate::decide::cost;
 use crate::document::{Detail, Masker, detail};
 use crate::model::{Change, Entry, FileMode, Limits, Plan};
 use crate::objects::{Mirror, ObjectsError};
@@ -12,26 +13,43 @@ pub const DETAILS_MAX: usize = 500;
 /// Bytes that are read for them in all.
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// The details of a plan's first files, in the plan's order. A mask that is none hides everything.
+/// A plan told in full.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// What changes in the first files, in the plan's order.
+    pub details: Vec<Detail>,
+    /// Bytes that the files after have, of those that change.
+    pub bytes: u64,
+    /// Milliseconds that making it live is expected to take.
+    pub expected_ms: Option<u64>,
+}
+
+/// Tells a plan. `past` are files and milliseconds of earlier deployments. A mask that is none
+/// hides everything.
 ///
 /// # Errors
 /// When the mirror is damaged.
-pub fn details(
+pub fn tell(
     mirror: &Mirror,
     plan: &Plan,
+    past: &[(u64, u64)],
     mask: &Mask,
     limits: &Limits,
-) -> Result<Vec<Detail>, ObjectsError> {
-    let Ok(masker) = Masker::new(&mask.files, &mask.keys) else { return Ok(Vec::new()) };
+) -> Result<Told, ObjectsError> {
+    let mut told =
+        Told { expected_ms: cost::expected_ms(past, plan.changes.len() as u64), ..Told::default() };
+    for entry in plan.changes.iter().filter_map(|change| change.new) {
+        told.bytes += mirror.blob_size(entry.id)?;
+    }
+    let Ok(masker) = Masker::new(&mask.files, &mask.keys) else { return Ok(told) };
     let mut left = BYTES_MAX;
-    let mut details = Vec::new();
     for change in plan.changes.iter().take(DETAILS_MAX) {
         let Some((old, new)) = both(mirror, change, &mut left)? else { break };
         let old = old.as_ref().map(|(mode, bytes)| (*mode, &bytes[..]));
         let new = new.as_ref().map(|(mode, bytes)| (*mode, &bytes[..]));
-        details.push(detail(&change.path, old, new, &masker, limits));
+        told.details.push(detail(&change.path, old, new, &masker, limits));
     }
-    Ok(details)
+    Ok(told)
 }
 
 type Side = Option<(FileMode, Vec<u8>)>;

@@ -1,10 +1,18 @@
 //! Gives memory back after work: an agent that waits for the next commit should be small.
+//!
+//! This is the one place with `unsafe`: the C library and the kernel offer both calls in no other
+//! way.
 
-/// Returns what the allocator holds free in all its arenas to the system. What a pass with work
-/// took (packs, trees, documents) would otherwise stay resident until the next one.
+use std::ops::Range;
+
+/// Lets go of what the work needed and waiting does not: what the allocator holds free, and the
+/// pages of program code that are mapped though the page cache has them.
 pub(super) fn give_back() {
     #[cfg(target_env = "gnu")]
     trim();
+    for range in std::fs::read_to_string("/proc/self/smaps").iter().flat_map(|maps| code(maps)) {
+        unmap(range);
+    }
 }
 
 #[cfg(target_env = "gnu")]
@@ -16,5 +24,75 @@ fn trim() {
     // SAFETY: malloc_trim(3) may be called at any time from any thread; it touches free memory only.
     unsafe {
         malloc_trim(0);
+    }
+}
+
+#[expect(unsafe_code, reason = "madvise(2) can take memory away, so rustix leaves the proof to us")]
+fn unmap(range: Range<usize>) {
+    let start = std::ptr::with_exposed_provenance_mut(range.start);
+    // SAFETY: the range is a private mapping of a file, not writable, of which no page was ever
+    // changed (see `code`): whatever is touched there next is read from the file again, with the
+    // same bytes. A failure means that it stays mapped.
+    let done =
+        unsafe { rustix::mm::madvise(start, range.len(), rustix::mm::Advice::LinuxDontNeed) };
+    if let Err(error) = done {
+        tracing::trace!(error = %error, "program code stays resident");
+    }
+}
+
+/// The mappings of files that may be let go of: readable, not writable, private, and without a
+/// page of our own in them (proc(5), `smaps`).
+fn code(smaps: &str) -> Vec<Range<usize>> {
+    let mut ranges = Vec::new();
+    let mut current: Option<Range<usize>> = None;
+    for line in smaps.lines() {
+        if let Some(kib) = line.strip_prefix("Anonymous:") {
+            ranges.extend(current.take().filter(|_| kib.trim() == "0 kB"));
+        } else if let Some(range) = mapping(line) {
+            current = range;
+        }
+    }
+    ranges
+}
+
+/// The first line of a mapping; the inner `None` is one that has to stay.
+fn mapping(line: &str) -> Option<Option<Range<usize>>> {
+    let mut words = line.split_ascii_whitespace();
+    let (start, end) = words.next()?.split_once('-')?;
+    let range = usize::from_str_radix(start, 16).ok()?..usize::from_str_radix(end, 16).ok()?;
+    let rights = words.next()?;
+    let path = words.nth(3).unwrap_or_default();
+    let stays = !path.starts_with('/') || !matches!(rights, "r-xp" | "r--p");
+    Some((!stays).then_some(range))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_unchanged_mappings_of_files_are_let_go_of() {
+        let smaps = "\
+55d0-55e0 r-xp 00001000 fe:00 42   /usr/bin/kconfigd
+Rss:                  64 kB
+Anonymous:             0 kB
+55e0-55f0 r--p 00002000 fe:00 42   /usr/bin/kconfigd
+Anonymous:             8 kB
+55f0-5600 rw-p 00003000 fe:00 42   /usr/bin/kconfigd
+Anonymous:             0 kB
+7f00-7f10 r--p 00000000 00:00 0    [vvar]
+Anonymous:             0 kB
+7f10-7f20 r--p 00000000 00:00 0
+Anonymous:             0 kB
+7f20-7f30 r--p 00000000 fe:00 43   /usr/lib/libc.so.6
+Anonymous:             0 kB
+";
+        assert_eq!(code(smaps), [0x55d0..0x55e0, 0x7f20..0x7f30]);
+    }
+
+    #[test]
+    fn the_program_goes_on_after_giving_back() {
+        give_back();
+        assert_eq!("code that was let go of".to_uppercase(), "CODE THAT WAS LET GO OF");
     }
 }

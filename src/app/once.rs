@@ -2,14 +2,16 @@ use std::time::Duration;
 
 use super::run::audience;
 use super::{AppError, Engine};
+use crate::journal::Journal;
 use crate::model::{PassOutcome, Report, Trigger, WishKind};
 use crate::notify::{Deliverer, DeliveryReport};
 
 /// What one pass by hand came to.
-#[derive(Clone, Debug)]
 pub struct Once {
     /// The pass.
     pub report: Report,
+    /// The journal that it was written to.
+    pub journal: Journal,
     /// What became of the deliveries; `None` when none were tried.
     pub deliveries: Option<DeliveryReport>,
 }
@@ -36,6 +38,7 @@ pub async fn once(
     let (journal, clock, settings) =
         (engine.journal.clone(), engine.clock.clone(), engine.settings.clone());
     let trigger = if order.is_some() { Trigger::Command } else { Trigger::Start };
+    journal.end_open_wishes(clock.now())?;
     if let Some((kind, actor, reason)) = &order {
         journal.wish(kind, actor, reason.as_deref(), clock.now())?;
     }
@@ -55,10 +58,10 @@ pub async fn once(
     let deliveries = match deliveries {
         Deliveries::None => None,
         Deliveries::Within(limit) => {
-            let journal = std::sync::Arc::new(journal);
+            let journal = std::sync::Arc::new(journal.clone());
             let deliverer = Deliverer::new(journal, clock, audience(&settings));
             Some(deliverer.deliver_once(limit).await)
         }
     };
-    Ok(Once { report, deliveries })
+    Ok(Once { report, journal, deliveries })
 }

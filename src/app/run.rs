@@ -33,6 +33,8 @@ impl Mode {
     }
 }
 
+/// A wait that is worth being small for; for a shorter one, what was let go of would soon be back.
+const LONG_WAIT: Duration = Duration::from_secs(5);
 /// A pass that takes longer than its time limits and this much more is not making progress.
 const PASS_SLACK: Duration = Duration::from_secs(10 * 60);
 
@@ -166,10 +168,10 @@ impl Running {
             if changed(&report) && !self.dry {
                 agent = blocking(agent, Agent::tidy_up).await?.0;
             }
-            if report.outcome != PassOutcome::InSync {
+            let (wait, at) = agent.next_look(chance());
+            if report.outcome != PassOutcome::InSync || wait >= LONG_WAIT {
                 memory::give_back();
             }
-            let (wait, at) = agent.next_look(chance());
             tokio::select! {
                 () = tokio::time::sleep(wait) => trigger = at,
                 rung = self.bell.rung() => trigger = rung,

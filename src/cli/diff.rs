@@ -35,9 +35,10 @@ pub(super) async fn run(global: &Global, args: DiffArgs, output: &Output) -> Res
         files_before: from.files,
         files_after: to.files,
     };
-    let details =
-        diff::details(&mirror, &plan, &settings.mask, &settings.limits).map_err(damaged)?;
-    let body = Body { format_version: FORMAT_VERSION, plan: PlanBody::new(&plan, &details) };
+    let past = journal.durations(crate::decide::cost::PAST_MAX)?;
+    let told =
+        diff::tell(&mirror, &plan, &past, &settings.mask, &settings.limits).map_err(damaged)?;
+    let body = Body { format_version: FORMAT_VERSION, plan: PlanBody::new(&plan, &told) };
     output.result(&body, |page| show::plan(page, &body.plan))?;
     Ok(Exit::Done)
 }

@@ -3,14 +3,12 @@ use super::client::{Client, actor};
 use super::exit::{Exit, Failure, of_report};
 use super::render::Output;
 use super::{show, sync};
-use crate::app::{self, Deliveries, Once};
+use crate::app::{self, Deliveries};
 use crate::config::Settings;
-use crate::diff;
-use crate::http::orders::OrderBody;
+use crate::http::orders::{OrderBody, full};
 use crate::http::wire::ReportBody;
 use crate::journal::Journal;
-use crate::model::{DeploymentId, Report, Revision, WishKind};
-use crate::objects::Mirror;
+use crate::model::{DeploymentId, Revision, WishKind};
 
 pub(super) async fn plan(
     global: &Global,
@@ -113,20 +111,7 @@ async fn give(
     let engine = app::open(settings.clone(), verb)?;
     let order = (order.0, actor(), order.1);
     let once = app::once(engine, Some(order), deliveries).await?;
-    Ok(body_of(&settings, &once))
-}
-
-/// The body that a running agent would have answered with.
-pub(super) fn body_of(settings: &Settings, once: &Once) -> ReportBody {
-    with_details(settings, &once.report)
-}
-
-fn with_details(settings: &Settings, report: &Report) -> ReportBody {
-    let details = report.plan.as_ref().and_then(|plan| {
-        let mirror = Mirror::open_or_create(&settings.state_dir.join("repo.git")).ok()?;
-        diff::details(&mirror, plan, &settings.mask, &settings.limits).ok()
-    });
-    ReportBody::new(report, &details.unwrap_or_default())
+    Ok(full(&once.report, &settings, &once.journal))
 }
 
 /// A revision as people give it: a full id, or the beginning of one that the history knows.

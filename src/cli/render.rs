@@ -47,6 +47,11 @@ impl Output {
         Self { format: Format::Human, ..*self }
     }
 
+    /// The `--color` of a kconfigd that we start and whose words we show.
+    pub(super) fn color_flag(&self) -> &'static str {
+        if self.colours { "always" } else { "never" }
+    }
+
     /// Whether results are for programs.
     pub(super) fn is_structured(&self) -> bool {
         self.format != Format::Human

@@ -1,12 +1,11 @@
 use super::args::{Global, SourceArgs, SyncArgs};
 use super::client::Client;
 use super::exit::{Exit, Failure, of_report};
-use super::order::body_of;
 use super::render::Output;
 use super::show;
 use crate::app::{self, Deliveries, Mode};
 use crate::config::{self, Flags, Settings, Sources};
-use crate::http::orders::OrderBody;
+use crate::http::orders::{OrderBody, full};
 use crate::http::wire::ReportBody;
 
 pub(super) async fn sync(
@@ -50,7 +49,7 @@ async fn once(settings: Settings, args: &SyncArgs, output: &Output) -> Result<Ex
         Deliveries::Within(args.deliver_timeout)
     };
     let once = app::once(engine, None, deliveries).await?;
-    let report = body_of(&settings, &once);
+    let report = full(&once.report, &settings, &once.journal);
     show::report(output, &report)?;
     let exit = of_report(&report);
     match once.deliveries {

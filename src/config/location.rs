@@ -9,7 +9,7 @@ use super::values::{Read, shown};
 const NO_CREDENTIALS: &str = "has credentials in it; take them out";
 
 /// A repository: a URL, `user@host:path`, a path relative to `folder`, or `embedded`.
-pub(super) fn location(folder: &Path, text: &str) -> Read<Location> {
+pub(crate) fn location(folder: &Path, text: &str) -> Read<Location> {
     if text == "embedded" {
         return Ok(Location::Embedded);
     }

@@ -1,6 +1,6 @@
 //! Settings: the file, the environment and the flags (raw) become [`Settings`] (valid).
 //!
-//! One table ([`keys`]) knows every key, its environment twin, kind, default and meaning; the
+//! One table ([`keys()`]) knows every key, its environment twin, kind, default and meaning; the
 //! reader, `config check`, the JSON Schema and `docs/configuration.md` all go by it. What was
 //! given is laid over each other key by key (file, environment, flags), then read with types;
 //! everything that is wrong is found at once, with its place.
@@ -29,6 +29,7 @@ pub use effective::Effective;
 pub use error::{ConfigError, Listed};
 pub use gather::Origin;
 pub use load::{Flags, Loaded, Sources, load, load_state_dir};
+pub(crate) use location::location;
 pub use reload::needs_restart;
 pub use schema::schema;
 pub use settings::{

@@ -13,7 +13,10 @@ use super::Api;
 use super::problem::Problem;
 use super::wire::ReportBody;
 use crate::board::Passes;
+use crate::config::Settings;
+use crate::decide::cost;
 use crate::diff;
+use crate::journal::Journal;
 use crate::model::{DeploymentId, Report, Revision, Suspension, Timestamp, Trigger, WishKind};
 use crate::objects::Mirror;
 
@@ -178,16 +181,21 @@ async fn answer(api: &Api, report: Option<Arc<Report>>) -> Result<Response, Prob
             "the pass has not ended within the time to wait; it goes on",
         ));
     };
-    let settings = api.settings.borrow().clone();
-    let body = tokio::task::spawn_blocking(move || {
-        let details = report.plan.as_ref().and_then(|plan| {
-            let mirror = Mirror::open_or_create(&settings.state_dir.join("repo.git")).ok()?;
-            diff::details(&mirror, plan, &settings.mask, &settings.limits).ok()
-        });
-        ReportBody::new(&report, &details.unwrap_or_default())
-    });
+    let (settings, journal) = (api.settings.borrow().clone(), api.journal.clone());
+    let body = tokio::task::spawn_blocking(move || full(&report, &settings, &journal));
     let body = body.await.map_err(|_| {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the diff ended unexpectedly")
     })?;
     Ok(Json(body).into_response())
+}
+
+/// A report with its plan told in full, as far as the mirror can.
+#[must_use]
+pub fn full(report: &Report, settings: &Settings, journal: &Journal) -> ReportBody {
+    let told = report.plan.as_ref().and_then(|plan| {
+        let mirror = Mirror::open_or_create(&settings.state_dir.join("repo.git")).ok()?;
+        let past = journal.durations(cost::PAST_MAX).unwrap_or_default();
+        diff::tell(&mirror, plan, &past, &settings.mask, &settings.limits).ok()
+    });
+    ReportBody::new(report, &told.unwrap_or_default())
 }

@@ -266,6 +266,26 @@ impl Journal {
         }))
     }
 
+    /// Files and milliseconds of the last deployments that went live by a new tree.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn durations(&self, limit: usize) -> Result<Vec<(u64, u64)>, JournalError> {
+        let connection = self.lock();
+        connection
+            .prepare_cached(
+                "SELECT added + modified + removed, duration_ms FROM deployments
+                 WHERE outcome IN ('live', 'superseded') AND duration_ms > 0
+                 ORDER BY id DESC LIMIT ?1",
+            )
+            .and_then(|mut statement| {
+                statement
+                    .query_map([limit], |row| Ok((row.get(0)?, row.get(1)?)))?
+                    .collect::<rusqlite::Result<Vec<_>>>()
+            })
+            .map_err(query("read what deployments took"))
+    }
+
     /// One deployment.
     ///
     /// # Errors

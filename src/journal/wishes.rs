@@ -50,6 +50,17 @@ impl Journal {
             .map_err(query("read what is wanted"))
     }
 
+    /// Ends every wish that is open: of verbs that were killed, and whose answer nobody waits for.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn end_open_wishes(&self, now: Timestamp) -> Result<(), JournalError> {
+        self.transaction("end what was wanted", |tx| {
+            tx.execute("UPDATE wishes SET done_at = ?1 WHERE done_at IS NULL", [now.0])?;
+            Ok(())
+        })
+    }
+
     /// Ends a wish that led to no deployment.
     ///
     /// # Errors

@@ -95,25 +95,35 @@ impl fmt::Debug for Digest {
 mod tests {
     use super::*;
 
+    /// The vectors of `docs/on-disk-format.md`, computed there without this code.
     #[test]
     fn test_vectors_of_the_documented_format() {
-        assert_eq!(
-            tree_digest(&mut []).to_string(),
-            format!("sha256:{}", hex(&Sha256::digest(b"kconfigd tree 1\0")))
-        );
-        let file = blob_digest(b"interval: 30s\n");
-        assert_eq!(
-            file.to_string(),
-            format!("sha256:{}", hex(&Sha256::digest(b"kconfigd file 1\0interval: 30s\n")))
-        );
-        let mut bytes = b"kconfigd tree 1\x00100644 a.yaml\0".to_vec();
-        bytes.extend_from_slice(&file.0);
-        let mut entries =
-            [EntryDigest { name: b"a.yaml", mode: Some(FileMode::Regular), digest: file }];
-        assert_eq!(
-            tree_digest(&mut entries).to_string(),
-            format!("sha256:{}", hex(&Sha256::digest(&bytes)))
-        );
+        let file =
+            |name, mode, bytes| EntryDigest { name, mode: Some(mode), digest: blob_digest(bytes) };
+        let settings = || file(b"settings.yaml", FileMode::Regular, b"interval: 30s\n");
+        let hooks = tree_digest(&mut [
+            file(b"run", FileMode::Executable, b"#!/bin/sh\nexit 0\n"),
+            file(b"current", FileMode::Link, b"../settings.yaml"),
+        ]);
+        let folder = EntryDigest { name: b"hooks", mode: None, digest: hooks };
+        for (found, documented) in [
+            (
+                tree_digest(&mut []),
+                "1c80c7d48d378d6aef47b12748e68d1e8cfc39de568cf48b902ae2ae2917efcb",
+            ),
+            (settings().digest, "213edd67179d4e6a379aaa5a3ab3bef156f18ef0045dd73e6a44b668451827c7"),
+            (
+                tree_digest(&mut [settings()]),
+                "71b12de425e945a35dc383748d7536d1071a50a18082573ffe58c10cd72e43d5",
+            ),
+            (hooks, "de2a9e856c9100d9d32afb284033bc23abb78f27ea60879b751c4fcc30bd5450"),
+            (
+                tree_digest(&mut [settings(), folder]),
+                "f408bd29cc836cad0ceaf1e08f75bf565b9b9ab35936a8304997b57dd22342fb",
+            ),
+        ] {
+            assert_eq!(found.to_string(), format!("sha256:{documented}"));
+        }
     }
 
     #[test]
@@ -130,9 +140,5 @@ mod tests {
         assert_eq!(Digest::parse(&digest.to_string()), Ok(digest));
         assert!(Digest::parse("sha256:00").is_err());
         assert!(Digest::parse(&format!("sha256:{}", "é".repeat(32))).is_err());
-    }
-
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|b| format!("{b:02x}")).collect()
     }
 }

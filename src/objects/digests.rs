@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
 
+use super::memory::DIGESTS;
 use super::walk::check_depth;
 use super::{Item, ItemKind, Mirror, ObjectsError};
 use crate::model::{Digest, EntryDigest, FileMode, ObjectId, blob_digest, tree_digest};
@@ -123,7 +124,7 @@ impl Mirror {
     }
 
     fn record_file(&self, tree: ObjectId) -> PathBuf {
-        self.memory_file("digests", &tree.0)
+        self.memory_file(DIGESTS, &tree.0)
     }
 
     /// What is remembered of a folder; `None` when nothing is, or what is was torn.
@@ -316,14 +317,14 @@ mod tests {
     fn a_digest_is_that_of_the_documented_vectors() {
         let (_keep, mirror) = mirror();
         let text = include_str!("../../docs/on-disk-format.md");
-        let interval = file(&mirror, "agent.yaml", b"interval: 30s\n");
+        let settings = file(&mirror, "settings.yaml", b"interval: 30s\n");
         let mode = |mode, item: Item| Item { kind: ItemKind::File(mode), ..item };
-        let run = mode(FileMode::Executable, file(&mirror, "run", b"#!/bin/sh\n"));
-        let agents = folder(&mirror, "agents", &[interval, run]);
-        let link = mode(FileMode::Link, file(&mirror, "agents.yaml", b"agents/agent.yaml"));
-        let tree = [agents.clone(), link, file(&mirror, "empty", b"")];
-        let tree = mirror.write_tree(&tree).unwrap();
-        for (id, files, bytes) in [(agents.id, 2, 24), (tree, 4, 41)] {
+        let run = file(&mirror, "run", b"#!/bin/sh\nexit 0\n");
+        let current = file(&mirror, "current", b"../settings.yaml");
+        let hooks = [mode(FileMode::Executable, run), mode(FileMode::Link, current)];
+        let hooks = folder(&mirror, "hooks", &hooks);
+        let nested = mirror.write_tree(&[settings, hooks.clone()]).unwrap();
+        for (id, files, bytes) in [(hooks.id, 2, 33), (nested, 3, 47)] {
             let found = mirror.summary(id, None).unwrap();
             assert_eq!((found.files, found.bytes), (files, bytes));
             assert!(text.contains(&found.digest.to_string()), "{}", found.digest);

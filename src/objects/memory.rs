@@ -6,6 +6,8 @@ use crate::model::ObjectId;
 
 /// The folder in the mirror for what was worked out once and can be again.
 const FOLDER: &str = "kconfigd";
+/// The kind whose files are named after the trees that they are about.
+pub(super) const DIGESTS: &str = "digests";
 
 /// What is remembered beside the objects. Nothing here is durable, and all of it can be lost: it
 /// only saves work. Each kind has a folder, and a key (a hash) names the file.
@@ -23,8 +25,7 @@ impl Mirror {
         self.keep_in_memory(&self.memory_file(kind, key), format!("{id}\n").as_bytes());
     }
 
-    /// Forgets all of it, so that it stays bounded: for when the mirror is packed anew. Digests and
-    /// renderings are then worked out again when they are needed.
+    /// Forgets all of it. Digests and renderings are then worked out again when they are needed.
     ///
     /// # Errors
     /// [`ObjectsError::File`].
@@ -36,6 +37,39 @@ impl Mirror {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Forgets what leads to objects that are not in `needed`. A folder that is in it has all that
+    /// is below it in it too.
+    ///
+    /// # Errors
+    /// [`ObjectsError::File`].
+    pub(super) fn forget_except(
+        &self,
+        needed: &dyn Fn(ObjectId) -> bool,
+    ) -> Result<(), ObjectsError> {
+        let root = self.path().join(FOLDER);
+        for kind in entries_of(&root)? {
+            for folder in entries_of(&root.join(&kind))? {
+                for name in entries_of(&root.join(&kind).join(&folder))? {
+                    let path = root.join(&kind).join(&folder).join(&name);
+                    let id = if kind == DIGESTS {
+                        ObjectId::parse(&format!("{folder}{name}")).ok()
+                    } else {
+                        let text = std::fs::read_to_string(&path).unwrap_or_default();
+                        ObjectId::parse(text.trim_end()).ok()
+                    };
+                    if !id.is_some_and(needed) {
+                        std::fs::remove_file(&path).map_err(|source| ObjectsError::File {
+                            operation: "remove",
+                            path,
+                            source,
+                        })?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn memory_file(&self, kind: &str, key: &[u8]) -> PathBuf {
@@ -59,9 +93,40 @@ impl Mirror {
     }
 }
 
+/// The names in a folder; none where there is no such folder. Others than ours make no file of ours.
+fn entries_of(folder: &Path) -> Result<Vec<String>, ObjectsError> {
+    let failed = |source| ObjectsError::File { operation: "read", path: folder.to_owned(), source };
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(failed)?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.extend(entry.map_err(failed)?.file_name().into_string().ok());
+    }
+    Ok(names)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_leads_to_needed_objects_is_kept_and_the_rest_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let mirror = Mirror::open_or_create(&folder.path().join("repo.git")).unwrap();
+        let (needed, other) = (mirror.write_blob(b"x").unwrap(), mirror.write_blob(b"y").unwrap());
+        mirror.forget_except(&|_| true).unwrap();
+        mirror.remember_object("kind", b"needed", needed);
+        mirror.remember_object("kind", b"other", other);
+        let record = |id: ObjectId| mirror.memory_file(DIGESTS, &id.0);
+        mirror.keep_in_memory(&record(needed), b"record");
+        mirror.keep_in_memory(&record(other), b"record");
+        mirror.forget_except(&|id| id == needed).unwrap();
+        assert_eq!(mirror.recall_object("kind", b"needed"), Some(needed));
+        assert_eq!(mirror.recall_object("kind", b"other"), None);
+        assert!(record(needed).exists() && !record(other).exists());
+    }
 
     #[test]
     fn what_is_remembered_counts_as_long_as_the_object_is_there() {

@@ -202,7 +202,7 @@ fn item(entry: &git2::TreeEntry<'_>) -> Item {
 }
 
 /// libgit2's form of an id.
-fn oid(id: ObjectId) -> Oid {
+pub(super) fn oid(id: ObjectId) -> Oid {
     // Oid::from_bytes fails only for another length than 20.
     Oid::from_bytes(&id.0).unwrap_or(Oid::ZERO_SHA1)
 }

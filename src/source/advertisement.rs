@@ -104,7 +104,8 @@ fn read_v0<R: Read>(
                 return Err(other_format(packets, format));
             }
             ("symref", pair) => {
-                head = pair.strip_prefix("HEAD:").map(str::to_owned).or(head);
+                let target = pair.strip_prefix("HEAD:").filter(|target| is_name(target));
+                head = target.map(str::to_owned).or(head);
             }
             _ => {}
         }
@@ -118,7 +119,7 @@ fn read_v0<R: Read>(
                 if let Some(last) = shown.last_mut().filter(|last| last.name == tag) {
                     last.peeled = Some(id);
                 }
-            } else {
+            } else if is_name(name) {
                 let symref = if name == "HEAD" { head.clone() } else { None };
                 shown.push(Shown { name: name.to_owned(), id, peeled: None, symref });
             }
@@ -136,6 +137,11 @@ fn pair<'t, R: Read>(
         text.split_once(' ').ok_or_else(|| packets.damaged("a reference has no name"))?;
     let id = ObjectId::parse(id).map_err(|_| packets.damaged("a reference has no object id"))?;
     Ok((id, rest))
+}
+
+/// Whether git allows such a name. Names are shown to people: a hostile one could move the cursor.
+fn is_name(name: &str) -> bool {
+    git2::Reference::is_valid_name(name)
 }
 
 fn other_format<R: Read>(packets: &Packets<R>, format: &str) -> SourceError {
@@ -184,9 +190,63 @@ pub(super) fn references<R: Read>(packets: &mut Packets<R>) -> Result<Vec<Shown>
             if let Some(peeled) = word.strip_prefix("peeled:") {
                 one.peeled = ObjectId::parse(peeled).ok();
             } else if let Some(target) = word.strip_prefix("symref-target:") {
-                one.symref = Some(target.to_owned());
+                one.symref = Some(target.to_owned()).filter(|target| is_name(target));
             }
         }
-        shown.push(one);
+        if is_name(&one.name) {
+            shown.push(one);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "00ff1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b";
+
+    fn packets(lines: &[String]) -> Vec<u8> {
+        let mut out = Vec::new();
+        lines.iter().for_each(|line| packets::line(&mut out, line));
+        packets::flush(&mut out);
+        out
+    }
+
+    fn over(bytes: &[u8]) -> Packets<&[u8]> {
+        Packets::new(bytes, "here", "test_max", 1 << 20)
+    }
+
+    #[test]
+    fn names_that_git_does_not_allow_are_not_listened_to() {
+        let bytes = packets(&[
+            format!("{ID} HEAD symref-target:refs/heads/\x1b[31m"),
+            format!("{ID} refs/heads/\x1b[31mred"),
+            format!("{ID} refs/heads/good"),
+        ]);
+        let shown = references(&mut over(&bytes)).unwrap();
+        let names: Vec<_> = shown.iter().map(|one| (one.name.as_str(), &one.symref)).collect();
+        assert_eq!(names, [("HEAD", &None), ("refs/heads/good", &None)]);
+    }
+
+    #[test]
+    fn a_sha256_repository_is_told_in_words() {
+        let bytes = packets(&[
+            "version 2".to_owned(),
+            "ls-refs".to_owned(),
+            "fetch=shallow".to_owned(),
+            "object-format=sha256".to_owned(),
+        ]);
+        let error = read(&mut over(&bytes)).unwrap_err().to_string();
+        assert_eq!(error, "here keeps its objects in the format `sha256`; only sha1 is supported");
+    }
+
+    #[test]
+    fn answers_that_are_none_are_damaged_and_break_nothing() {
+        for lines in [vec!["x".to_owned()], vec![format!("{ID}")], vec!["zz HEAD".to_owned()]] {
+            let bytes = packets(&lines);
+            assert!(references(&mut over(&bytes)).is_err(), "{lines:?}");
+            assert!(read(&mut over(&bytes)).is_err(), "{lines:?}");
+        }
+        assert!(read(&mut over(b"0000")).unwrap().1.is_empty());
     }
 }

@@ -38,6 +38,15 @@ pub(super) fn read(what: &'static str, path: &Path) -> Result<Secret, SourceErro
     Ok(Secret::new(text))
 }
 
+/// Whether a file that another program will read can be read by this user.
+pub(super) fn readable(what: &'static str, path: &Path) -> Result<(), SourceError> {
+    File::open(path).map(drop).map_err(|source| SourceError::CredentialFile {
+        what,
+        path: path.to_owned(),
+        source,
+    })
+}
+
 /// The `Authorization` header for `host`, which is the one that `auth` is for.
 pub(super) fn authorization(
     auth: &HttpAuth,
@@ -59,12 +68,9 @@ pub(super) fn authorization(
         }
         HttpAuth::Netrc(file) => {
             let text = read("the netrc file", file)?;
+            // a host that it does not name is asked without; if that is refused, so it is told
             let Some((login, password)) = netrc::login(text.expose(), host) else {
-                return Err(SourceError::CredentialShape {
-                    what: "the netrc file",
-                    path: file.clone(),
-                    problem: "has no entry for the repository's host",
-                });
+                return Ok(None);
             };
             ("the netrc file", file, basic(&login, password.expose()))
         }

@@ -6,6 +6,10 @@
 //! said over them (`packets`, `advertisement`, `pack_request`, `intake`) and what is made of it
 //! (`wanted`, `descent`, `submodules`).
 //!
+//! A server that knows only protocol v0 is spoken to in v0, by the same code over the same wires:
+//! the same limits and errors hold, and libgit2 needs no transport registered. Its references come
+//! all at once there; that is the one thing that costs more.
+//!
 //! May touch the network, the credential files that the settings name, the folder of a local
 //! repository and the mirror's folder. Never runs anything that a repository holds, never follows a
 //! redirect to another host, and never decides whether a head is taken.
@@ -17,6 +21,7 @@ mod credentials;
 mod descent;
 mod embedded;
 mod error;
+mod gitmodules;
 mod http;
 mod intake;
 mod local;
@@ -26,11 +31,13 @@ mod pack_request;
 mod packets;
 mod patience;
 mod peer;
+mod reach;
 mod remote;
 mod repository;
 mod retry_after;
 mod ssh;
 mod ssh_complaint;
+mod submodules;
 mod wanted;
 mod wire;
 

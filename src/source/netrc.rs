@@ -86,8 +86,6 @@ fn word(text: &str) -> (String, &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     const FILE: &str = "\
 # for the build machine
 machine other.example.com login eve password wrong

@@ -14,7 +14,7 @@ use super::repository::Into;
 use super::wire::Wire;
 
 /// Bytes in a server's list of references.
-const REFERENCES_BYTES_MAX: u64 = 64 * 1024 * 1024;
+const REFERENCES_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Bytes that a fetch may bring beside the pack: framing, and what the server tells.
 const TALK_BYTES_MAX: u64 = 16 * 1024 * 1024;

@@ -1,23 +1,17 @@
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use reqwest::Url;
 use tokio::runtime::Handle;
 
-use crate::config::{Location, Reference, SourceSettings};
+use crate::config::{Reference, SourceSettings};
 use crate::model::{Limits, ObjectId, Revision};
 use crate::objects::Mirror;
 
-use super::client::Client;
-use super::http::Http;
-use super::local::Local;
-use super::origin;
 use super::patience::Patience;
-use super::peer::Peer;
+use super::reach::Reach;
 use super::repository::{Into, Repository, damage};
-use super::ssh::{Address, Ssh};
+use super::submodules;
 use super::wanted::{self, Chosen};
-use super::wire::Wire;
 use super::{Fetched, Head, Source, SourceError};
 
 /// Heads that are looked through for a commit that the server does not give out by its id.
@@ -25,7 +19,7 @@ const HEADS_MAX: usize = 64;
 
 /// The repository that the settings name.
 pub struct Remote {
-    settings: SourceSettings,
+    reach: Reach,
     limits: Limits,
     repository: Repository,
     /// What the last ask gave.
@@ -44,18 +38,15 @@ impl Remote {
         state_dir: &Path,
         runtime: Handle,
     ) -> Result<Self, SourceError> {
-        Ok(Self {
-            settings: settings.clone(),
-            limits: limits.clone(),
-            repository: repository(settings, state_dir.to_owned(), runtime)?,
-            last: None,
-        })
+        let (settings, state_dir) = (settings.clone(), state_dir.to_owned());
+        let reach = Reach { settings, state_dir, runtime };
+        Ok(Self { limits: limits.clone(), repository: reach.main()?, reach, last: None })
     }
 
     /// The error for a reference that is not there, told with what there is.
     fn not_found(&mut self, patience: Patience) -> SourceError {
         let place = self.repository.place();
-        let reference = &self.settings.reference;
+        let reference = &self.reach.settings.reference;
         let all = match reference {
             Reference::Tag(_) | Reference::Semver(_) => "refs/tags/",
             _ => "refs/heads/",
@@ -99,15 +90,17 @@ impl Remote {
             Err(error) if is_unknown(&error) => error,
             result => return result,
         };
-        let Reference::Commit(revision) = &self.settings.reference else { return Err(failed) };
+        if head.reference != head.revision.to_string() {
+            return Err(failed);
+        }
         let not_found = SourceError::ReferenceNotFound {
             place: self.repository.place(),
-            reference: format!("commit {revision}"),
+            reference: format!("commit {}", head.revision),
             hint: "; was it pushed, and to this repository?".to_owned(),
         };
         let heads = self.repository.references("refs/heads/", into.patience)?;
         let heads: Vec<ObjectId> = heads.iter().map(|one| one.id).take(HEADS_MAX).collect();
-        match self.repository.search(revision, &heads, into)? {
+        match self.repository.search(&head.revision, &heads, into)? {
             Some(bytes) => Ok(bytes),
             None => Err(not_found),
         }
@@ -127,57 +120,22 @@ fn is_unknown(error: &SourceError) -> bool {
     }
 }
 
-fn repository(
-    settings: &SourceSettings,
-    state_dir: PathBuf,
-    runtime: Handle,
-) -> Result<Repository, SourceError> {
-    let peer = |wire, place| Repository::Peer(Box::new(Peer::new(wire, place)));
-    Ok(match &settings.location {
-        Location::Http(text) => {
-            let url = Url::parse(text).ok().filter(Url::has_host);
-            let url = url.ok_or_else(|| SourceError::NotGit {
-                place: "gitops.repository".to_owned(),
-                problem: "is not a URL".to_owned(),
-            })?;
-            let connect = Patience::begin(settings.timeout).connect;
-            let client = Client::new(settings.tls.clone(), settings.proxy.clone(), connect);
-            let place = origin::shown(&url);
-            peer(Wire::Http(Http::new(url, settings.auth.http.clone(), client, runtime)), place)
-        }
-        Location::Ssh { user, host, port, path } => {
-            let (user, host, path) = (user.clone(), host.clone(), path.clone());
-            let address = Address { user, host, port: *port, path };
-            let place = address.shown();
-            peer(Wire::Ssh(Ssh::new(address, settings.auth.clone(), state_dir)), place)
-        }
-        Location::Path(path) => Repository::Local(Local::at(path.clone())),
-        Location::Embedded => {
-            let branch = match &settings.reference {
-                Reference::Branch(branch) => branch,
-                _ => "main",
-            };
-            Repository::Local(Local::embedded(&state_dir, branch))
-        }
-    })
-}
-
 impl Source for Remote {
     fn ask(&mut self) -> Result<Head, SourceError> {
-        let patience = Patience::begin(self.settings.timeout);
+        let patience = Patience::begin(self.reach.settings.timeout);
         self.repository.close();
-        if let Reference::Commit(revision) = &self.settings.reference {
+        if let Reference::Commit(revision) = &self.reach.settings.reference {
             return Ok(Head { revision: revision.clone(), reference: revision.to_string() });
         }
-        let Some(prefix) = wanted::prefix(&self.settings.reference) else {
+        let Some(prefix) = wanted::prefix(&self.reach.settings.reference) else {
             return Err(SourceError::ReferenceNotFound {
                 place: self.repository.place(),
-                reference: wanted::spoken(&self.settings.reference),
+                reference: wanted::spoken(&self.reach.settings.reference),
                 hint: "; git allows no such name".to_owned(),
             });
         };
         let shown = self.repository.references(&prefix, patience)?;
-        let Some(chosen) = wanted::choose(&self.settings.reference, &shown) else {
+        let Some(chosen) = wanted::choose(&self.reach.settings.reference, &shown) else {
             let error = self.not_found(patience);
             self.repository.close();
             return Err(error);
@@ -197,7 +155,7 @@ impl Source for Remote {
         since: Option<&Revision>,
         mirror: &Mirror,
     ) -> Result<Fetched, SourceError> {
-        let patience = Patience::begin(self.settings.timeout);
+        let patience = Patience::begin(self.reach.settings.timeout);
         let odb = mirror.repository().odb().map_err(|source| damage(mirror, source))?;
         let limits = self.limits.clone();
         let into = Into { mirror, odb: &odb, limits: &limits, patience };
@@ -205,11 +163,16 @@ impl Source for Remote {
         let wanted = (&head.revision, self.shown(head));
         let (descent, history) = self.repository.descent(wanted, since, into)?;
         self.repository.close();
+        let (submodules, inner) = if self.reach.settings.submodules {
+            submodules::bring(&self.reach, mirror.commit_tree(&head.revision)?, into)?
+        } else {
+            (BTreeMap::new(), 0)
+        };
         Ok(Fetched {
             revision: head.revision.clone(),
             descent,
-            bytes: files + history,
-            submodules: BTreeMap::new(),
+            bytes: files + history + inner,
+            submodules,
         })
     }
 }

@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::SourceError;
 use super::askpass;
-use super::credentials::read;
+use super::credentials::readable;
 use super::patience::Patience;
 use super::ssh_complaint::{self, Host};
 use crate::config::Auth;
@@ -195,19 +195,19 @@ impl Ssh {
 
     fn authenticate(&self, command: &mut Command) -> Result<(), SourceError> {
         if let Some(known_hosts) = &self.auth.known_hosts_file {
-            read("the known_hosts file", known_hosts)?;
+            readable("the known_hosts file", known_hosts)?;
             let path = quoted("the known_hosts file", known_hosts)?;
             command.args(["-o", &format!("UserKnownHostsFile={path}")]);
             command.args(["-o", "GlobalKnownHostsFile=/dev/null"]);
         }
         if let Some(key) = &self.auth.ssh_key_file {
-            read("the SSH key", key)?;
+            readable("the SSH key", key)?;
             let path = quoted("the SSH key", key)?;
             command.args(["-o", &format!("IdentityFile={path}"), "-o", "IdentitiesOnly=yes"]);
         }
         match &self.auth.passphrase_file {
             Some(file) => {
-                read("the passphrase file", file)?;
+                readable("the passphrase file", file)?;
                 // in batch mode ssh asks for no passphrase, not even us
                 command.args(["-o", "BatchMode=no", "-o", "NumberOfPasswordPrompts=1"]);
                 command

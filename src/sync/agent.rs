@@ -59,6 +59,8 @@ pub struct Agent {
     pub(super) drift_checked_at: Option<Timestamp>,
     /// When freshness was written to the journal last.
     pub(super) freshness_noted_at: Option<Timestamp>,
+    /// Whether the journal has to be brought into line with the disk before the next pass.
+    pub(super) must_recover: bool,
     /// Whether the way of this pass ends before the intent.
     pub(super) stop_before_intent: bool,
     /// Whether that of every pass does.
@@ -94,6 +96,7 @@ impl Agent {
             repairs: drift::Repairs::default(),
             drift_checked_at: None,
             freshness_noted_at: None,
+            must_recover: false,
             stop_before_intent: false,
             dry: false,
             prepares: false,

@@ -30,6 +30,11 @@ pub enum SyncError {
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// A tree is live, and the journal could not be told: recovery tells it before the next pass.
+    #[error(
+        "the new tree is live, but that could not be recorded, which is tried again before the next pass"
+    )]
+    Unrecorded(#[source] JournalError),
     /// An order that cannot be followed as it stands.
     #[error("{0}")]
     Order(String),
@@ -46,7 +51,7 @@ impl SyncError {
             Self::Gates(error) => error.mirror_damaged(),
             Self::Trees(error) => error.mirror_damaged(),
             Self::Publish(error) => error.source.mirror_damaged(),
-            Self::Journal(_) | Self::Order(_) => false,
+            Self::Journal(_) | Self::Order(_) | Self::Unrecorded(_) => false,
         }
     }
 

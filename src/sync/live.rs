@@ -76,6 +76,8 @@ impl Agent {
         let completion = self.completion(attempt, &next, row, back);
         match self.make_live(staged, completion) {
             Ok(()) => {}
+            // It is live: what is to be told is that, and not that it could not be applied.
+            Err(error @ SyncError::Unrecorded(_)) => return Err(error),
             Err(error) => return self.fail(attempt, id, &next, error),
         }
         let outcome = match next.origin {
@@ -163,7 +165,10 @@ impl Agent {
                 return Err(error.into());
             }
         };
-        self.journal.complete(&intent.completion, &live)?;
+        if let Err(error) = self.journal.complete(&intent.completion, &live) {
+            self.must_recover = true;
+            return Err(SyncError::Unrecorded(error));
+        }
         self.standing = self.journal.standing()?;
         self.settled = None;
         Ok(())

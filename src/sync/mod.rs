@@ -32,6 +32,14 @@ impl Agent {
     /// One pass. Most end after the first request: in sync.
     pub fn pass(&mut self, trigger: Trigger) -> Report {
         self.board.begin_pass();
+        if self.must_recover
+            && let Err(error) = self.recover(&crate::journal::Opened::Fine)
+        {
+            let report = self.explain(error);
+            self.remember(&report, None);
+            return report;
+        }
+        self.must_recover = false;
         let wish = self.journal.pending_wish().ok().flatten();
         let number = wish.as_ref().map(|w| w.id);
         let result = match wish {

@@ -19,6 +19,10 @@ impl Agent {
         if !due || self.standing.live.is_none() || self.stop_before_intent {
             return Ok(None);
         }
+        if self.live_tree().is_none() {
+            // Its manifest is gone, so nothing can be repaired from it: the head is staged anew.
+            return Ok(None);
+        }
         let drift = self.look_at_drift()?;
         let only_drift = trigger == Trigger::Drift;
         if drift.is_none() {

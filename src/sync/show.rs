@@ -128,6 +128,7 @@ impl Agent {
         let reason = error.reason();
         match error {
             SyncError::Source(_) => Report::new(PassOutcome::Unreachable(reason), text),
+            SyncError::Unrecorded(_) => Report::new(PassOutcome::Declined, text),
             SyncError::Order(text) => Report::new(PassOutcome::Declined, text),
             _ if reason == Reason::SourceDamaged => {
                 Report::new(PassOutcome::Unreachable(reason), text)

@@ -61,9 +61,29 @@ impl Trees {
         })
     }
 
-    fn name_of_folder(&self, stat: &Stat) -> Option<String> {
-        let folder = (stat.device, stat.inode);
-        self.manifests.values().find(|m| m.folder == folder).map(|m| m.name.clone())
+    /// The tree that a folder is, by its inode. The volume's number is that of now: it is another
+    /// one when disks are found in another order.
+    pub(super) fn name_of_folder(&self, stat: &Stat) -> Option<String> {
+        let here = self.disk.stat(&self.layout.trees()).ok()??;
+        let is_it = |m: &&Manifest| stat.device == here.device && m.folder.1 == stat.inode;
+        self.manifests.values().find(is_it).map(|m| m.name.clone())
+    }
+
+    /// A live folder whose inode no manifest names, as after a restore from a backup, is known
+    /// again by its content.
+    fn know_live_folder(&mut self) -> Result<(), TreesError> {
+        let live = self.layout.live().to_owned();
+        let Some(stat) = self.disk.stat(&live)?.filter(|s| s.kind == Kind::Folder) else {
+            return Ok(());
+        };
+        if self.manifests.is_empty() || self.name_of_folder(&stat).is_some() {
+            return Ok(());
+        }
+        let digest = self.digest_on_disk(&live)?;
+        let known = self.manifests.values_mut().find(|m| m.digest == digest);
+        let Some(manifest) = known else { return Ok(()) };
+        manifest.folder = (stat.device, stat.inode);
+        Ok(manifest.write(&*self.disk, &self.layout)?)
     }
 
     /// Holds the live tree against what it should be.
@@ -89,6 +109,7 @@ impl Trees {
     pub(super) fn tidy(&mut self) -> Result<(), TreesError> {
         let entries = self.disk.list(&self.layout.trees())?;
         self.load_manifests(&entries)?;
+        self.know_live_folder()?;
         self.put_away_previous()?;
         let live = self.live_name()?;
         let mut staging = Vec::new();
@@ -97,7 +118,7 @@ impl Trees {
             let place = self.layout.trees().join(name);
             if is_staging_name(name) {
                 staging.push(place);
-            } else if name == "probe" || name.ends_with(".json.next") {
+            } else if name == "probe" || name.ends_with(".next.json") {
                 self.disk.remove_file(&place)?;
             } else if is_tree_name(name)
                 && stat.kind == Kind::Folder
@@ -145,8 +166,7 @@ impl Trees {
         for name in names {
             let place = self.layout.tree(&name);
             let Some(stat) = self.disk.stat(&place)? else { continue };
-            let its_own = stat.kind == Kind::Folder
-                && (stat.device, stat.inode) == self.manifests[&name].folder;
+            let its_own = stat.kind == Kind::Folder && stat.inode == self.manifests[&name].folder.1;
             if its_own {
                 continue;
             }
@@ -167,10 +187,8 @@ impl Trees {
     /// Whether the live path itself is the folder of this tree, so that what has its name is not.
     fn shows_elsewhere(&self, name: &str) -> Result<bool, TreesError> {
         let folder = self.manifests[name].folder;
-        Ok(self
-            .disk
-            .stat(self.layout.live())?
-            .is_some_and(|s| s.kind == Kind::Folder && (s.device, s.inode) == folder))
+        let live = self.disk.stat(self.layout.live())?;
+        Ok(live.is_some_and(|s| s.kind == Kind::Folder && s.inode == folder.1))
     }
 
     fn put_away(&mut self, place: &Path, stat: &Stat) -> Result<(), TreesError> {

@@ -87,7 +87,7 @@ impl Trees {
         let folder = self.layout.tree(name);
         self.disk.remove_file(&self.layout.manifest(name))?;
         let sealed_at = self.manifests.remove(name).map_or(i128::MIN, |m| m.sealed_at);
-        let spare = Spare { folder: self.set_aside(&folder)?, sealed_at };
+        let spare = Spare { folder: self.set_aside(&folder)?, sealed_at, durable: true };
         if let Some(before) = self.spare.replace(spare) {
             remove_all(&*self.disk, &before.folder, Kind::Folder)?;
         }
@@ -107,7 +107,7 @@ impl Trees {
         let folder = self.layout.staging(self.next_staging);
         self.next_staging += 1;
         self.disk.make_folder(&folder, &self.material.folder())?;
-        Ok(Spare::unknown(folder))
+        Ok(Spare::empty(folder))
     }
 
     /// Makes the next tree ready off the way of the next commit: a folder that is what is live now.
@@ -124,6 +124,7 @@ impl Trees {
         let result = self.bring(mirror, &spare, live, now);
         if result.is_ok() {
             spare.sealed_at = self.disk.now();
+            spare.durable = true;
         }
         self.spare = Some(spare);
         result.map(drop)

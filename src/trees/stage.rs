@@ -9,7 +9,7 @@ use super::layout::{Layout, tree_name};
 use super::lock::Lock;
 use super::manifest::{Manifest, Use};
 use super::{Materialisation, TreesError};
-use crate::config::{LiveMode, LiveSettings};
+use crate::config::LiveSettings;
 use crate::model::{Digest, ObjectId, Timestamp};
 use crate::objects::Mirror;
 
@@ -54,12 +54,19 @@ pub(super) struct Spare {
     pub(super) folder: PathBuf,
     /// Up to when changes of its inodes were our own; what changed later is compared by content.
     pub(super) sealed_at: i128,
+    /// Whether what is in it was made durable.
+    pub(super) durable: bool,
 }
 
 impl Spare {
     /// A folder that nobody vouches for: all of it is compared by content.
     pub(super) const fn unknown(folder: PathBuf) -> Self {
-        Self { folder, sealed_at: i128::MIN }
+        Self { folder, sealed_at: i128::MIN, durable: false }
+    }
+
+    /// A folder that was just made.
+    pub(super) const fn empty(folder: PathBuf) -> Self {
+        Self { folder, sealed_at: i128::MIN, durable: true }
     }
 }
 
@@ -306,7 +313,12 @@ impl Trees {
             touched: Touched::default(),
         };
         bringing.folder(folder, tree, None)?;
-        bringing.touched.sync(&*self.disk, folder)?;
+        if base.durable {
+            bringing.touched.sync(&*self.disk, folder)?;
+        } else {
+            // What a crash left may be right and yet not be durable.
+            self.disk.sync_volume(folder)?;
+        }
         Ok(stamps)
     }
 
@@ -358,12 +370,10 @@ impl Trees {
     /// # Errors
     /// What the disk says.
     pub fn folder_of(&self, name: &str) -> Result<PathBuf, TreesError> {
-        if self.layout.mode() == LiveMode::Exchange
-            && self.live_name()?.as_deref() == Some(name)
-            && self.disk.stat(self.layout.live())?.is_some_and(|s| s.kind == super::Kind::Folder)
-        {
-            return Ok(self.layout.live().to_owned());
-        }
-        Ok(self.layout.tree(name))
+        let live = self.disk.stat(self.layout.live())?;
+        let is_live = live.is_some_and(|stat| {
+            stat.kind == super::Kind::Folder && self.name_of_folder(&stat).as_deref() == Some(name)
+        });
+        Ok(if is_live { self.layout.live().to_owned() } else { self.layout.tree(name) })
     }
 }

@@ -2,12 +2,13 @@
 //! files, the examples.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use kconfigd::document::{self, Format};
+use kconfigd::model::Limits;
 use serde_yaml::Value;
 
-#[path = "../../src/cli/init/template.rs"]
-mod template;
+use crate::support::{Agent, Repo, git, succeed};
 
 fn top() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -15,10 +16,17 @@ fn top() -> &'static Path {
 
 /// Every file below a folder of the project, by its path in it.
 fn files(folder: &str) -> BTreeMap<String, Vec<u8>> {
-    fn collect(root: &Path, folder: PathBuf, found: &mut BTreeMap<String, Vec<u8>>) {
+    let found = read_all(&top().join(folder));
+    assert!(!found.is_empty(), "{folder} is empty");
+    found
+}
+
+/// Every file below a folder, by its path in it.
+fn read_all(root: &Path) -> BTreeMap<String, Vec<u8>> {
+    fn collect(root: &Path, folder: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
         for path in std::fs::read_dir(folder).expect("a folder").flatten().map(|one| one.path()) {
             if path.is_dir() {
-                collect(root, path, found);
+                collect(root, &path, found);
             } else {
                 let name = path.strip_prefix(root).expect("below it").display().to_string();
                 found.insert(name, std::fs::read(&path).expect("a file"));
@@ -26,8 +34,7 @@ fn files(folder: &str) -> BTreeMap<String, Vec<u8>> {
         }
     }
     let mut found = BTreeMap::new();
-    collect(&top().join(folder), top().join(folder), &mut found);
-    assert!(!found.is_empty(), "{folder} is empty");
+    collect(root, root, &mut found);
     found
 }
 
@@ -42,14 +49,19 @@ fn documents(path: &str, bytes: &[u8]) -> Vec<Value> {
 }
 
 #[test]
-fn init_has_every_file_of_the_repository_it_writes() {
-    let written: BTreeMap<String, Vec<u8>> = template::FILES
-        .iter()
-        .map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()))
-        .collect();
-    assert_eq!(written, files("fixtures/kos-config"));
-    assert!(template::FILES.is_sorted());
-    assert!(!template::SETTINGS.is_empty());
+fn init_writes_the_example_whole_and_it_goes_live_as_it_is() {
+    let agent = Agent::new();
+    let ran = agent.run(&["init", "first"]);
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    let folder = agent.folder().join("first");
+    let tracked = succeed(git(&folder.join("kos-config")).args(["ls-files"]));
+    let example = files("fixtures/kos-config");
+    assert!(tracked.lines().eq(example.keys()), "{tracked}");
+
+    let settings = folder.join("kconfigd.yaml").display().to_string();
+    let ran = agent.run(&["sync", "--once", "--config", &settings]);
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    assert_eq!(read_all(&folder.join("live/config")), example);
 }
 
 #[test]
@@ -87,6 +99,74 @@ fn no_secret_comes_with_the_program() {
     let values = secrets.lines().filter(|line| !line.starts_with('#'));
     assert!(values.clone().count() > 0);
     assert!(values.clone().all(|line| line.ends_with('=')), "{secrets}");
+}
+
+/// The files of the gallery that are meant to be refused.
+fn gallery() -> BTreeMap<String, Vec<u8>> {
+    let mut files = files("fixtures/invalid");
+    files.remove("README.md");
+    files
+}
+
+#[test]
+fn every_broken_file_is_refused_with_its_place_and_advice() {
+    let mut told = String::new();
+    for (path, bytes) in gallery() {
+        let format = Format::of_path(&path).expect("YAML or JSON");
+        let findings = document::parse(&bytes, format, &Limits::default())
+            .map(|_| ())
+            .expect_err("a file of the gallery is refused");
+        for finding in findings {
+            let place = (finding.line.unwrap_or(0), finding.column.unwrap_or(0));
+            let hint = finding.hint.as_deref().unwrap_or("");
+            let (rule, message) = (&finding.rule, &finding.message);
+            told += &format!("{path}:{}:{}: {message} [{rule}]\n  {hint}\n", place.0, place.1);
+        }
+    }
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn a_commit_with_broken_files_never_goes_live() {
+    let repo = Repo::new();
+    let good = repo.commit(&[("good.yaml", "a: 1\n")]);
+    let agent = Agent::of(&repo);
+    assert_eq!(agent.once().code, 0);
+    let mut change = repo.change();
+    for (path, bytes) in gallery() {
+        change = change.write(&path, bytes);
+    }
+    change.write("good.yaml", "a: 2\n").commit("all of them");
+    let ran = agent.once();
+    assert_eq!(ran.code, 13, "{ran:#?}");
+    for path in gallery().keys() {
+        assert!(ran.stdout.contains(path.as_str()), "{path} is not told: {}", ran.stdout);
+    }
+    assert_eq!(agent.live("good.yaml").as_deref(), Some("a: 1\n"));
+    assert_eq!(agent.json(&["status"])["live"]["revision"], good);
+}
+
+#[test]
+fn settings_that_come_with_the_program_are_valid() {
+    let agent = Agent::new();
+    agent.settings(&String::from_utf8(files("fixtures")["kconfigd.yaml"].clone()).unwrap());
+    let ran = agent.run(&["config", "check"]);
+    assert_eq!(ran.code, 0, "{ran:#?}");
+
+    let path = "kubernetes/sidecar.yaml";
+    let manifests = documents(path, &files("examples")[path]);
+    agent.settings(manifests[0]["data"]["kconfigd.yaml"].as_str().unwrap());
+    let ran = agent.run(&["config", "check"]);
+    assert_eq!(ran.code, 0, "{ran:#?}");
+
+    let path = "compose/compose.yaml";
+    let compose = documents(path, &files("examples")[path]).remove(0);
+    let mut agent = Agent::new();
+    for (name, value) in compose["services"]["kconfigd"]["environment"].as_mapping().unwrap() {
+        agent = agent.variable(name.as_str().unwrap(), value.as_str().unwrap());
+    }
+    let ran = agent.run(&["config", "check"]);
+    assert_eq!(ran.code, 0, "{ran:#?}");
 }
 
 #[test]

@@ -8,8 +8,8 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::support::{
-    Agent, Authority, Fault, GitServer, Key, Mood, Options, Receiver, Repo, Running, Sealer, Sshd,
-    Stage, git, refused, succeed, wait_until,
+    Agent, Authority, Fault, GitServer, Key, Mood, Options, Proxy, Receiver, Repo, Running, Sealer,
+    Sshd, Stage, git, refused, succeed, wait_until,
 };
 
 fn folder() -> TempDir {
@@ -161,6 +161,28 @@ fn tls_needs_the_private_authority_and_may_need_a_client_certificate() {
             .env("GIT_SSL_KEY", authority.client_key_file()),
     );
     assert_eq!(read(into.path(), "a"), "1");
+}
+
+#[test]
+fn a_proxy_passes_on_http_and_https() {
+    let repo = Repo::new();
+    repo.commit(&[("a", "1")]);
+    let keys = folder();
+    let authority = Authority::new(keys.path());
+    let tls = Some(authority.server(false));
+    let secure = GitServer::with(repo.root(), Options { tls, ..Options::default() });
+    let plain = GitServer::start(repo.root());
+    let proxy = Proxy::start();
+    for server in [&plain, &secure] {
+        let into = folder();
+        let mut command = clone(&server.url(), into.path());
+        command.args(["-c", &format!("http.proxy={}", proxy.url())]);
+        succeed(command.env("GIT_SSL_CAINFO", authority.ca_file()));
+        assert_eq!(server.seen()[0].target, "/config.git/info/refs?service=git-upload-pack");
+    }
+    let asked: Vec<_> = proxy.asked();
+    assert!(asked[0].starts_with("GET http://127.0.0.1:"), "{asked:?}");
+    assert!(asked[1].starts_with("CONNECT 127.0.0.1:"), "{asked:?}");
 }
 
 #[test]
@@ -421,6 +443,6 @@ fn output_is_sealed_and_what_is_fixed_stays() {
     let text = "live at /tmp/x/etc since 2026-11-23T05:24:59.123456Z (12 ms, 3 s ago), state \
                 /tmp/x/state, http://127.0.0.1:41233/a, id 6ba7b810-9dad-11d1-80b4-00c04fd430c8, \
                 at 2026-11-23T05:24:59+01:00, interval 30s, 1a2b3c4d5e6f, \"duration_ms\": 17, \
-                \"stale_seconds\": 1.";
-    insta::assert_snapshot!(sealer.seal(text), @r#"live at <folder>/etc since <time> (<duration>, <duration>), state <state>, http://127.0.0.1:<port>/a, id <uuid>, at <time>, interval 30s, 1a2b3c4d5e6f, "duration_ms": 0, "stale_seconds": 0."#);
+                \"stale_seconds\": 1, evt_de27afe2f269c783ac3ac3d1c4880c91.";
+    insta::assert_snapshot!(sealer.seal(text), @r#"live at <folder>/etc since <time> (<duration>, <duration>), state <state>, http://127.0.0.1:<port>/a, id <uuid>, at <time>, interval 30s, 1a2b3c4d5e6f, "duration_ms": 0, "stale_seconds": 0, evt_<event>."#);
 }

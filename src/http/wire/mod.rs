@@ -5,7 +5,9 @@ mod report;
 mod rows;
 mod status;
 
-pub use report::{BinaryBody, DetailBody, FileBody, KeyBody, PlanBody, ReportBody, outcome_words};
+pub use report::{
+    BinaryBody, CostBody, DetailBody, FileBody, KeyBody, PlanBody, ReportBody, outcome_words,
+};
 pub use rows::{CountsBody, DeliveryBody, DeploymentBody, Page};
 pub use status::{
     AttemptBody, DesiredBody, DriftBody, DriftedBody, LiveBody, OutboxBody, QuarantineBody,

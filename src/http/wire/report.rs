@@ -1,13 +1,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::{CountsBody, FORMAT_VERSION, FindingBody};
+use crate::diff::Told;
 use crate::document::Detail;
 use crate::model::{ChangeCounts, Digest, PassOutcome, Plan, Reason, Report};
 
 /// How a pass ended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReportBody {
-    /// [`FORMAT_VERSION`].
+    /// [`super::FORMAT_VERSION`].
     pub format_version: u32,
     /// `in_sync`, `applied`, `rolled_back_to`, `repaired`, `held`, `refused`, `unreachable`,
     /// `failed`, `declined` or `planned`.
@@ -39,10 +40,23 @@ pub struct PlanBody {
     pub files_before: u64,
     /// Files after.
     pub files_after: u64,
+    /// What it costs.
+    pub cost: CostBody,
     /// What it touches.
     pub touches: Vec<String>,
     /// Each file.
     pub files: Vec<FileBody>,
+}
+
+/// What a plan costs.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct CostBody {
+    /// Files that change.
+    pub files: u64,
+    /// Bytes that they have afterwards.
+    pub bytes: u64,
+    /// Milliseconds that it is expected to take, by what earlier ones took; `null` without any.
+    pub expected_ms: Option<u64>,
 }
 
 /// A file of a plan.
@@ -128,14 +142,19 @@ impl From<&Detail> for DetailBody {
 impl PlanBody {
     /// A plan, with the details that are known of its first files.
     #[must_use]
-    pub fn new(plan: &Plan, details: &[Detail]) -> Self {
-        let mut details = details.iter();
+    pub fn new(plan: &Plan, told: &Told) -> Self {
+        let mut details = told.details.iter();
         Self {
             from: plan.from.map(|d| d.to_string()),
             to: plan.to.to_string(),
             changes: ChangeCounts::of(plan).into(),
             files_before: plan.files_before,
             files_after: plan.files_after,
+            cost: CostBody {
+                files: plan.changes.len() as u64,
+                bytes: told.bytes,
+                expected_ms: told.expected_ms,
+            },
             touches: crate::decide::impact::touches(plan),
             files: plan
                 .changes
@@ -153,7 +172,7 @@ impl PlanBody {
 impl ReportBody {
     /// A report, with the details that are known of its plan.
     #[must_use]
-    pub fn new(report: &Report, details: &[Detail]) -> Self {
+    pub fn new(report: &Report, told: &Told) -> Self {
         let (outcome, reason) = outcome_words(&report.outcome);
         Self {
             format_version: FORMAT_VERSION,
@@ -163,7 +182,7 @@ impl ReportBody {
             deployment: report.deployment.map(|id| id.0),
             revision: report.revision.as_ref().map(ToString::to_string),
             findings: report.findings.iter().map(Into::into).collect(),
-            plan: report.plan.as_ref().map(|plan| PlanBody::new(plan, details)),
+            plan: report.plan.as_ref().map(|plan| PlanBody::new(plan, told)),
         }
     }
 }

@@ -78,7 +78,7 @@ impl From<&Deployment> for DeploymentBody {
 /// A list, with where the next page begins.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Page<T> {
-    /// [`FORMAT_VERSION`].
+    /// [`super::FORMAT_VERSION`].
     pub format_version: u32,
     /// The items.
     pub items: Vec<T>,

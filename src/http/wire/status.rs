@@ -169,7 +169,7 @@ pub struct OutboxBody {
 /// `status`, whole.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StatusBody {
-    /// [`FORMAT_VERSION`].
+    /// [`super::FORMAT_VERSION`].
     pub format_version: u32,
     /// One word.
     pub state: String,

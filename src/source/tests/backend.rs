@@ -1,8 +1,8 @@
 //! A small HTTP server in front of the real `git http-backend`, which counts what it is asked.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -14,6 +14,8 @@ pub(super) struct Manner {
     pub authorization: Option<String>,
     /// It knows protocol v0 only.
     pub old: bool,
+    /// It closes the connection after each answer, without saying so.
+    pub hangs_up: bool,
     /// Answers this instead, for paths that start with the first: status line and headers.
     pub instead: Option<(String, String)>,
 }
@@ -37,15 +39,36 @@ pub(super) struct Backend {
 impl Backend {
     /// Serves the repositories below `root`.
     pub(super) fn start(root: &Path) -> Self {
+        Self::start_with(root, None)
+    }
+
+    /// The same over TLS, as `localhost`.
+    pub(super) fn start_with(root: &Path, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
+        let url = match tls {
+            None => format!("http://{address}"),
+            Some(_) => format!("https://localhost:{}", address.port()),
+        };
         let manner = Arc::new(Mutex::new(Manner::default()));
         let exchanges = Arc::new(Mutex::new(Vec::new()));
         let state = (root.to_owned(), manner.clone(), exchanges.clone());
         thread::spawn(move || {
             for (number, stream) in listener.incoming().enumerate() {
                 let (root, manner, exchanges) = state.clone();
-                thread::spawn(move || serve(stream.unwrap(), number, &root, &manner, &exchanges));
+                let tls = tls.clone();
+                thread::spawn(move || {
+                    let stream = stream.unwrap();
+                    stream.set_nodelay(true).unwrap();
+                    match tls {
+                        None => serve(stream, number, &root, &manner, &exchanges),
+                        Some(tls) => {
+                            let server = rustls::ServerConnection::new(tls).unwrap();
+                            let stream = rustls::StreamOwned::new(server, stream);
+                            serve(stream, number, &root, &manner, &exchanges)
+                        }
+                    }
+                });
             }
         });
         Self { url, manner, exchanges }
@@ -57,15 +80,14 @@ impl Backend {
     }
 }
 
-fn serve(
-    stream: TcpStream,
+fn serve<S: Read + Write>(
+    stream: S,
     connection: usize,
-    root: &PathBuf,
+    root: &Path,
     manner: &Mutex<Manner>,
     exchanges: &Mutex<Vec<Exchange>>,
 ) -> Option<()> {
-    stream.set_nodelay(true).ok()?;
-    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    let mut reader = BufReader::new(stream);
     loop {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
@@ -104,7 +126,10 @@ fn serve(
             bytes: head.len() + body.len() + answer.len(),
             connection,
         });
-        (&stream).write_all(&answer).ok()?;
+        reader.get_mut().write_all(&answer).and_then(|()| reader.get_mut().flush()).ok()?;
+        if manner.hangs_up {
+            return None;
+        }
     }
 }
 

@@ -48,7 +48,9 @@ fn descent(wire: &str, change: &impl Fn(&Place)) -> Descent {
 
 #[test]
 fn a_commit_more_descends() {
-    let got = after(|place| drop(place.commit("a.yaml", "a: 5\n")));
+    let got = after(|place| {
+        place.commit("a.yaml", "a: 5\n");
+    });
     assert_eq!(got, [Descent::Descends; 3]);
 }
 
@@ -97,13 +99,17 @@ fn a_revert_brings_back_old_files_and_descends() {
 
 #[test]
 fn a_push_back_to_an_older_commit_is_a_rewrite() {
-    let got = after(|place| drop(place.git(&["reset", "-q", "--hard", "HEAD~2"])));
+    let got = after(|place| {
+        place.git(&["reset", "-q", "--hard", "HEAD~2"]);
+    });
     assert_eq!(got, [Descent::Rewritten; 3]);
 }
 
 #[test]
 fn an_amended_commit_is_a_rewrite() {
-    let got = after(|place| drop(place.git(&["commit", "-q", "--amend", "-m", "amended"])));
+    let got = after(|place| {
+        place.git(&["commit", "-q", "--amend", "-m", "amended"]);
+    });
     assert_eq!(got, [Descent::Rewritten; 3]);
 }
 

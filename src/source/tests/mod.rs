@@ -1,12 +1,16 @@
 //! Against the real git: what is asked, what it costs, and what is known of history afterwards.
 
 mod backend;
+mod damage;
 mod histories;
+mod modules;
 mod over_http;
 mod over_paths;
 mod over_ssh;
+mod over_tls;
 mod sshd;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;

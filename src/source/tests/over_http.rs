@@ -147,6 +147,28 @@ fn one_commit_is_asked_for_by_its_id_and_not_again() {
 }
 
 #[test]
+fn any_commit_can_be_asked_for_while_a_branch_is_followed() {
+    let place = Place::new();
+    let first = place.commit("a", "1");
+    place.commit("a", "2");
+    place.push();
+    for old in [false, true] {
+        let (backend, mut remote) = start(&place, branch("main"));
+        backend.manner.lock().unwrap().old = old;
+        let mirror = Mirror::open_or_create(&place.folder.path().join(old.to_string())).unwrap();
+        let head = ask(&mut remote);
+        remote.fetch(&head, None, &mirror).unwrap();
+        let earlier = Head::of(first.clone());
+        let fetched = remote.fetch(&earlier, Some(&head.revision), &mirror).unwrap();
+        assert_eq!(fetched.descent, Descent::Rewritten);
+        assert!(mirror.commit_tree(&first).is_ok());
+        let nowhere = Head::of(Revision::parse(&"ab".repeat(20)).unwrap());
+        let error = remote.fetch(&nowhere, None, &mirror).unwrap_err();
+        assert_eq!(error.reason(), Reason::ReferenceNotFound, "{error}");
+    }
+}
+
+#[test]
 fn credentials_are_read_at_each_use_and_stay_with_their_host() {
     let place = Place::new();
     place.commit("a", "1");
@@ -243,5 +265,30 @@ fn a_fetch_that_is_too_large_is_ended_and_names_the_limit() {
         let head = ask(&mut remote);
         let error = remote.fetch(&head, None, &place.mirror()).unwrap_err();
         assert!(matches!(error, SourceError::Limit { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_proxy_is_asked_instead_of_the_host() {
+    let place = Place::new();
+    let (proxy, _) = start(&place, branch("main"));
+    let busy = ("http://nowhere.example.com".to_owned(), "503 Busy".to_owned());
+    proxy.manner.lock().unwrap().instead = Some(busy);
+    let url = "http://nowhere.example.com/config.git".to_owned();
+    let mut with = settings(Location::Http(url), branch("main"));
+    with.proxy = Some(proxy.url.clone());
+    let error = place.remote_with(&with).ask().unwrap_err();
+    assert!(matches!(error, SourceError::Busy { status: 503, .. }), "{error}");
+}
+
+#[test]
+fn a_kept_connection_that_the_server_has_closed_is_no_error() {
+    let place = Place::new();
+    let first = place.commit("a", "1");
+    place.push();
+    let (backend, mut remote) = start(&place, branch("main"));
+    backend.manner.lock().unwrap().hangs_up = true;
+    for _ in 0..20 {
+        assert_eq!(ask(&mut remote).revision, first);
     }
 }

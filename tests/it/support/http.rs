@@ -178,7 +178,9 @@ fn read_request<S: Read + Write>(
     let (Some(method), Some(target)) = (parts.next(), parts.next()) else {
         return Err(invalid("no request line"));
     };
-    let (method, target) = (method.to_owned(), target.to_owned());
+    // Behind a proxy it is a whole URL.
+    let path = target.strip_prefix("http://").and_then(|rest| rest.find('/').map(|at| &rest[at..]));
+    let (method, target) = (method.to_owned(), path.unwrap_or(target).to_owned());
     let mut headers = Vec::new();
     loop {
         let mut line = String::new();
