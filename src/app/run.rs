@@ -34,7 +34,7 @@ impl Mode {
 }
 
 /// A wait that is worth being small for; for a shorter one, what was let go of would soon be back.
-const LONG_WAIT: Duration = Duration::from_secs(5);
+const LONG_WAIT: Duration = Duration::from_secs(2);
 /// A pass that takes longer than its time limits and this much more is not making progress.
 const PASS_SLACK: Duration = Duration::from_secs(10 * 60);
 
@@ -167,6 +167,10 @@ impl Running {
             self.tell(&report);
             if changed(&report) && !self.dry {
                 agent = blocking(agent, Agent::tidy_up).await?.0;
+            }
+            if agent.is_ordered() {
+                trigger = Trigger::Command;
+                continue;
             }
             let (wait, at) = agent.next_look(chance());
             if report.outcome != PassOutcome::InSync || wait >= LONG_WAIT {

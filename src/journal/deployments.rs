@@ -210,10 +210,10 @@ impl Journal {
     ) -> Result<(), JournalError> {
         self.transaction("follow the live path", |tx| {
             tx.execute("DELETE FROM intent", [])?;
+            tx.execute("UPDATE deployments SET outcome = 'superseded' WHERE outcome = 'live'", [])?;
             let Some((state, proof)) = live else { return write_meta(tx, "live", None) };
             let mut state = state.clone();
             proof.name().clone_into(&mut state.tree);
-            tx.execute("UPDATE deployments SET outcome = 'superseded' WHERE outcome = 'live'", [])?;
             if let Some(row) = row {
                 WireDeployment::from(row).insert(tx)?;
                 consume_number(tx, row.id)?;

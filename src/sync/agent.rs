@@ -57,6 +57,10 @@ pub struct Agent {
     pub(super) retry_after: Option<Duration>,
     pub(super) repairs: drift::Repairs,
     pub(super) drift_checked_at: Option<Timestamp>,
+    /// When the source was asked last, or was to be asked.
+    pub(super) asked_at: Option<Timestamp>,
+    /// The state that the last pass left which was not about the live tree alone.
+    pub(super) state_of_head: Option<super::show::Shown>,
     /// When freshness was written to the journal last.
     pub(super) freshness_noted_at: Option<Timestamp>,
     /// Whether the journal has to be brought into line with the disk before the next pass.
@@ -95,6 +99,8 @@ impl Agent {
             retry_after: None,
             repairs: drift::Repairs::default(),
             drift_checked_at: None,
+            asked_at: None,
+            state_of_head: None,
             freshness_noted_at: None,
             must_recover: false,
             stop_before_intent: false,
@@ -179,8 +185,17 @@ impl Agent {
     /// Reads the journal again where somebody else may have written to it.
     pub(super) fn refresh(&mut self, trigger: Trigger) -> Result<(), SyncError> {
         if trigger != Trigger::Interval {
-            self.standing = self.journal.standing()?;
+            self.read_standing()?;
         }
+        Ok(())
+    }
+
+    /// Reads what the journal knows. How fresh the source is is known better here: that is written
+    /// down once a minute only.
+    pub(super) fn read_standing(&mut self) -> Result<(), SyncError> {
+        let mut standing = self.journal.standing()?;
+        std::mem::swap(&mut standing.source, &mut self.standing.source);
+        self.standing = standing;
         Ok(())
     }
 
@@ -188,6 +203,7 @@ impl Agent {
     pub(super) fn ask(&mut self) -> Result<Head, SyncError> {
         let answer = self.source.ask();
         let now = self.clock.now();
+        self.asked_at = Some(now);
         self.note_source(now, answer.as_ref().err())?;
         let head = answer?;
         self.note_head(&head, now)?;
@@ -225,14 +241,18 @@ impl Agent {
         }
     }
 
+    /// Counted from when the source was asked last: looks at the live tree in between, which are
+    /// more frequent, must not put it off.
     fn next_ask(&self, now: Timestamp, chance: f64) -> Duration {
+        let since = self.asked_at.map_or(Duration::MAX, |at| now.since(at));
         let source = &self.settings.source;
         if self.failures > 0 {
             let max = BACKOFF_MAX.max(source.interval);
             let backoff = retry::after_failures(self.failures, BACKOFF_MIN, max, chance);
-            return self.retry_after.map_or(backoff, |asked| asked.max(backoff));
+            let wait = self.retry_after.map_or(backoff, |asked| asked.max(backoff));
+            return wait.saturating_sub(since);
         }
-        let poll = retry::poll_delay(source.interval, source.jitter, chance);
+        let poll = retry::poll_delay(source.interval, source.jitter, chance).saturating_sub(since);
         let held = self.settled.as_ref().and_then(|settled| settled.until);
         let suspended = self.standing.suspended.as_ref().and_then(|s| s.until);
         [held, suspended].into_iter().flatten().fold(poll, |wait, until| {

@@ -174,7 +174,7 @@ impl Agent {
                     at: self.clock.now(),
                 },
             )?;
-            self.standing = self.journal.standing()?;
+            self.read_standing()?;
             self.settled = None;
         }
         Ok(report)
@@ -282,7 +282,7 @@ impl Agent {
         let event = self.refused_event(&row, &quarantine, Told::Everybody);
         let wish = attempt.wish.map(|w| w.id);
         self.journal.record_attempt(&row, Some(&quarantine), wish, &[event])?;
-        self.standing = self.journal.standing()?;
+        self.read_standing()?;
         report.deployment = Some(id);
         Ok(report)
     }

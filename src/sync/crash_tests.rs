@@ -51,11 +51,11 @@ struct Commits {
 static COMMITS: LazyLock<Commits> = LazyLock::new(Commits::make);
 
 /// A machine that can lose its power: what outlives that is in here.
-struct Machine {
+pub(super) struct Machine {
     disk: Arc<SimDisk>,
-    journal: Journal,
+    pub(super) journal: Journal,
     head: Arc<Mutex<Revision>>,
-    clock: ManualClock,
+    pub(super) clock: ManualClock,
     settings: Arc<Settings>,
 }
 
@@ -100,7 +100,7 @@ impl Commits {
 }
 
 impl Machine {
-    fn new(mode: LiveMode) -> Self {
+    pub(super) fn new(mode: LiveMode) -> Self {
         let sources = Sources {
             flags: Flags {
                 state_dir: Some(COMMITS.folder.path().to_owned()),
@@ -127,12 +127,12 @@ impl Machine {
         machine
     }
 
-    fn show(&self, n: usize) {
+    pub(super) fn show(&self, n: usize) {
         *self.head.lock().unwrap() = COMMITS.revisions[n].clone();
     }
 
     /// Starts an agent, as after a boot: recovery first.
-    fn start(&self) -> Agent {
+    pub(super) fn start(&self) -> Agent {
         let disk = self.disk.clone();
         let limit = self.settings.policy.rollback_limit;
         let trees = Trees::open(&self.settings.live, limit, disk, None).unwrap();
@@ -150,14 +150,14 @@ impl Machine {
         agent
     }
 
-    fn pass(&self, agent: &mut Agent) -> Report {
+    pub(super) fn pass(&self, agent: &mut Agent) -> Report {
         self.clock.advance(std::time::Duration::from_secs(5));
         let report = agent.pass(Trigger::Command);
         agent.tidy_up();
         report
     }
 
-    fn wish(&self, kind: &WishKind) {
+    pub(super) fn wish(&self, kind: &WishKind) {
         self.journal.wish(kind, "test", None, Timestamp(0)).unwrap();
     }
 

@@ -169,7 +169,7 @@ impl Agent {
             self.must_recover = true;
             return Err(SyncError::Unrecorded(error));
         }
-        self.standing = self.journal.standing()?;
+        self.read_standing()?;
         self.settled = None;
         Ok(())
     }
@@ -237,7 +237,7 @@ impl Agent {
         } else if let Some(wish) = attempt.wish {
             self.journal.end_wish(wish.id, self.clock.now())?;
         }
-        self.standing = self.journal.standing()?;
+        self.read_standing()?;
         Ok(report)
     }
 }

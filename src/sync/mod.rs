@@ -16,6 +16,8 @@ mod crash_tests;
 mod error;
 mod events;
 mod live;
+#[cfg(test)]
+mod looks_tests;
 mod recover;
 mod repair;
 mod show;
@@ -32,11 +34,18 @@ impl Agent {
     /// One pass. Most end after the first request: in sync.
     pub fn pass(&mut self, trigger: Trigger) -> Report {
         self.board.begin_pass();
+        // However this pass ends, the next of its kind is an interval away.
+        match trigger {
+            Trigger::Interval => self.asked_at = Some(self.clock.now()),
+            Trigger::Drift => self.drift_checked_at = Some(self.clock.now()),
+            _ => {}
+        }
+        let asked_at = self.asked_at;
         if self.must_recover
             && let Err(error) = self.recover(&crate::journal::Opened::Fine)
         {
             let report = self.explain(error);
-            self.remember(&report, None);
+            self.remember(&report, None, false);
             return report;
         }
         self.must_recover = false;
@@ -47,8 +56,15 @@ impl Agent {
             None => self.follow(trigger),
         };
         let report = result.unwrap_or_else(|error| self.explain(error));
-        self.remember(&report, number);
+        let has_asked = trigger == Trigger::Interval || self.asked_at != asked_at;
+        self.remember(&report, number, has_asked);
         report
+    }
+
+    /// Whether an operator's order waits, so that the next pass comes at once.
+    #[must_use]
+    pub fn is_ordered(&self) -> bool {
+        self.journal.pending_wish().is_ok_and(|wish| wish.is_some())
     }
 
     /// What an operator ordered.
@@ -89,6 +105,7 @@ impl Agent {
     /// What the source wants.
     fn follow(&mut self, trigger: Trigger) -> Result<Report, SyncError> {
         self.refresh(trigger)?;
+        self.trees.ensure_folder()?;
         if let Some(report) = self.mend_drift(trigger)? {
             return Ok(report);
         }

@@ -9,6 +9,9 @@ use crate::model::{
 };
 use crate::source::{Head, SourceError};
 
+/// A state, a stable code for why, and a sentence.
+pub(super) type Shown = (State, Option<Reason>, String);
+
 /// How often freshness is written to the journal when nothing else is.
 const FRESHNESS_EVERY: Duration = Duration::from_secs(60);
 
@@ -138,10 +141,13 @@ impl Agent {
     }
 
     /// Ends a pass: counts failures, shows the status, lets those go on who wait for it.
-    pub(super) fn remember(&mut self, report: &Report, wish: Option<u64>) {
+    /// `has_asked`: the source was asked, so that a good end says something about it.
+    pub(super) fn remember(&mut self, report: &Report, wish: Option<u64>, has_asked: bool) {
         let failed = matches!(report.outcome, PassOutcome::Unreachable(_) | PassOutcome::Failed);
-        self.failures = if failed { self.failures.saturating_add(1) } else { 0 };
-        if !failed {
+        if failed {
+            self.failures = self.failures.saturating_add(1);
+        } else if has_asked {
+            self.failures = 0;
             self.retry_after = None;
         }
         if let Some(wish) = wish
@@ -154,7 +160,7 @@ impl Agent {
             self.board.end_pass(report.clone(), wish);
             return;
         }
-        let (state, reason, message) = self.state_after(report);
+        let (state, reason, message) = self.state_to_show(report, has_asked);
         let shown = Some((state, reason, message.clone()));
         if self.standing.state != shown && !self.stop_before_intent {
             if let Err(error) = self.journal.note_state(state, reason, &message) {
@@ -166,8 +172,26 @@ impl Agent {
         self.board.end_pass(report.clone(), wish);
     }
 
+    /// The state that is shown after a pass. A look at the live tree alone that found it good says
+    /// nothing of the head: what was known of that stays, such as that it was refused, and why.
+    fn state_to_show(&mut self, report: &Report, has_asked: bool) -> Shown {
+        let of_live_alone =
+            !has_asked && matches!(report.outcome, PassOutcome::InSync | PassOutcome::Repaired);
+        let shown = self.state_after(report);
+        let is_passing = shown.1 == Some(Reason::Drift) || shown.0 == State::Suspended;
+        match &self.state_of_head {
+            Some(state) if of_live_alone && !is_passing => state.clone(),
+            _ => {
+                if !is_passing {
+                    self.state_of_head = Some(shown.clone());
+                }
+                shown
+            }
+        }
+    }
+
     /// The state that a pass leaves.
-    fn state_after(&self, report: &Report) -> (State, Option<Reason>, String) {
+    fn state_after(&self, report: &Report) -> Shown {
         let drifted = !self.standing.drift.paths.is_empty();
         let stop = self.standing.suspended.as_ref();
         let suspended = stop.is_some_and(|s| is_suspended(s, self.clock.now()));

@@ -128,9 +128,7 @@ impl Trees {
     ) -> Result<Self, TreesError> {
         let layout = Layout::new(&settings.path, settings.mode)?;
         if disk.stat(&layout.trees())?.is_none() {
-            let attributes = Attributes { mode: 0o755, uid: None, gid: None, mtime: None };
-            disk.make_folder(&layout.trees(), &attributes)?;
-            disk.sync_folder(layout.parent())?;
+            make_trees_folder(&*disk, &layout)?;
         }
         let lock = lock_holder.map(|holder| Lock::take(&layout.lock(), holder)).transpose()?;
         let mut trees = Self {
@@ -146,6 +144,21 @@ impl Trees {
         };
         trees.tidy()?;
         Ok(trees)
+    }
+
+    /// Makes the trees folder again where somebody removed it, with all that was in it.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn ensure_folder(&mut self) -> Result<(), TreesError> {
+        if self.disk.stat(&self.layout.trees())?.is_some() {
+            return Ok(());
+        }
+        tracing::error!(folder = %self.layout.trees().display(), "the trees were removed by somebody else; the next pass makes the live one again");
+        self.manifests.clear();
+        self.left.clear();
+        self.spare = None;
+        make_trees_folder(&*self.disk, &self.layout)
     }
 
     /// Goes on with other settings; the live path and its mode need a restart.
@@ -376,4 +389,10 @@ impl Trees {
         });
         Ok(if is_live { self.layout.live().to_owned() } else { self.layout.tree(name) })
     }
+}
+
+fn make_trees_folder(disk: &dyn Disk, layout: &Layout) -> Result<(), TreesError> {
+    let attributes = Attributes { mode: 0o755, uid: None, gid: None, mtime: None };
+    disk.make_folder(&layout.trees(), &attributes)?;
+    Ok(disk.sync_folder(layout.parent())?)
 }

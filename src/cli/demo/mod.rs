@@ -14,7 +14,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::args::DemoArgs;
 use super::exit::{Exit, Failure};
@@ -28,6 +28,7 @@ use tell::Teller;
 type Nodes = [Node; 2];
 
 pub(super) async fn run(args: DemoArgs, output: &Output) -> Result<Exit, Failure> {
+    let mut stop = Stop::listen()?;
     let mut stage = Stage::set_up(args.keep, output.color_flag())?;
     let (first, serving_first) = Node::bind("edge-1", Scheme::Hmac, stage.folder()).await?;
     let (second, serving_second) = Node::bind("edge-2", Scheme::Ed25519, stage.folder()).await?;
@@ -39,14 +40,14 @@ pub(super) async fn run(args: DemoArgs, output: &Output) -> Result<Exit, Failure
     let mut ended = tokio::select! {
         told = show(&mut stage, &nodes, &teller) => told,
         error = &mut serving => Err(error),
-        stopped = interrupted() => stopped.and(Err(DemoError::Interrupted)),
+        () = stop.told() => Err(DemoError::Interrupted),
     };
     if ended.is_ok() && args.keep {
         teller.invitation(&stage)?;
         ended = tokio::select! {
             over = play(&mut stage, &nodes, &teller) => over,
             error = &mut serving => Err(error),
-            stopped = interrupted() => stopped,
+            () = stop.told() => Ok(()),
         };
     }
     if ended.is_err() {
@@ -62,19 +63,32 @@ pub(super) async fn run(args: DemoArgs, output: &Output) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-/// Waits for Ctrl-C, or for what else ends a program.
-async fn interrupted() -> Result<(), DemoError> {
-    let listen =
-        |kind| signal(kind).map_err(|source| DemoError::io("listen for", "signals", source));
-    let (mut interrupt, mut terminate) =
-        (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    let mut hangup = listen(SignalKind::hangup())?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
+/// Ctrl-C, and what else ends a program: listened to from the start, so that none finds something
+/// half made.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Stop {
+    fn listen() -> Result<Self, DemoError> {
+        let listen =
+            |kind| signal(kind).map_err(|source| DemoError::io("listen for", "signals", source));
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
     }
-    Ok(())
+
+    async fn told(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
+        }
+    }
 }
 
 /// The story.
@@ -108,7 +122,7 @@ async fn first_sync(stage: &mut Stage, nodes: &Nodes, t: &Teller<'_>) -> Result<
 async fn change(stage: &mut Stage, nodes: &Nodes, t: &Teller<'_>) -> Result<(), DemoError> {
     t.step(
         "A change, planned before it is merged",
-        "Somebody proposes: the scheduler every 10 s.",
+        "Somebody proposes on a branch: the scheduler every 10 s. What would that do here?",
     )?;
     let text = stage.read_live(SCHEDULER)?;
     let text = text.replace("interval: 30s", "interval: 10s").replace(": 1000", ": 2000");
@@ -131,7 +145,7 @@ async fn change(stage: &mut Stage, nodes: &Nodes, t: &Teller<'_>) -> Result<(), 
 }
 
 async fn broken_commit(stage: &mut Stage, nodes: &Nodes, t: &Teller<'_>) -> Result<(), DemoError> {
-    t.step("A broken commit", "A merge goes wrong: a line in the wrong column. No test saw it.")?;
+    t.step("A broken commit", "A merge goes wrong: a line begins in the wrong column.")?;
     let before = stage.live_tree()?;
     let text = stage.read_live(TRANSLATOR)?;
     let broken = text.replace("interval: 5s", " interval: 5s");
