@@ -3,7 +3,10 @@ use super::*;
 /// A folder of `width` folders that are all the same one, `depth` times over: a few objects, and
 /// more paths than anybody can count.
 fn bomb(bench: &Bench, width: usize, depth: usize) -> ObjectId {
-    let mut tree = bench.tree(&[("f.yaml", "a: 1\n")]);
+    wrap(bench, bench.tree(&[("f.yaml", "a: 1\n")]), width, depth)
+}
+
+fn wrap(bench: &Bench, mut tree: ObjectId, width: usize, depth: usize) -> ObjectId {
     for _ in 0..depth {
         let items: Vec<Item> = (0..width)
             .map(|n| Item { name: n.to_string().into_bytes(), id: tree, kind: ItemKind::Folder })
@@ -83,18 +86,18 @@ fn long_paths_and_deep_folders_are_refused() {
 #[test]
 fn whatever_is_allowed_no_tree_is_too_deep_for_the_rooms_behind() {
     let bench = Bench::new();
-    let tree = bomb(&bench, 1, 1500);
     let allow = |rest: &mut Rest| {
         rest.limits.depth_max = 1024;
         rest.limits.path_bytes_max = 1 << 20;
     };
-    let rendered = bench.render_with(tree, &settings(), allow);
-    assert_eq!((rendered.tree, rules(&rendered)), (None, vec!["limits.depth_max"]));
     let tree = bomb(&bench, 1, crate::objects::DEPTH_MAX - 2);
     let rendered = bench.render_with(tree, &settings(), allow);
     assert_eq!(rendered.tree, Some(tree));
     assert_eq!(bench.mirror.summary(tree, None).unwrap().files, 1);
     assert_eq!(bench.mirror.changes(None, tree).unwrap().len(), 1);
+    let deeper = wrap(&bench, tree, 1, 100);
+    let rendered = bench.render_with(deeper, &settings(), allow);
+    assert_eq!((rendered.tree, rules(&rendered)), (None, vec!["limits.depth_max"]));
 }
 
 #[test]
