@@ -2,6 +2,7 @@ use super::*;
 use crate::model::FileMode;
 use crate::objects::{Item, ItemKind};
 
+mod filters;
 mod hostile;
 mod layers;
 
