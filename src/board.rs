@@ -24,7 +24,10 @@ pub struct Passes {
     pub begun: u64,
     /// Passes ended.
     pub ended: u64,
-    /// How the last one ended.
+    /// The number of the last one that ended and was about what the source wants: neither an order
+    /// nor a look at the live tree alone.
+    pub followed: u64,
+    /// How that one ended.
     pub last: Option<Arc<Report>>,
     /// How the last passes that were about a wish ended, and which wishes those were.
     pub wishes: VecDeque<(u64, Arc<Report>)>,
@@ -53,8 +56,8 @@ impl Board {
         self.passes.send_modify(|passes| passes.begun += 1);
     }
 
-    /// A pass ended.
-    pub fn end_pass(&self, report: Report, wish: Option<u64>) {
+    /// A pass ended. `follows`: it was about what the source wants.
+    pub fn end_pass(&self, report: Report, wish: Option<u64>, follows: bool) {
         let report = Arc::new(report);
         self.passes.send_modify(|passes| {
             passes.ended += 1;
@@ -64,7 +67,10 @@ impl Board {
                     passes.wishes.pop_front();
                 }
             }
-            passes.last = Some(report);
+            if follows {
+                passes.followed = passes.begun;
+                passes.last = Some(report);
+            }
         });
     }
 
@@ -72,5 +78,27 @@ impl Board {
     #[must_use]
     pub fn follow(&self) -> watch::Receiver<Passes> {
         self.passes.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::PassOutcome;
+
+    #[test]
+    fn who_waits_for_a_look_is_not_given_the_end_of_something_else() {
+        let board = Board::default();
+        let passes = board.follow();
+        let end = |text: &str, wish, follows| {
+            board.begin_pass();
+            board.end_pass(Report::new(PassOutcome::InSync, text), wish, follows);
+        };
+        end("a look", None, true);
+        end("an order", Some(1), false);
+        end("the live tree alone", None, false);
+        let seen = passes.borrow().clone();
+        assert_eq!((seen.begun, seen.ended, seen.followed), (3, 3, 1));
+        assert_eq!(seen.last.map(|report| report.message.clone()).as_deref(), Some("a look"));
     }
 }

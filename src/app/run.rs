@@ -168,7 +168,7 @@ impl Running {
             if changed(&report) && !self.dry {
                 agent = blocking(agent, Agent::tidy_up).await?.0;
             }
-            if agent.is_ordered() {
+            if agent.goes_on() {
                 trigger = Trigger::Command;
                 continue;
             }

@@ -106,7 +106,9 @@ fn of_trees(error: &TreesError) -> Exit {
             Exit::Configuration
         }
         TreesError::Lock(LockError::Held { .. }) => Exit::Held,
-        TreesError::Disk(_) | TreesError::NoExchange { .. } => Exit::ApplyFailed,
+        TreesError::Disk(_) | TreesError::NoExchange { .. } | TreesError::Lock(_) => {
+            Exit::ApplyFailed
+        }
         _ => Exit::Error,
     }
 }

@@ -18,6 +18,7 @@ mod init;
 mod listen;
 mod log;
 mod order;
+mod progress;
 mod render;
 mod show;
 mod status;

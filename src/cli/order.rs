@@ -2,7 +2,7 @@ use super::args::{ApplyArgs, DriftArgs, Global, PlanArgs, RollbackArgs};
 use super::client::{Client, actor};
 use super::exit::{Exit, Failure, of_report};
 use super::render::Output;
-use super::{show, sync};
+use super::{progress, show, sync};
 use crate::app::{self, Deliveries};
 use crate::config::Settings;
 use crate::http::orders::{OrderBody, full};
@@ -110,7 +110,8 @@ async fn give(
     }
     let engine = app::open(settings.clone(), verb)?;
     let order = (order.0, actor(), order.1);
-    let once = app::once(engine, Some(order), deliveries).await?;
+    let watched = engine.agent.progress();
+    let once = progress::watch(watched, false, app::once(engine, Some(order), deliveries)).await?;
     Ok(full(&once.report, &settings, &once.journal))
 }
 

@@ -2,7 +2,7 @@ use super::args::{Global, SourceArgs, SyncArgs};
 use super::client::Client;
 use super::exit::{Exit, Failure, of_report};
 use super::render::Output;
-use super::show;
+use super::{progress, show};
 use crate::app::{self, Deliveries, Mode};
 use crate::config::{self, Flags, Settings, Sources};
 use crate::http::orders::{OrderBody, full};
@@ -16,7 +16,7 @@ pub(super) async fn sync(
     let sources = sources(global, &args.source);
     let settings = load(&sources)?;
     if args.once {
-        return once(settings, &args, output).await;
+        return once(settings, &args, global.quiet, output).await;
     }
     app::run(sources, settings, Mode::Sync, args.dry_run).await?;
     Ok(Exit::Done)
@@ -30,7 +30,12 @@ pub(super) async fn serve(global: &Global, args: SourceArgs) -> Result<Exit, Fai
 }
 
 /// One pass: asked of the running agent, or made here.
-async fn once(settings: Settings, args: &SyncArgs, output: &Output) -> Result<Exit, Failure> {
+async fn once(
+    settings: Settings,
+    args: &SyncArgs,
+    quiet: bool,
+    output: &Output,
+) -> Result<Exit, Failure> {
     if let Some(client) = Client::connect(&settings.state_dir).await? {
         let (path, body) = if args.dry_run {
             ("/api/config/apply", OrderBody { dry_run: true, ..OrderBody::default() })
@@ -48,7 +53,8 @@ async fn once(settings: Settings, args: &SyncArgs, output: &Output) -> Result<Ex
     } else {
         Deliveries::Within(args.deliver_timeout)
     };
-    let once = app::once(engine, None, deliveries).await?;
+    let watched = engine.agent.progress();
+    let once = progress::watch(watched, quiet, app::once(engine, None, deliveries)).await?;
     let report = full(&once.report, &settings, &once.journal);
     show::report(output, &report)?;
     let exit = of_report(&report);

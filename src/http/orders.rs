@@ -73,10 +73,20 @@ pub(super) async fn look(
     let wanted = passes.borrow().begun + 1;
     api.bell.ring(Trigger::Command);
     let Some(limit) = waiting.limit()? else { return Ok(StatusCode::ACCEPTED.into_response()) };
-    let report = wait_for(&mut passes, limit, |passes| {
-        if passes.ended >= wanted { passes.last.clone() } else { None }
-    });
-    answer(&api, report.await).await
+    let followed = async {
+        let mut ended = wanted;
+        loop {
+            let seen = passes.wait_for(|passes| passes.ended >= ended).await.ok()?.clone();
+            if seen.followed >= wanted {
+                return seen.last;
+            }
+            // That one was an order's, or a look at the live tree: ours is still to come.
+            ended = seen.ended + 1;
+            api.bell.ring(Trigger::Command);
+        }
+    };
+    let report = tokio::time::timeout(limit, followed).await.ok().flatten();
+    answer(&api, report).await
 }
 
 pub(super) async fn apply(

@@ -110,11 +110,11 @@ impl Http {
         patience: Patience,
     ) -> Result<Answer, SourceError> {
         for _ in 0..=REDIRECTS_MAX {
-            let response = self.send(route, body, v2, patience)?;
+            let (response, chunk) = self.send(route, body, v2, patience)?;
             if !response.status().is_redirection() {
                 self.check(route, &response)?;
                 let (runtime, place) = (self.runtime.clone(), self.place());
-                return Ok(Answer { runtime, place, response, chunk: Bytes::new(), patience });
+                return Ok(Answer { runtime, place, response, chunk, patience });
             }
             self.current = self.redirected(route, &response)?;
         }
@@ -130,7 +130,7 @@ impl Http {
         body: &[u8],
         v2: bool,
         patience: Patience,
-    ) -> Result<Response, SourceError> {
+    ) -> Result<(Response, Bytes), SourceError> {
         let place = self.place();
         let authorization = self.authorization()?;
         let client = self.client.get(&place)?;
@@ -150,17 +150,26 @@ impl Http {
             if let Some(value) = &authorization {
                 request = request.header(AUTHORIZATION, value);
             }
-            patience.wait(&self.runtime, &place, "waiting for the answer", request.send())
+            // the answer's first bytes are waited for at once: a small one is whole then
+            let exchange = async {
+                let mut response = request.send().await?;
+                let first = match response.status() {
+                    StatusCode::OK => response.chunk().await?,
+                    _ => None,
+                };
+                Ok::<_, reqwest::Error>((response, first.unwrap_or_default()))
+            };
+            patience.wait(&self.runtime, &place, "waiting for the answer", exchange)
         };
         let failed = match attempt()? {
-            Ok(response) => return Ok(response),
+            Ok(answer) => return Ok(answer),
             Err(error) => error,
         };
         // a kept connection that the server has closed meanwhile shows itself only in use
         let stale = !failed.is_connect() && !failed.is_timeout() && !failed.is_builder();
         let failed = if stale {
             match attempt()? {
-                Ok(response) => return Ok(response),
+                Ok(answer) => return Ok(answer),
                 Err(error) => error,
             }
         } else {

@@ -14,6 +14,7 @@ use crate::gates::Rules;
 use crate::journal::{Journal, Standing};
 use crate::model::{Timestamp, Trigger};
 use crate::objects::Mirror;
+use crate::progress::Progress;
 use crate::source::{Head, Source};
 use crate::sync::SyncError;
 use crate::trees::Trees;
@@ -42,6 +43,7 @@ pub struct Agent {
     pub(super) journal: Journal,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) board: Board,
+    pub(super) progress: Progress,
     pub(super) rules: Rules,
     pub(super) rules_key: String,
     pub(super) windows: Windows,
@@ -67,6 +69,8 @@ pub struct Agent {
     pub(super) must_recover: bool,
     /// Whether the way of this pass ends before the intent.
     pub(super) stop_before_intent: bool,
+    /// Whether the last pass was about an order, so that nobody has looked at the source in it.
+    pub(super) was_ordered: bool,
     /// Whether that of every pass does.
     pub(super) dry: bool,
     /// Whether the next tree is made ready after publishing.
@@ -88,6 +92,9 @@ impl Agent {
         let rules = Rules::new(&parts.settings.limits);
         let windows = windows_of(&parts.settings)?;
         let standing = parts.journal.standing()?;
+        let progress = Progress::default();
+        let mut trees = parts.trees;
+        trees.report_to(progress.clone());
         Ok(Self {
             rules_key: rules.key(),
             rules,
@@ -104,15 +111,23 @@ impl Agent {
             freshness_noted_at: None,
             must_recover: false,
             stop_before_intent: false,
+            was_ordered: false,
             dry: false,
             prepares: false,
             settings: parts.settings,
             source: parts.source,
-            trees: parts.trees,
+            trees,
             journal: parts.journal,
             clock: parts.clock,
             board: parts.board,
+            progress,
         })
+    }
+
+    /// How far the pass is that runs now.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.progress.clone()
     }
 
     /// From now on, what has been published is followed by making the next tree ready: for an
@@ -180,6 +195,7 @@ impl Agent {
                 .manifests()
                 .get(&live.tree)
                 .is_some_and(|m| m.materialisation == self.trees.materialisation())
+            && self.trees.fits_mode()
     }
 
     /// Reads the journal again where somebody else may have written to it.

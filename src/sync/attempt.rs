@@ -1,7 +1,7 @@
 use super::events::Told;
 use super::live::Next;
 use super::{Agent, SyncError};
-use crate::config::HistoryRewrite;
+use crate::config::{HistoryRewrite, Reference};
 use crate::decide::admit::admit;
 use crate::decide::next::{Settled, rules_hold};
 use crate::gates;
@@ -11,6 +11,7 @@ use crate::model::{
     Wish,
 };
 use crate::objects::{Mirror, Summary};
+use crate::progress::Stage;
 use crate::render::{self, Input};
 use crate::source::{Descent, Fetched, Head};
 
@@ -53,10 +54,7 @@ impl Agent {
         };
         let mirror = self.mirror()?;
         let fetched = self.fetch(head, &mirror)?;
-        if wish.is_none()
-            && fetched.descent == Descent::Rewritten
-            && self.settings.source.history_rewrite == HistoryRewrite::Refuse
-        {
+        if wish.is_none() && fetched.descent == Descent::Rewritten && self.refuses_rewrites() {
             return self.refuse_rewrite(&attempt);
         }
         let rendered = match self.render(&mirror, &attempt, &fetched)? {
@@ -106,11 +104,21 @@ impl Agent {
         self.deploy(&mirror, &attempt, next)
     }
 
+    /// A tag or a commit is meant to move; a branch, HEAD or another reference is followed.
+    fn refuses_rewrites(&self) -> bool {
+        let source = &self.settings.source;
+        let followed =
+            matches!(source.reference, Reference::Head | Reference::Branch(_) | Reference::Ref(_));
+        followed && source.history_rewrite == HistoryRewrite::Refuse
+    }
+
     fn fetch(&mut self, head: &Head, mirror: &Mirror) -> Result<Fetched, SyncError> {
         let line = self.line();
         let since = self.standing.accepted.clone();
         let since = since.filter(|_| self.standing.line.as_deref() == Some(&line));
+        self.progress.begin(Stage::Fetching, 0);
         let fetched = self.source.fetch(head, since.as_ref(), mirror);
+        self.progress.begin(Stage::Idle, 0);
         if let Err(error) = &fetched {
             let now = self.clock.now();
             self.note_source(now, Some(error))?;
@@ -161,6 +169,7 @@ impl Agent {
                     .manifests()
                     .get(&live.tree)
                     .is_some_and(|m| m.materialisation == self.trees.materialisation())
+                && self.trees.fits_mode()
         })
     }
 

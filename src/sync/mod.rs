@@ -45,26 +45,29 @@ impl Agent {
             && let Err(error) = self.recover(&crate::journal::Opened::Fine)
         {
             let report = self.explain(error);
-            self.remember(&report, None, false);
+            self.remember(&report, None, false, trigger != Trigger::Drift);
             return report;
         }
         self.must_recover = false;
         let wish = self.journal.pending_wish().ok().flatten();
         let number = wish.as_ref().map(|w| w.id);
+        self.was_ordered = wish.is_some();
         let result = match wish {
             Some(wish) => self.fulfil(wish, trigger),
             None => self.follow(trigger),
         };
         let report = result.unwrap_or_else(|error| self.explain(error));
         let has_asked = trigger == Trigger::Interval || self.asked_at != asked_at;
-        self.remember(&report, number, has_asked);
+        let follows = number.is_none() && trigger != Trigger::Drift;
+        self.remember(&report, number, has_asked, follows);
         report
     }
 
-    /// Whether an operator's order waits, so that the next pass comes at once.
+    /// Whether the next pass comes at once: an order waits, or one was just followed, in whose
+    /// pass nobody looked at the source.
     #[must_use]
-    pub fn is_ordered(&self) -> bool {
-        self.journal.pending_wish().is_ok_and(|wish| wish.is_some())
+    pub fn goes_on(&self) -> bool {
+        self.was_ordered || self.journal.pending_wish().is_ok_and(|wish| wish.is_some())
     }
 
     /// What an operator ordered.

@@ -1,7 +1,10 @@
 use super::{Agent, SyncError};
 use crate::decide::recover::{Recovery, Shown, decide};
 use crate::journal::Opened;
-use crate::model::{ChangeCounts, Deployment, DeploymentId, LiveState, Outcome, Trigger};
+use crate::model::{
+    ChangeCounts, Deployment, DeploymentId, LiveState, Origin, Outcome, Quarantine, QuarantineKey,
+    Reason, Trigger,
+};
 use crate::trees::{Found, Live, Manifest, Use};
 
 /// What recovery found, for the log.
@@ -88,6 +91,25 @@ impl Agent {
         }
         if let Some((last, _)) = uses.last() {
             self.journal.number_from(DeploymentId(last.deployment.0 + 1))?;
+        }
+        // The last thing done was a way back: what it left must not come again.
+        if let [.., (left, manifest), (last, _)] = &uses[..]
+            && last.origin == Origin::Rollback
+        {
+            let row = row_of(left, manifest, Outcome::RolledBack);
+            let quarantine = Quarantine {
+                key: QuarantineKey::Digest(manifest.digest),
+                revision: left.revision.clone(),
+                reason: Reason::RolledBack,
+                rules: String::new(),
+                message: format!(
+                    "deployment {} ({}) was rolled back, as the trees' manifests tell",
+                    left.deployment,
+                    left.revision.short()
+                ),
+                since: last.at,
+            };
+            self.journal.record_attempt(&row, Some(&quarantine), None, &[])?;
         }
         Ok(())
     }

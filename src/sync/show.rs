@@ -141,8 +141,15 @@ impl Agent {
     }
 
     /// Ends a pass: counts failures, shows the status, lets those go on who wait for it.
-    /// `has_asked`: the source was asked, so that a good end says something about it.
-    pub(super) fn remember(&mut self, report: &Report, wish: Option<u64>, has_asked: bool) {
+    /// `has_asked`: the source was asked, so that a good end says something about it. `follows`:
+    /// the pass was about what the source wants.
+    pub(super) fn remember(
+        &mut self,
+        report: &Report,
+        wish: Option<u64>,
+        has_asked: bool,
+        follows: bool,
+    ) {
         let failed = matches!(report.outcome, PassOutcome::Unreachable(_) | PassOutcome::Failed);
         if failed {
             self.failures = self.failures.saturating_add(1);
@@ -157,7 +164,7 @@ impl Agent {
         }
         if matches!(report.outcome, PassOutcome::Declined | PassOutcome::Planned) {
             // Nothing was done, so nothing is different.
-            self.board.end_pass(report.clone(), wish);
+            self.board.end_pass(report.clone(), wish, follows);
             return;
         }
         let (state, reason, message) = self.state_to_show(report, has_asked);
@@ -169,7 +176,7 @@ impl Agent {
             self.standing.state = shown;
         }
         self.show(state, reason, &message);
-        self.board.end_pass(report.clone(), wish);
+        self.board.end_pass(report.clone(), wish, follows);
     }
 
     /// The state that is shown after a pass. A look at the live tree alone that found it good says

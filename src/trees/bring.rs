@@ -7,6 +7,7 @@ use super::place::kind_of;
 use super::{Materialisation, TreesError};
 use crate::model::{Entry, FileMode, ObjectId, Timestamp, TreePath};
 use crate::objects::{Item, ItemKind, Mirror};
+use crate::progress::Progress;
 
 /// From this many files and folders on, one sync of the volume is cheaper than one of each.
 const SYNC_EACH_MAX: usize = 300;
@@ -22,6 +23,8 @@ pub(super) struct Bringing<'a> {
     pub(super) donor: Option<Donor>,
     /// What files are stamped with.
     pub(super) now: Timestamp,
+    /// Whoever watches is told here.
+    pub(super) progress: &'a Progress,
     /// Files and folders to be made durable.
     pub(super) touched: Touched,
 }
@@ -120,6 +123,7 @@ impl Bringing<'_> {
                 self.folder(&place, item.id, Some(&path))
             }
             ItemKind::File(mode) => {
+                self.progress.step();
                 let entry = Entry { mode, id: item.id };
                 if let Some(stat) = found {
                     if self.comparison.file(&place, &path, entry, &stat)?.is_none() {

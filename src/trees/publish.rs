@@ -76,9 +76,8 @@ impl Trees {
         match (self.layout.mode(), found.map(|s| s.kind)) {
             (LiveMode::Symlink, kind) => {
                 let next = self.layout.next_link();
-                if let Some(stat) = self.disk.stat(&next)? {
-                    super::bring::remove_all(&*self.disk, &next, stat.kind)?;
-                }
+                // What an earlier try left there may be somebody's: it is put away, never removed.
+                self.put_away_previous()?;
                 let target = self.layout.link_target(&staged.name);
                 self.disk.make_link(&next, target.as_bytes())?;
                 if kind.is_none() || (kind == Some(Kind::Link) && !foreign) {

@@ -6,6 +6,7 @@ use super::compare::Drift;
 use super::disk::{Kind, Stat};
 use super::layout::{is_staging_name, is_tree_name};
 use super::{Live, Manifest, Trees, TreesError};
+use crate::config::LiveMode;
 use crate::model::{Digest, EntryDigest, FileMode, blob_digest, tree_digest};
 use crate::objects::Mirror;
 
@@ -50,6 +51,16 @@ impl Trees {
             }),
             None => Found::Foreign,
         })
+    }
+
+    /// Whether the live path shows its tree in the way of the settings: by a link or as a folder.
+    #[must_use]
+    pub fn fits_mode(&self) -> bool {
+        let wanted = match self.layout.mode() {
+            LiveMode::Symlink => Kind::Link,
+            LiveMode::Exchange => Kind::Folder,
+        };
+        self.disk.stat(self.layout.live()).is_ok_and(|s| s.is_some_and(|s| s.kind == wanted))
     }
 
     /// The name of the tree that the live path shows, when it is one of ours.
@@ -162,12 +173,17 @@ impl Trees {
         if let Some(stat) = self.disk.stat(&next)? {
             self.put_away(&next, &stat)?;
         }
+        // The folder that the live link names is never moved, whatever its inode says.
+        let shown = match self.disk.stat(self.layout.live())? {
+            Some(stat) if stat.kind == Kind::Link => self.live_name()?,
+            _ => None,
+        };
         let names: Vec<String> = self.manifests.keys().cloned().collect();
         for name in names {
             let place = self.layout.tree(&name);
             let Some(stat) = self.disk.stat(&place)? else { continue };
             let its_own = stat.kind == Kind::Folder && stat.inode == self.manifests[&name].folder.1;
-            if its_own {
+            if its_own || shown.as_deref() == Some(&name) {
                 continue;
             }
             if stat.kind == Kind::Folder && self.name_of_folder(&stat).is_none() {

@@ -50,11 +50,16 @@ impl Trees {
     }
 
     /// The tree that may be taken for the next one to be built in: the one that left first.
-    fn reusable(&self, now: Timestamp) -> Option<String> {
+    fn reusable(&self, now: Timestamp) -> Result<Option<String>, TreesError> {
         let crowded = self.manifests.len() > self.settings.trees_max;
-        let mut left = self.left.iter().filter(|(_, name)| self.manifests.contains_key(name));
-        left.find(|(at, _)| crowded || now.since(*at) >= self.settings.reuse_after)
-            .map(|(_, name)| name.clone())
+        // What left may have become live again since.
+        let live = self.live_name()?;
+        let mut left = self
+            .left
+            .iter()
+            .filter(|(_, name)| self.manifests.contains_key(name) && live.as_deref() != Some(name));
+        let found = left.find(|(at, _)| crowded || now.since(*at) >= self.settings.reuse_after);
+        Ok(found.map(|(_, name)| name.clone()))
     }
 
     fn remove_excess(&mut self, now: Timestamp) -> Result<(), TreesError> {
@@ -97,7 +102,7 @@ impl Trees {
     /// The folder to build the next tree in: the spare one, a tree that has rested, or a new one.
     pub(super) fn take_folder(&mut self, now: Timestamp) -> Result<Spare, TreesError> {
         if self.spare.is_none()
-            && let Some(name) = self.reusable(now)
+            && let Some(name) = self.reusable(now)?
         {
             self.retire_to_spare(&name)?;
         }
@@ -135,17 +140,25 @@ impl Trees {
     ///
     /// # Errors
     /// What the disk says; the live path shows the same files at every moment.
-    pub fn detach(mut self) -> Result<(), TreesError> {
-        let Some(name) = self.live_name()? else {
-            return Err(TreesError::Foreign(self.layout.live().to_owned()));
-        };
+    pub fn detach(self) -> Result<(), TreesError> {
         let live = self.layout.live().to_owned();
+        let Some(name) = self.live_name()? else {
+            if self.disk.stat(&live)?.is_some_and(|s| s.kind == Kind::Folder) {
+                // Cut off behind the exchange, or done twice: what is left of ours goes.
+                return self.remove_trees();
+            }
+            return Err(TreesError::Foreign(live));
+        };
         if self.disk.stat(&live)?.is_some_and(|s| s.kind == Kind::Link) {
             let folder = self.layout.tree(&name);
             self.disk.exchange(&folder, &live)?;
             self.disk.sync_folder(self.layout.parent())?;
             self.disk.remove_file(&folder)?;
         }
+        self.remove_trees()
+    }
+
+    fn remove_trees(mut self) -> Result<(), TreesError> {
         self.manifests.clear();
         let trees = self.layout.trees();
         remove_all(&*self.disk, &trees, Kind::Folder)?;

@@ -12,6 +12,7 @@ use super::{Materialisation, TreesError};
 use crate::config::LiveSettings;
 use crate::model::{Digest, ObjectId, Timestamp};
 use crate::objects::Mirror;
+use crate::progress::{Progress, Stage};
 
 /// The trees beside the live path, and the right (a lock) to change them.
 pub struct Trees {
@@ -19,6 +20,8 @@ pub struct Trees {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) material: Materialisation,
     pub(super) settings: Retention,
+    /// Whoever watches is told here.
+    pub(super) progress: Progress,
     /// Every tree that can be understood, by its folder's name.
     pub(super) manifests: BTreeMap<String, Manifest>,
     /// Trees that left the history, the one that left first in front, with when that was.
@@ -135,6 +138,7 @@ impl Trees {
             layout,
             disk,
             material: Materialisation::new(settings),
+            progress: Progress::default(),
             settings: Retention::of(settings, rollback_limit),
             manifests: BTreeMap::new(),
             left: Vec::new(),
@@ -143,6 +147,8 @@ impl Trees {
             _lock: lock,
         };
         trees.tidy()?;
+        // A rename that a crash followed at once is made durable before anybody is told of it.
+        trees.disk.sync_folder(trees.layout.parent())?;
         Ok(trees)
     }
 
@@ -159,6 +165,11 @@ impl Trees {
         self.left.clear();
         self.spare = None;
         make_trees_folder(&*self.disk, &self.layout)
+    }
+
+    /// From now on tells `progress` how far staging is.
+    pub fn report_to(&mut self, progress: Progress) {
+        self.progress = progress;
     }
 
     /// Goes on with other settings; the live path and its mode need a restart.
@@ -272,7 +283,10 @@ impl Trees {
         target: &Target,
         now: Timestamp,
     ) -> Result<Staged, TreesError> {
-        let stamps = self.bring(mirror, base, target.tree, now)?;
+        self.progress.begin(Stage::Staging, target.files);
+        let stamps = self.bring(mirror, base, target.tree, now);
+        self.progress.begin(Stage::Idle, 0);
+        let stamps = stamps?;
         let folder = &base.folder;
         let name = self.free_name(target)?;
         let place = self.layout.tree(&name);
@@ -324,6 +338,7 @@ impl Trees {
             donor,
             now,
             touched: Touched::default(),
+            progress: &self.progress,
         };
         bringing.folder(folder, tree, None)?;
         if base.durable {

@@ -2,6 +2,8 @@
 
 mod support;
 
+mod demo;
 mod house;
+mod promises;
 mod shipped;
 mod workbench;

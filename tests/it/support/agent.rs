@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::repo::Repo;
-use super::wait::{wait_for, wait_until};
+use super::wait::{pass, wait_for, wait_until};
 
 /// A machine of its own for kconfigd: settings, state folder, live path and home in a temporary
 /// folder, and an environment that holds nothing of ours.
@@ -241,6 +242,12 @@ impl Running {
     pub(crate) fn kill(mut self) -> Ran {
         self.signal(Signal::KILL);
         self.ended()
+    }
+
+    /// [`Running::kill`], at a moment that chance chose.
+    pub(crate) fn kill_after(self, moment: Duration) -> Ran {
+        pass(moment);
+        self.kill()
     }
 
     /// Asks it to end, and waits until it has.

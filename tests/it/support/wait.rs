@@ -30,3 +30,10 @@ pub(crate) fn wait_for<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T
 fn pause() {
     std::thread::sleep(Duration::from_millis(10));
 }
+
+/// Lets some time pass. Only for the moment at which a program is killed: nothing may depend on
+/// which one it is.
+#[expect(clippy::disallowed_methods, reason = "the time itself is what is tried")]
+pub(super) fn pass(time: Duration) {
+    std::thread::sleep(time);
+}
