@@ -145,10 +145,27 @@ impl Mirror {
     /// # Errors
     /// [`ObjectsError::Damaged`].
     pub fn blob_size(&self, id: ObjectId) -> Result<u64, ObjectsError> {
-        let odb = self.repository.odb().map_err(damaged("blob", id))?;
-        let (size, kind) = odb.read_header(oid(id)).map_err(damaged("blob", id))?;
-        if kind != ObjectType::Blob {
-            return Err(damaged("blob", id)(git2::Error::from_str("it is of another kind")));
+        self.size("blob", ObjectType::Blob, id)
+    }
+
+    /// The size of a tree's list of entries in bytes, without reading it.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Damaged`].
+    pub fn tree_size(&self, id: ObjectId) -> Result<u64, ObjectsError> {
+        self.size("tree", ObjectType::Tree, id)
+    }
+
+    fn size(
+        &self,
+        what: &'static str,
+        kind: ObjectType,
+        id: ObjectId,
+    ) -> Result<u64, ObjectsError> {
+        let odb = self.repository.odb().map_err(damaged(what, id))?;
+        let (size, found) = odb.read_header(oid(id)).map_err(damaged(what, id))?;
+        if found != kind {
+            return Err(damaged(what, id)(git2::Error::from_str("it is of another kind")));
         }
         Ok(size as u64)
     }

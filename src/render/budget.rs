@@ -4,6 +4,10 @@ use crate::model::{Finding, Findings, Limits};
 /// leave out costs too.
 const LOOKED_AT_PER_FILE: u64 = 10;
 
+/// Bytes that the list of one folder may have for each file that a tree may have: as many entries as
+/// may be looked at, with short names, or fewer with long ones.
+const LIST_BYTES_PER_FILE: u64 = 400;
+
 /// How much of a repository one rendering looks at and takes. A few objects that hold each other
 /// over and over make a tree without end; what they would come to is not waited for.
 pub(super) struct Budget<'a> {
@@ -22,6 +26,18 @@ impl<'a> Budget<'a> {
     /// Whether more was found than is allowed; it was told.
     pub(super) const fn is_spent(&self) -> bool {
         self.spent
+    }
+
+    /// Whether a folder's list of entries may be read at all.
+    pub(super) fn may_read(&mut self, bytes: u64, findings: &mut Findings) -> bool {
+        let allowed = self.limits.files_max.saturating_mul(LIST_BYTES_PER_FILE);
+        if bytes > allowed {
+            let what = format!("the list of one folder has {bytes} bytes");
+            let text = format!("{what}, and {allowed} are allowed");
+            let hint = "spread its files over several folders, or raise limits.files_max";
+            self.spend(Finding::error("limits.files_max", text).hint(hint), findings);
+        }
+        bytes <= allowed
     }
 
     /// Counts the entries of a folder.

@@ -59,8 +59,7 @@ impl Work<'_> {
         let before = self.findings.count();
         let mut entries: BTreeMap<TreePath, Vec<Layered>> = BTreeMap::new();
         for (layer, tree) in folders {
-            let items = self.mirror.items(*tree)?;
-            self.budget.look_at(items.len(), &mut self.findings);
+            let items = self.items(*tree)?;
             for (path, item) in names::usable(items, at, layer, &mut self.findings) {
                 let item = self.with_submodule(layer, &path, item);
                 entries.entry(path).or_default().push((layer.clone(), item));

@@ -25,7 +25,7 @@ use filter::Filter;
 
 use crate::config::RenderSettings;
 use crate::model::{Finding, Findings, Limits, ObjectId, Revision};
-use crate::objects::Mirror;
+use crate::objects::{Item, Mirror};
 
 /// What is rendered, and how.
 pub struct Input<'a> {
@@ -100,6 +100,16 @@ impl Work<'_> {
     /// Whether going on is in vain: the commit is refused, and there is no end to it.
     const fn is_over(&self) -> bool {
         self.budget.is_spent() || self.findings.are_enough()
+    }
+
+    /// The entries of a folder; none, and the commit is refused, where the list is too long to read.
+    fn items(&mut self, tree: ObjectId) -> Result<Vec<Item>, RenderError> {
+        if !self.budget.may_read(self.mirror.tree_size(tree)?, &mut self.findings) {
+            return Ok(Vec::new());
+        }
+        let items = self.mirror.items(tree)?;
+        self.budget.look_at(items.len(), &mut self.findings);
+        Ok(items)
     }
 
     /// The key under which a part of this rendering is remembered.

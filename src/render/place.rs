@@ -41,6 +41,9 @@ impl Work<'_> {
         let mut tree = root;
         let mut so_far = String::new();
         for part in parts(path) {
+            if !self.budget.may_read(self.mirror.tree_size(tree)?, &mut self.findings) {
+                return Ok(None);
+            }
             let here = format!("{so_far}{part}");
             let problem = match self.mirror.item(tree, part.as_bytes())?.map(|i| (i.kind, i.id)) {
                 Some((ItemKind::Folder, id)) => Ok(id),

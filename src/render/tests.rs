@@ -212,3 +212,23 @@ fn what_was_filtered_before_is_not_looked_at_again() {
     let second = bench.render(new, &filtered).tree.unwrap();
     assert_eq!(bench.mirror.changes(Some(first), second).unwrap().len(), 1);
 }
+
+#[test]
+fn a_commit_without_files_gives_a_tree_without_files() {
+    let bench = Bench::new();
+    let fresh = bench.commit(bench.mirror.write_tree(&[]).unwrap());
+    let tree = bench.mirror.commit_tree(&fresh).unwrap();
+    bench.lose(tree);
+    let mirror = Mirror::open_or_create(bench.mirror.path()).unwrap();
+    let (settings, submodules, limits) = (settings(), BTreeMap::new(), Limits::default());
+    let input = Input {
+        commit: &fresh,
+        settings: &settings,
+        submodules: &submodules,
+        limits: &limits,
+        hint: None,
+    };
+    let rendered = render(&mirror, &input).unwrap();
+    assert_eq!((rendered.tree, rendered.findings), (Some(tree), Vec::new()));
+    assert_eq!(mirror.summary(tree, None).unwrap().files, 0);
+}

@@ -52,8 +52,7 @@ impl<'w, 'a> Builder<'w, 'a> {
     }
 
     fn contents(&mut self, tree: ObjectId, place: &Place<'_>) -> Result<ObjectId, RenderError> {
-        let items = self.work.mirror.items(tree)?;
-        self.work.budget.look_at(items.len(), &mut self.work.findings);
+        let items = self.work.items(tree)?;
         let hints = self.hints(place.hint)?;
         let mut same = true;
         let mut built = Vec::with_capacity(items.len());

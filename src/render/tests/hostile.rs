@@ -46,6 +46,21 @@ fn layers_without_end_are_refused_soon() {
 }
 
 #[test]
+fn a_folder_whose_list_is_too_long_is_refused_without_being_read() {
+    let bench = Bench::new();
+    let blob = bench.mirror.write_blob(b"x").unwrap();
+    let names: Vec<String> = (0..20).map(|n| format!("{n:02}{}", "x".repeat(200))).collect();
+    let items: Vec<_> = names.iter().map(|name| ("100644", name.as_bytes(), blob)).collect();
+    let tree = bench.raw_tree(&[("40000", b"d", bench.raw_tree(&items))]);
+    let below = RenderSettings { path: "d/e".into(), ..settings() };
+    for settings in [settings(), below] {
+        let rendered = bench.render_with(tree, &settings, |rest| rest.limits.files_max = 10);
+        assert_eq!((rendered.tree, rules(&rendered)), (None, vec!["limits.files_max"]));
+        assert!(rendered.findings[0].message.starts_with("the list of one folder"));
+    }
+}
+
+#[test]
 fn a_file_that_is_too_large_is_refused_without_being_read() {
     let bench = Bench::new();
     let tree = bench.tree(&[("a/large", "12345"), ("small", "1")]);
