@@ -102,7 +102,8 @@ pub(super) fn plan(page: &mut Page, plan: &PlanBody) {
     }
     let cost = plan.cost;
     let expected = cost.expected_ms.map_or_else(String::new, |ms| format!(", about {ms} ms"));
-    page.line(format!("costs: {} files, {} bytes{expected}", cost.files, cost.bytes));
+    let files = if cost.files == 1 { "file" } else { "files" };
+    page.line(format!("costs: {} {files}, {} bytes{expected}", cost.files, cost.bytes));
     if !plan.touches.is_empty() {
         page.line(format!("touches: {}", plan.touches.join(", ")));
     }

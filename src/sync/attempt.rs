@@ -175,7 +175,7 @@ impl Agent {
 
     /// A commit of the same content: it becomes the live revision, without a new tree.
     fn take_over(&mut self, attempt: &Attempt<'_>) -> Result<Report, SyncError> {
-        let message = "in sync: this commit gives what is live already";
+        let message = "this commit gives what is live already";
         let mut report = Report::new(PassOutcome::InSync, message);
         report.revision = Some(attempt.revision.clone());
         if self.stop_before_intent {

@@ -125,7 +125,7 @@ impl Agent {
             settled: self.settled.as_ref(),
         });
         match decision {
-            Decision::InSync => Ok(Report::new(PassOutcome::InSync, "in sync")),
+            Decision::InSync => Ok(Report::new(PassOutcome::InSync, "the head is live")),
             Decision::Wait(reason, message) => self.wait(&head, reason, message),
             Decision::Attempt => self.attempt(&head, trigger, None),
         }

@@ -1,4 +1,4 @@
-//! What CONTRACT.md promises, held against the real program: killed, without its remote, without
+//! What kconfigd promises, held against the real program: killed, without its remote, without
 //! its state, without room, and counted from outside.
 //!
 //! Tests that repeat something make a few rounds, so that all of them together stay quick. The long
@@ -10,11 +10,15 @@
 //!
 //! Chance comes from `KCONFIGD_TEST_SEED`, a number, which each test that uses it prints.
 
+#![expect(clippy::print_stderr, reason = "what a run counted is told beside its result")]
+
 mod chance;
+mod costs;
 mod crash;
 mod events;
 mod polls;
 mod readers;
+mod trace;
 
 use std::env;
 

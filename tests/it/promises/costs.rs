@@ -1,0 +1,103 @@
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::trace::Traced;
+use crate::support::{Agent, GitServer, Repo, Stage, wait_until};
+
+/// How many files the repository has.
+const FILES: usize = 10_000;
+/// Changes of one file until trees are reused.
+const WARM_UP: usize = 12;
+/// Changes of one file that are counted.
+const COUNTED: usize = 5;
+/// A change of one file makes at most so many files on the live volume.
+const MADE_MAX: usize = 4;
+/// Resident memory between polls, of a program built for tests; the one that is shipped has less.
+const RESIDENT_KIB_MAX: u64 = 64 * 1024;
+
+fn agent_of_many_files(server: &GitServer) -> Agent {
+    let agent = Agent::following(&server.url(), "  branch: main\n  rollback_limit: 1\n");
+    let settings = std::fs::read_to_string(agent.settings_file()).expect("the settings");
+    agent.settings(&settings.replace("live:\n", "live:\n  reuse_after: 0s\n"));
+    agent
+}
+
+/// Changes a file, waits until it is live, and until the agent has come to rest: it asks again
+/// when it has tidied up.
+fn change(repo: &Repo, server: &GitServer, agent: &Agent, number: usize) {
+    let text = format!("value: {number}\n");
+    repo.commit(&[("d0042/f42.yaml", &text)]);
+    wait_until("the change is live", || agent.live("d0042/f42.yaml").as_ref() == Some(&text));
+    server.forget();
+    server.wait_for("the poll after it", |seen| seen.stage == Stage::LsRefs);
+}
+
+#[test]
+fn a_change_of_one_file_makes_few_files_and_starts_no_process() {
+    let repo = Repo::with_files(FILES);
+    let server = GitServer::start(repo.root());
+    let agent = agent_of_many_files(&server);
+    let began = Instant::now();
+    assert_eq!(agent.once().code, 0);
+    eprintln!("the first sync of {FILES} files took {:?}", began.elapsed());
+    assert_eq!(agent.live_files().len(), FILES);
+
+    let traced = Traced::sync(&agent);
+    for number in 0..WARM_UP {
+        change(&repo, &server, &agent, number);
+    }
+    let parent = agent.folder().join("etc");
+    let started = traced.started().len();
+    assert_eq!(started, 1, "only the agent itself: {:#?}", traced.started());
+    let mut made = Vec::new();
+    for number in WARM_UP..WARM_UP + COUNTED {
+        let before = traced.made_below(&parent);
+        change(&repo, &server, &agent, number);
+        made.push(new_calls(before, traced.made_below(&parent)));
+    }
+    let counts: Vec<_> = made.iter().map(Vec::len).collect();
+    eprintln!("a change of one file among {FILES} made {counts:?} files: {made:#?}");
+    for calls in &made {
+        assert!(calls.len() <= MADE_MAX, "{calls:#?}");
+        assert!(!calls.is_empty(), "the trace has nothing of the change");
+    }
+    assert_eq!(traced.started().len(), started, "{:#?}", traced.started());
+}
+
+/// The calls that came later.
+fn new_calls(before: Vec<String>, after: Vec<String>) -> Vec<String> {
+    let mut known: BTreeMap<String, usize> = BTreeMap::new();
+    for call in before {
+        *known.entry(call).or_default() += 1;
+    }
+    let mut new = Vec::new();
+    for call in after {
+        match known.get_mut(&call) {
+            Some(count) if *count > 0 => *count -= 1,
+            _ => new.push(call),
+        }
+    }
+    new
+}
+
+#[test]
+fn the_agent_is_small_between_polls() {
+    let repo = Repo::with_files(FILES);
+    let server = GitServer::start(repo.root());
+    let agent = agent_of_many_files(&server);
+    let sync = agent.start_sync();
+    wait_until("the first tree is live", || agent.live("d0042/f42.yaml").is_some());
+    for number in 0..3 {
+        change(&repo, &server, &agent, number);
+    }
+    let status = std::fs::read_to_string(format!("/proc/{}/status", sync.pid())).expect("status");
+    let kib = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let number = line.and_then(|line| line.trim_end_matches("kB").trim().parse::<u64>().ok());
+        number.unwrap_or_else(|| panic!("no {name} in {status}"))
+    };
+    let (resident, anonymous) = (kib("VmRSS:"), kib("RssAnon:"));
+    eprintln!("with {FILES} files: VmRSS {resident} KiB, RssAnon {anonymous} KiB");
+    assert!(resident <= RESIDENT_KIB_MAX, "{resident} KiB, of which {anonymous} anonymous");
+    sync.stop();
+}
