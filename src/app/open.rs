@@ -9,7 +9,7 @@ use crate::config::Settings;
 use crate::journal::{Journal, Opened};
 use crate::source::Remote;
 use crate::sync::{Agent, Parts, Started};
-use crate::trees::{Lock, RealDisk, Trees, TreesError};
+use crate::trees::{Lock, LockError, RealDisk, Trees, TreesError};
 
 /// An agent that has recovered and holds both locks.
 pub struct Engine {
@@ -74,7 +74,7 @@ pub fn open(settings: Settings, verb: &str) -> Result<Engine, AppError> {
 
 fn held_lock(error: TreesError) -> AppError {
     match error {
-        TreesError::Lock(lock) => AppError::Lock(lock),
+        TreesError::Lock(lock @ LockError::Held { .. }) => AppError::Lock(lock),
         error => AppError::Trees(error),
     }
 }

@@ -9,7 +9,7 @@ use super::systemd::Systemd;
 use super::{AppError, control_socket, memory, open};
 use crate::config::{self, Settings, Sources};
 use crate::http::{self, Api};
-use crate::model::{PassOutcome, Report, Trigger};
+use crate::model::{PassOutcome, Report, Revision, Trigger};
 use crate::notify::{Audience, Deliverer, Handle, payload};
 use crate::source::Remote;
 use crate::sync::Agent;
@@ -164,7 +164,7 @@ impl Running {
             let Some(passed) = self.pass(agent, trigger, signals).await? else { return Ok(()) };
             let report;
             (agent, report) = passed;
-            self.tell(&report);
+            self.tell(&report, agent.live_revision());
             if changed(&report) && !self.dry {
                 agent = blocking(agent, Agent::tidy_up).await?.0;
             }
@@ -237,10 +237,10 @@ impl Running {
         }
     }
 
-    fn tell(&mut self, report: &Report) {
-        let revision =
-            report.revision.as_ref().map_or_else(String::new, |r| format!("{} ", r.short()));
-        self.systemd.ready(&format!("{revision}{}", report.message));
+    fn tell(&mut self, report: &Report, live: Option<&Revision>) {
+        let live =
+            live.map_or_else(|| "nothing is live".to_owned(), |r| format!("live {}", r.short()));
+        self.systemd.ready(&format!("{live}; {}", report.message));
         match report.outcome {
             PassOutcome::InSync => tracing::debug!("{}", report.message),
             PassOutcome::Refused(_) | PassOutcome::Failed | PassOutcome::Unreachable(_) => {

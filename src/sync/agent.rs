@@ -12,7 +12,7 @@ use crate::decide::subscribe::Filter;
 use crate::decide::{drift, retry};
 use crate::gates::Rules;
 use crate::journal::{Journal, Standing};
-use crate::model::{Timestamp, Trigger};
+use crate::model::{Revision, Timestamp, Trigger};
 use crate::objects::Mirror;
 use crate::progress::Progress;
 use crate::source::{Head, Source};
@@ -122,6 +122,12 @@ impl Agent {
             board: parts.board,
             progress,
         })
+    }
+
+    /// The revision that is live.
+    #[must_use]
+    pub fn live_revision(&self) -> Option<&Revision> {
+        self.standing.live.as_ref().map(|live| &live.revision)
     }
 
     /// How far the pass is that runs now.
