@@ -25,13 +25,21 @@ use crate::objects::Mirror;
 #[derive(Clone, Debug)]
 pub struct Rules {
     limits: Limits,
+    recipe: String,
 }
 
 impl Rules {
     /// The rules of these limits.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
-        Self { limits: limits.clone() }
+        Self { limits: limits.clone(), recipe: String::new() }
+    }
+
+    /// The same rules, for trees that `recipe` makes of a commit: rendering has findings of its own,
+    /// and a commit that it refused is worth another look once it is rendered in another way.
+    #[must_use]
+    pub fn made_by(self, recipe: String) -> Self {
+        Self { recipe, ..self }
     }
 
     /// Names everything that findings depend on: when it changes, what was refused is looked at
@@ -59,7 +67,8 @@ impl Rules {
         } = self.limits;
         let on_trees = [files_max, file_bytes_max, tree_bytes_max, path_bytes_max, depth_max];
         let on_documents = [yaml_aliases_max, yaml_depth_max, yaml_documents_max];
-        let text = format!("{RULES_VERSION} {on_trees:?} {on_documents:?}");
+        let recipe = &self.recipe;
+        let text = format!("{RULES_VERSION} {on_trees:?} {on_documents:?} {recipe}");
         Sha256::digest(text.as_bytes())[..8].iter().map(|b| format!("{b:02x}")).collect()
     }
 }

@@ -150,6 +150,7 @@ fn other_limits_are_other_rules() {
     assert_ne!(rules.key(), other.key());
     let elsewhere = Rules::new(&Limits { http_body_bytes_max: 1, ..Limits::default() });
     assert_eq!(rules.key(), elsewhere.key());
+    assert_ne!(rules.key(), rules.clone().made_by("path=a".to_owned()).key());
 }
 
 #[test]

@@ -138,11 +138,8 @@ impl Agent {
             settings: &self.settings.render,
             submodules: &fetched.submodules,
             limits: &self.settings.limits,
-            // Under other limits it may hold what is refused now.
-            hint: live.filter(|_| {
-                self.standing.recipe.as_ref() == Some(&self.recipe())
-                    && self.standing.rules.as_ref() == Some(&self.rules_key)
-            }),
+            // By another recipe or under other limits, it may hold what is refused now.
+            hint: live.filter(|_| self.standing.rules.as_ref() == Some(&self.rules_key)),
         };
         let rendered = render::render(mirror, &input)?;
         let refused = rendered.findings.iter().any(Finding::is_error);
