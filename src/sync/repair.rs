@@ -161,7 +161,7 @@ impl Agent {
             Some(folder) => format!("; what was found is kept in {}", folder.display()),
             None => String::new(),
         };
-        Ok(Report::new(PassOutcome::Repaired, format!("repaired: {}{aside}", drift_text(drift))))
+        Ok(Report::new(PassOutcome::Repaired, format!("{}{aside}", drift_text(drift))))
     }
 }
 

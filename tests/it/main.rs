@@ -4,6 +4,7 @@ mod support;
 
 mod demo;
 mod house;
+mod outputs;
 mod promises;
 mod shipped;
 mod workbench;

@@ -1,13 +1,12 @@
-use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::trace::Traced;
+use super::trace::{Place, Traced};
 use crate::support::{Agent, GitServer, Repo, Stage, wait_until};
 
 /// How many files the repository has.
 const FILES: usize = 10_000;
 /// Changes of one file until trees are reused.
-const WARM_UP: usize = 12;
+const WARM_UP: usize = 6;
 /// Changes of one file that are counted.
 const COUNTED: usize = 5;
 /// A change of one file makes at most so many files on the live volume.
@@ -33,7 +32,7 @@ fn change(repo: &Repo, server: &GitServer, agent: &Agent, number: usize) {
 }
 
 #[test]
-fn a_change_of_one_file_makes_few_files_and_starts_no_process() {
+fn a_change_of_one_file_among_many_makes_few_files_starts_no_process_and_leaves_little_in_memory() {
     let repo = Repo::with_files(FILES);
     let server = GitServer::start(repo.root());
     let agent = agent_of_many_files(&server);
@@ -47,13 +46,14 @@ fn a_change_of_one_file_makes_few_files_and_starts_no_process() {
         change(&repo, &server, &agent, number);
     }
     let parent = agent.folder().join("etc");
-    let started = traced.started().len();
-    assert_eq!(started, 1, "only the agent itself: {:#?}", traced.started());
+    let started = traced.started_since(&Place::default());
+    assert_eq!(started.len(), 1, "only the agent itself: {started:#?}");
+    let warm = traced.place();
     let mut made = Vec::new();
     for number in WARM_UP..WARM_UP + COUNTED {
-        let before = traced.made_below(&parent);
+        let before = traced.place();
         change(&repo, &server, &agent, number);
-        made.push(new_calls(before, traced.made_below(&parent)));
+        made.push(traced.made_since(&before, &parent));
     }
     let counts: Vec<_> = made.iter().map(Vec::len).collect();
     eprintln!("a change of one file among {FILES} made {counts:?} files: {made:#?}");
@@ -61,36 +61,15 @@ fn a_change_of_one_file_makes_few_files_and_starts_no_process() {
         assert!(calls.len() <= MADE_MAX, "{calls:#?}");
         assert!(!calls.is_empty(), "the trace has nothing of the change");
     }
-    assert_eq!(traced.started().len(), started, "{:#?}", traced.started());
+    let started = traced.started_since(&warm);
+    assert!(started.is_empty(), "{started:#?}");
+    is_small(traced.pid());
 }
 
-/// The calls that came later.
-fn new_calls(before: Vec<String>, after: Vec<String>) -> Vec<String> {
-    let mut known: BTreeMap<String, usize> = BTreeMap::new();
-    for call in before {
-        *known.entry(call).or_default() += 1;
-    }
-    let mut new = Vec::new();
-    for call in after {
-        match known.get_mut(&call) {
-            Some(count) if *count > 0 => *count -= 1,
-            _ => new.push(call),
-        }
-    }
-    new
-}
-
-#[test]
-fn the_agent_is_small_between_polls() {
-    let repo = Repo::with_files(FILES);
-    let server = GitServer::start(repo.root());
-    let agent = agent_of_many_files(&server);
-    let sync = agent.start_sync();
-    wait_until("the first tree is live", || agent.live("d0042/f42.yaml").is_some());
-    for number in 0..3 {
-        change(&repo, &server, &agent, number);
-    }
-    let status = std::fs::read_to_string(format!("/proc/{}/status", sync.pid())).expect("status");
+/// What the kernel says of a process that waits.
+#[track_caller]
+fn is_small(pid: i32) {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("status");
     let kib = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name));
         let number = line.and_then(|line| line.trim_end_matches("kB").trim().parse::<u64>().ok());
@@ -99,5 +78,4 @@ fn the_agent_is_small_between_polls() {
     let (resident, anonymous) = (kib("VmRSS:"), kib("RssAnon:"));
     eprintln!("with {FILES} files: VmRSS {resident} KiB, RssAnon {anonymous} KiB");
     assert!(resident <= RESIDENT_KIB_MAX, "{resident} KiB, of which {anonymous} anonymous");
-    sync.stop();
 }

@@ -16,6 +16,8 @@ mod chance;
 mod costs;
 mod crash;
 mod events;
+mod losses;
+mod outage;
 mod polls;
 mod readers;
 mod trace;

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,6 +14,10 @@ pub(super) struct Traced {
     agent: Option<Pid>,
     folder: TempDir,
 }
+
+/// How far the trace has come: the length of each thread's file.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Place(BTreeMap<PathBuf, usize>);
 
 /// A call that makes something, or starts a process, and succeeded.
 pub(super) type Call = String;
@@ -54,11 +59,25 @@ impl Traced {
         traced
     }
 
-    /// The calls so far that made something below a folder.
-    pub(super) fn made_below(&self, folder: &Path) -> Vec<Call> {
+    /// The agent's process.
+    pub(super) fn pid(&self) -> i32 {
+        self.agent.map_or(0, Pid::as_raw_pid)
+    }
+
+    /// Where the trace is now.
+    pub(super) fn place(&self) -> Place {
+        let sizes = self.files().into_iter().map(|file| {
+            let size = std::fs::metadata(&file).expect("a thread's calls").len();
+            (file, usize::try_from(size).expect("a small file"))
+        });
+        Place(sizes.collect())
+    }
+
+    /// The calls since then that made something below a folder.
+    pub(super) fn made_since(&self, place: &Place, folder: &Path) -> Vec<Call> {
         let folder = folder.canonicalize().expect("the folder");
         let folder = folder.to_str().expect("a UTF-8 path").to_owned();
-        self.calls(|name, line| {
+        self.calls_since(place, |name, line| {
             let makes = MAKES.contains(&name.trim_end_matches("at"))
                 || (name.starts_with("open") || name == "creat")
                     && (line.contains("O_CREAT") || line.contains("O_TMPFILE"));
@@ -66,9 +85,9 @@ impl Traced {
         })
     }
 
-    /// The calls so far that started a process; a thread is none.
-    pub(super) fn started(&self) -> Vec<Call> {
-        self.calls(|name, line| match name {
+    /// The calls since then that started a process; a thread is none.
+    pub(super) fn started_since(&self, place: &Place) -> Vec<Call> {
+        self.calls_since(place, |name, line| match name {
             "fork" | "vfork" | "execve" | "execveat" => true,
             "clone" | "clone3" => !line.contains("CLONE_THREAD"),
             _ => false,
@@ -76,14 +95,18 @@ impl Traced {
     }
 
     /// Each thread has a file of its own, so no call is cut in two.
-    fn calls(&self, wanted: impl Fn(&str, &str) -> bool) -> Vec<Call> {
-        let mut calls = Vec::new();
+    fn files(&self) -> Vec<PathBuf> {
         let files = std::fs::read_dir(self.folder.path()).expect("the trace").flatten();
-        let mut files: Vec<PathBuf> = files.map(|entry| entry.path()).collect();
-        files.sort();
-        for file in files {
-            let text = std::fs::read(file).expect("a thread's calls");
-            for line in String::from_utf8_lossy(&text).lines() {
+        files.map(|entry| entry.path()).collect()
+    }
+
+    fn calls_since(&self, place: &Place, wanted: impl Fn(&str, &str) -> bool) -> Vec<Call> {
+        let mut calls = Vec::new();
+        for file in self.files() {
+            let text = std::fs::read(&file).expect("a thread's calls");
+            let from = place.0.get(&file).copied().unwrap_or_default();
+            let text = String::from_utf8_lossy(text.get(from..).unwrap_or_default());
+            for line in text.lines() {
                 let name = line.split('(').next().unwrap_or_default();
                 if wanted(name, line) && !line.contains(" = -1 ") {
                     calls.push(line.to_owned());

@@ -1,0 +1,218 @@
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::rounds;
+use crate::support::{Agent, GitServer, Repo, succeed, wait_until};
+
+/// A machine that follows a repository commit by commit.
+struct Machine {
+    repo: Repo,
+    server: GitServer,
+    agent: Agent,
+    /// The commits so far, and so the deployments.
+    count: u64,
+}
+
+impl Machine {
+    /// One with three deployments.
+    fn new() -> Self {
+        let repo = Repo::new();
+        repo.commit(&[("sub/b.yaml", "b: 1\n")]);
+        let server = GitServer::start(repo.root());
+        let agent = Agent::following(&server.url(), "");
+        let mut machine = Self { repo, server, agent, count: 0 };
+        (0..3).for_each(|_| machine.advance("at first"));
+        machine
+    }
+
+    /// The next commit goes live as the next deployment.
+    #[track_caller]
+    fn advance(&mut self, when: &str) {
+        let revision = self.commit();
+        let ran = self.agent.once();
+        assert_eq!(ran.code, 0, "{when}: {ran:#?}");
+        self.is_live(&revision, when);
+    }
+
+    fn commit(&mut self) -> String {
+        self.count += 1;
+        self.repo.commit(&[("a.yaml", &self.text()), (&format!("d{}/f", self.count % 5), "f\n")])
+    }
+
+    fn text(&self) -> String {
+        format!("a: {}\n", self.count)
+    }
+
+    #[track_caller]
+    fn is_live(&self, revision: &str, when: &str) {
+        assert_eq!(self.agent.live("a.yaml"), Some(self.text()), "{when}");
+        assert_eq!(self.agent.live("sub/b.yaml").as_deref(), Some("b: 1\n"), "{when}");
+        let status = self.agent.json(&["status"]);
+        assert_eq!(status["live"]["revision"], revision, "{when}: {status:#}");
+        assert_eq!(status["live"]["deployment"], self.count, "{when}: {status:#}");
+    }
+
+    /// The numbers of the history, newest first.
+    fn history(&self) -> Vec<u64> {
+        let told = self.agent.json(&["history"]);
+        let items = told["items"].as_array().expect("a list").iter();
+        items.filter_map(|item| item["deployment"].as_u64()).collect()
+    }
+
+    /// A start without the remote: what is live stays, and is known by its number and revision.
+    #[track_caller]
+    fn stays_without_the_remote(&mut self, when: &str) {
+        let (before, revision) = (self.agent.live_files(), self.repo.tip("main"));
+        self.server.down();
+        let ran = self.agent.once();
+        assert_eq!(ran.code, 11, "{when}: {ran:#?}");
+        assert_eq!(self.agent.live_files(), before, "{when}");
+        self.is_live(&revision, when);
+        self.server.up();
+    }
+}
+
+#[test]
+fn the_state_folder_may_be_lost() {
+    let mut machine = Machine::new();
+    std::fs::remove_dir_all(machine.agent.state_dir()).expect("the state folder");
+    let when = "without the state folder";
+    machine.stays_without_the_remote(when);
+    assert_eq!(machine.history(), [3, 2, 1]);
+    machine.advance(when);
+    let ran = machine.agent.run(&["rollback"]);
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    assert_eq!(machine.agent.live("a.yaml").as_deref(), Some("a: 3\n"));
+}
+
+#[test]
+fn a_damaged_journal_is_kept_aside_and_begun_anew() {
+    let mut machine = Machine::new();
+    let folder = machine.agent.state_dir();
+    let journal = folder.join("kconfigd.db");
+    for (round, damage) in
+        [&b"this is no database\n".repeat(500)[..], b"SQLite format 3\0gar"].into_iter().enumerate()
+    {
+        let when = "with a damaged journal";
+        std::fs::write(&journal, damage).expect("the journal");
+        machine.stays_without_the_remote(when);
+        machine.advance(when);
+        let kept = files(&folder).into_iter().filter(|path| {
+            std::fs::read(path).is_ok_and(|bytes| bytes == damage) && *path != journal
+        });
+        assert_eq!(kept.count(), 1, "{round}: the damaged journal is not beside the new one");
+    }
+}
+
+#[test]
+fn the_manifests_may_be_lost() {
+    let mut machine = Machine::new();
+    let trees = machine.agent.folder().join("etc/.config.trees");
+    for file in files(&trees).iter().filter(|file| file.extension().is_some_and(|e| e == "json")) {
+        std::fs::remove_file(file).expect("a manifest");
+    }
+    let when = "without manifests";
+    let before = machine.agent.live_files();
+    machine.server.down();
+    let ran = machine.agent.once();
+    assert_ne!(ran.code, 0, "{ran:#?}");
+    assert_eq!(machine.agent.live_files(), before);
+    machine.server.up();
+    machine.advance(when);
+    machine.advance(when);
+}
+
+#[test]
+fn state_and_manifests_may_be_lost_together() {
+    let mut machine = Machine::new();
+    let before = machine.agent.live_files();
+    std::fs::remove_dir_all(machine.agent.state_dir()).expect("the state folder");
+    let trees = machine.agent.folder().join("etc/.config.trees");
+    for file in files(&trees).iter().filter(|file| file.extension().is_some_and(|e| e == "json")) {
+        std::fs::remove_file(file).expect("a manifest");
+    }
+    machine.server.down();
+    machine.agent.once();
+    assert_eq!(machine.agent.live_files(), before);
+    machine.server.up();
+    machine.commit();
+    let ran = machine.agent.once();
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    assert_eq!(machine.agent.live("a.yaml"), Some(machine.text()));
+}
+
+#[test]
+fn the_mirror_may_be_lost_also_while_the_agent_runs() {
+    let mut machine = Machine::new();
+    let mirror = machine.agent.state_dir().join("repo.git");
+    std::fs::remove_dir_all(&mirror).expect("the mirror");
+    machine.stays_without_the_remote("without the mirror");
+    machine.advance("without the mirror");
+
+    let sync = machine.agent.start_sync();
+    let revision = machine.commit();
+    machine.agent.wait_until_live(&revision);
+    std::fs::remove_dir_all(&mirror).expect("the mirror");
+    let revision = machine.commit();
+    wait_until("the next commit is live", || machine.agent.live("a.yaml") == Some(machine.text()));
+    machine.agent.wait_until_live(&revision);
+    machine.is_live(&revision, "the mirror went while the agent ran");
+    sync.stop();
+}
+
+#[test]
+fn any_file_of_the_mirror_may_be_damaged() {
+    let mut machine = Machine::new();
+    let mirror = machine.agent.state_dir().join("repo.git");
+    let kept = machine.agent.folder().join("kept.git");
+    copy(&mirror, &kept);
+    let all = files(&mirror);
+    assert!(all.len() >= 10, "{all:#?}");
+    // The long form does both to each file.
+    let each = if rounds(0) > 0 { 2 } else { 1 };
+    for turn in 0..all.len() * each {
+        let file = &all[turn / each];
+        let damage = if turn % 2 == 0 { garble } else { truncate };
+        std::fs::remove_dir_all(&mirror).expect("the mirror");
+        copy(&kept, &mirror);
+        damage(file);
+        machine.advance(&format!("turn {turn}, {} is damaged", file.display()));
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    succeed(Command::new("cp").arg("-a").arg(from).arg(to));
+}
+
+fn garble(file: &Path) {
+    let mut bytes = std::fs::read(file).expect("a file of the mirror");
+    for byte in bytes.iter_mut().skip(3) {
+        *byte ^= 0x5a;
+    }
+    replace(file, &bytes);
+}
+
+fn truncate(file: &Path) {
+    let bytes = std::fs::read(file).expect("a file of the mirror");
+    replace(file, &bytes[..bytes.len() / 2]);
+}
+
+/// Packs are read-only, and may be mapped by nobody now: no agent runs.
+fn replace(file: &Path, bytes: &[u8]) {
+    std::fs::remove_file(file).expect("a file of the mirror");
+    std::fs::write(file, bytes).expect("its damage");
+}
+
+/// All files below a folder, in order.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()) {
+        if path.is_dir() && !path.is_symlink() {
+            found.extend(files(&path));
+        } else if path.is_file() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
