@@ -1,13 +1,13 @@
 //! `lfs`: a pointer of Git LFS is not the file it stands for.
 
 use super::Rules;
-use crate::model::{Entry, Finding, TreePath};
+use crate::model::{Finding, TreePath};
 
 /// Larger files are no pointers (Git LFS specification, "The Pointer").
 const POINTER_BYTES_MAX: usize = 1024;
 
 /// Refuses a pointer: silent garbage otherwise.
-pub(super) fn check(path: &TreePath, _: Entry, bytes: &[u8], _: &Rules) -> Vec<Finding> {
+pub(super) fn check(path: &TreePath, bytes: &[u8], _: &Rules) -> Vec<Finding> {
     let pointer = bytes.len() < POINTER_BYTES_MAX
         && bytes.starts_with(b"version https://git-lfs.github.com/spec/")
         && bytes.windows(5).any(|w| w == b"\noid ");

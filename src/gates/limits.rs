@@ -1,41 +1,30 @@
 //! `limits`: how many files, how large.
 
-use super::{GateError, Rules};
-use crate::model::{Change, Finding, ObjectId};
-use crate::objects::Mirror;
+use super::{Candidate, GateError, Rules};
+use crate::model::{Finding, Findings, TreePath};
 
 /// Holds a tree against the limits on files and bytes.
-pub(super) fn check(
-    mirror: &Mirror,
-    tree: ObjectId,
-    changes: &[Change],
-    rules: &Rules,
-) -> Result<Vec<Finding>, GateError> {
-    let limits = &rules.limits;
-    let summary = mirror.summary(tree, None)?;
-    let mut findings = Vec::new();
-    let mut whole = |rule: &str, what: &str, found: u64, allowed: u64| {
+pub(super) fn check(candidate: &Candidate<'_>, findings: &mut Findings) -> Result<(), GateError> {
+    let limits = &candidate.rules.limits;
+    let summary = candidate.mirror.summary(candidate.tree, None)?;
+    let whole = [
+        ("limits.files_max", "files", summary.files, limits.files_max),
+        ("limits.tree_bytes_max", "bytes", summary.bytes, limits.tree_bytes_max),
+    ];
+    for (limit, what, found, allowed) in whole {
         if found > allowed {
-            let text = format!("the tree has {found} {what}, and {allowed} are allowed");
-            findings.push(Finding::error(rule, text).hint(advice(rule)));
-        }
-    };
-    whole("limits.files_max", "files", summary.files, limits.files_max);
-    whole("limits.tree_bytes_max", "bytes", summary.bytes, limits.tree_bytes_max);
-    for change in changes {
-        let Some(entry) = change.new else { continue };
-        let bytes = mirror.blob_size(entry.id)?;
-        if bytes > limits.file_bytes_max {
-            let allowed = limits.file_bytes_max;
-            let rule = "limits.file_bytes_max";
-            let text = format!("it has {bytes} bytes, and {allowed} are allowed");
-            findings
-                .push(Finding::error(rule, text).in_file(change.path.as_str()).hint(advice(rule)));
+            let what = format!("the tree has {found} {what}");
+            findings.push(Finding::over_limit(limit, what, allowed));
         }
     }
-    Ok(findings)
+    Ok(())
 }
 
-fn advice(rule: &str) -> String {
-    format!("leave out what this node does not need (gitops.exclude), or raise {rule}")
+/// Holds one file against the limit on its size.
+pub(super) fn check_size(path: &TreePath, bytes: u64, rules: &Rules) -> Option<Finding> {
+    let allowed = rules.limits.file_bytes_max;
+    (bytes > allowed).then(|| {
+        Finding::over_limit("limits.file_bytes_max", format!("it has {bytes} bytes"), allowed)
+            .in_file(path.as_str())
+    })
 }

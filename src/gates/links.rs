@@ -1,140 +1,175 @@
 //! `links`: a link is kept when it is relative and ends inside the tree.
+//!
+//! A target that is not there is a warning: a consumer may make the file, and nothing outside can be
+//! reached through it. A way on through a file is an error, since it never can be gone.
 
-use std::collections::HashSet;
-
-use super::{GateError, Rules};
-use crate::model::{Change, Entry, FileMode, Finding, ObjectId, TreePath};
+use super::{Candidate, GateError};
+use crate::model::{Change, Entry, FileMode, Finding, Findings, ObjectId, TreePath};
 use crate::objects::{ItemKind, Mirror};
 
 /// Links followed on the way to one target, as in Linux (`MAXSYMLINKS`).
 const HOPS_MAX: usize = 40;
 /// Longest target, as in Linux (`PATH_MAX`).
 const TARGET_BYTES_MAX: u64 = 4096;
+/// Names looked up for all links of a tree together: a hundred for each of ten thousand links.
+const STEPS_MAX: u64 = 1_000_000;
 
-/// Holds the tree's links against the rules: those that changed, and, since what a link goes
-/// through may have changed without it, all others when any link or folder did.
-pub(super) fn check(
-    mirror: &Mirror,
-    tree: ObjectId,
-    changes: &[Change],
-    _: &Rules,
-) -> Result<Vec<Finding>, GateError> {
-    let is_link = |e: &Option<Entry>| e.is_some_and(|e| e.mode == FileMode::Link);
-    let mut findings = Vec::new();
-    if changes.iter().any(|c| is_link(&c.old) || is_link(&c.new)) {
-        mirror.each_file(tree, &mut |path, entry| -> Result<(), GateError> {
-            if entry.mode == FileMode::Link {
-                findings.extend(one(mirror, tree, path, entry)?);
-            }
-            Ok(())
-        })?;
+/// Holds the tree's links against the rules. Where a link leads depends on what it goes through, so
+/// all of them are followed when a link changed or a name came or went; that costs the links, not
+/// the files. New bytes in a file lead no link astray.
+pub(super) fn check(candidate: &Candidate<'_>, findings: &mut Findings) -> Result<(), GateError> {
+    if candidate.changes.iter().all(leaves_links_alone) {
+        return Ok(());
     }
-    Ok(findings)
+    let Candidate { mirror, tree, .. } = *candidate;
+    let mut ways = Ways { mirror, tree, steps_left: STEPS_MAX };
+    mirror.each_link(tree, &mut |path, id| -> Result<(), GateError> {
+        if ways.steps_left > 0 {
+            findings.extend(ways.judge(path, id)?);
+        }
+        Ok(())
+    })?;
+    if ways.steps_left == 0 {
+        let text = "the links lead over too many names to be followed one by one";
+        let hint = "replace links to links by links to files";
+        findings.push(Finding::error("links.many", text).hint(hint));
+    }
+    Ok(())
 }
 
-/// Why a link cannot be kept.
-enum Bad {
+fn leaves_links_alone(change: &Change) -> bool {
+    let plain = |entry: &Option<Entry>| entry.is_some_and(|e| e.mode != FileMode::Link);
+    plain(&change.old) && plain(&change.new)
+}
+
+/// Where a link ends.
+enum End {
+    /// At a file or a folder of the tree.
+    Something,
+    /// At a name that is not there.
+    Nothing,
     Absolute,
-    Escapes,
-    Loops,
+    Outside,
+    Loop,
+    /// It goes on through a file.
+    ThroughFile,
     Unreadable,
+    /// There were too many names; that is told once for all.
+    Unknown,
 }
 
-fn one(
-    mirror: &Mirror,
+/// The ways inside one tree.
+struct Ways<'a> {
+    mirror: &'a Mirror,
     tree: ObjectId,
-    path: &TreePath,
-    entry: Entry,
-) -> Result<Option<Finding>, GateError> {
-    let target = target_of(mirror, entry.id)?;
-    let shown: String = target.as_deref().unwrap_or("?").escape_debug().take(200).collect();
-    let (rule, text) = match follow(mirror, tree, path, target)? {
-        Ok(true) => return Ok(None),
-        Ok(false) => {
-            let text = format!("the link's target `{shown}` is not in the tree");
-            let finding = Finding::warning("links.dangling", text).in_file(path.as_str());
-            return Ok(Some(finding));
-        }
-        Err(Bad::Absolute) => {
-            ("links.absolute", format!("the link's target `{shown}` is absolute"))
-        }
-        Err(Bad::Escapes) => {
-            ("links.escape", format!("the link's target `{shown}` leaves the tree"))
-        }
-        Err(Bad::Loops) => ("links.loop", format!("the link's target `{shown}` leads back to it")),
-        Err(Bad::Unreadable) => {
-            ("links.target", "the link's target is too long or not UTF-8".to_owned())
-        }
-    };
-    let hint = "links are kept when they are relative and end inside the tree";
-    Ok(Some(Finding::error(rule, text).in_file(path.as_str()).hint(hint)))
+    steps_left: u64,
 }
 
-fn target_of(mirror: &Mirror, id: ObjectId) -> Result<Option<String>, GateError> {
-    if mirror.blob_size(id)? > TARGET_BYTES_MAX {
-        return Ok(None);
-    }
-    let target = String::from_utf8(mirror.blob(id)?).ok();
-    Ok(target.filter(|t| !t.is_empty() && !t.contains('\0')))
-}
-
-/// Follows a link inside the tree, link by link and name by name, as the kernel would. `true`: it
-/// ends at something; `false`: at nothing.
-fn follow(
-    mirror: &Mirror,
-    tree: ObjectId,
-    path: &TreePath,
-    target: Option<String>,
-) -> Result<Result<bool, Bad>, GateError> {
-    let Some(target) = target else { return Ok(Err(Bad::Unreadable)) };
-    if target.starts_with('/') {
-        return Ok(Err(Bad::Absolute));
-    }
-    let mut at: Vec<String> =
-        path.parent().map_or_else(Vec::new, |p| p.split('/').map(str::to_owned).collect());
-    let mut ahead: Vec<String> = target.split('/').rev().map(str::to_owned).collect();
-    let mut hops = 1;
-    let mut seen = HashSet::from([path.as_str().to_owned()]);
-    while let Some(name) = ahead.pop() {
-        match name.as_str() {
-            "" | "." => continue,
-            ".." => {
-                if at.pop().is_none() {
-                    return Ok(Err(Bad::Escapes));
-                }
-                continue;
+impl Ways<'_> {
+    fn judge(&mut self, path: &TreePath, id: ObjectId) -> Result<Option<Finding>, GateError> {
+        let target = self.target(id)?;
+        let shown: String =
+            target.as_deref().unwrap_or_default().escape_debug().take(200).collect();
+        let (rule, problem) = match self.follow(path, target)? {
+            End::Something | End::Unknown => return Ok(None),
+            End::Nothing => {
+                let text = format!("the link's target `{shown}` is not in the tree");
+                return Ok(Some(Finding::warning("links.dangling", text).in_file(path.as_str())));
             }
-            _ => at.push(name),
-        }
-        let here = at.join("/");
-        let Some(item) = mirror.find(tree, &here)? else { return Ok(nothing_there(&at, &ahead)) };
-        if item.kind != ItemKind::File(FileMode::Link) {
-            continue;
-        }
-        hops += 1;
-        if hops > HOPS_MAX || !seen.insert(here) {
-            return Ok(Err(Bad::Loops));
-        }
-        let Some(target) = target_of(mirror, item.id)? else { return Ok(Err(Bad::Unreadable)) };
-        if target.starts_with('/') {
-            return Ok(Err(Bad::Absolute));
-        }
-        at.pop();
-        ahead.extend(target.split('/').rev().map(str::to_owned));
+            End::Unreadable => {
+                let text = "the link's target is empty, too long or not UTF-8";
+                return Ok(Some(Finding::error("links.target", text).in_file(path.as_str())));
+            }
+            End::Absolute => ("links.absolute", "is absolute"),
+            End::Outside => ("links.escape", "leaves the tree"),
+            End::Loop => ("links.loop", "leads in a circle, or over too many links"),
+            End::ThroughFile => ("links.file", "goes through a file as if it were a folder"),
+        };
+        let hint = "links are kept when they are relative and end inside the tree";
+        let text = format!("the link's target `{shown}` {problem}");
+        Ok(Some(Finding::error(rule, text).in_file(path.as_str()).hint(hint)))
     }
-    Ok(Ok(true))
+
+    fn target(&self, id: ObjectId) -> Result<Option<String>, GateError> {
+        if self.mirror.blob_size(id)? > TARGET_BYTES_MAX {
+            return Ok(None);
+        }
+        let target = String::from_utf8(self.mirror.blob(id)?).ok();
+        Ok(target.filter(|t| !t.is_empty() && !t.contains('\0')))
+    }
+
+    /// Follows a link inside the tree, name by name and link by link, as the kernel would.
+    fn follow(&mut self, path: &TreePath, target: Option<String>) -> Result<End, GateError> {
+        // The folders from the root to where we are; its last is what the next name is looked up in.
+        let mut at = vec![self.tree];
+        let mut ahead: Vec<String> = Vec::new();
+        let mut hops = 0;
+        if let Err(end) = take(target, &mut ahead, &mut hops) {
+            return Ok(end);
+        }
+        // The link's own folder has no links on the way: it is a path of the tree.
+        ahead.extend(path.parent().into_iter().flat_map(|p| p.rsplit('/')).map(str::to_owned));
+        while let Some(name) = ahead.pop() {
+            let Some(steps_left) = self.steps_left.checked_sub(1) else { return Ok(End::Unknown) };
+            self.steps_left = steps_left;
+            match name.as_str() {
+                "" | "." => continue,
+                ".." => {
+                    at.pop();
+                    if at.is_empty() {
+                        return Ok(End::Outside);
+                    }
+                    continue;
+                }
+                _ => {}
+            }
+            let here = at.last().copied().unwrap_or(self.tree);
+            let Some(item) = self.mirror.item(here, name.as_bytes())? else {
+                return Ok(beyond(at.len(), &ahead));
+            };
+            match item.kind {
+                ItemKind::Folder => at.push(item.id),
+                ItemKind::File(FileMode::Link) => {
+                    let target = self.target(item.id)?;
+                    if let Err(end) = take(target, &mut ahead, &mut hops) {
+                        return Ok(end);
+                    }
+                }
+                ItemKind::File(_) | ItemKind::Submodule => {
+                    return Ok(if ahead.is_empty() { End::Something } else { End::ThroughFile });
+                }
+            }
+        }
+        Ok(End::Something)
+    }
 }
 
-/// Where the way ends at nothing, it must still not lead out once something is there.
-fn nothing_there(at: &[String], ahead: &[String]) -> Result<bool, Bad> {
-    let mut depth = at.len();
+/// Puts a link's target before the names that are still ahead (the next one last).
+fn take(target: Option<String>, ahead: &mut Vec<String>, hops: &mut usize) -> Result<(), End> {
+    let Some(target) = target else { return Err(End::Unreadable) };
+    if target.starts_with('/') {
+        return Err(End::Absolute);
+    }
+    *hops += 1;
+    if *hops > HOPS_MAX {
+        return Err(End::Loop);
+    }
+    ahead.extend(target.rsplit('/').map(str::to_owned));
+    Ok(())
+}
+
+/// Where the way ends at nothing, it must still not lead out once something is there. `depth` counts
+/// the folders above the name that is missing, the root among them.
+fn beyond(depth: usize, ahead: &[String]) -> End {
+    // The missing name itself is one more folder on the way.
+    let mut depth = depth + 1;
     for name in ahead.iter().rev() {
         match name.as_str() {
             "" | "." => {}
-            ".." if depth == 0 => return Err(Bad::Escapes),
+            ".." if depth <= 1 => return End::Outside,
             ".." => depth -= 1,
             _ => depth += 1,
         }
     }
-    Ok(false)
+    End::Nothing
 }

@@ -20,41 +20,92 @@ fn rules_of(mirror: &Mirror, tree: ObjectId, rules: &Rules) -> Vec<String> {
     check(mirror, tree, None, rules).unwrap().into_iter().map(|f| f.rule).collect()
 }
 
-#[test]
-fn links_that_leave_the_tree_or_loop_are_refused() {
+/// What is said of the link `d/self` with this target, beside files and folders.
+fn said_of(target: &str) -> Option<String> {
     let (_keep, mirror) = mirror();
-    let rules = Rules::new(&Limits::default());
+    let folder = |name: &str, items: &[Item]| {
+        let id = mirror.write_tree(items).unwrap();
+        Item { name: name.into(), id, kind: ItemKind::Folder }
+    };
     let file = item(&mirror, "file", FileMode::Regular, b"x");
-    for (target, expected) in [
-        ("file", None),
-        ("./file", None),
-        ("missing", Some("links.dangling")),
-        ("missing/../../x", Some("links.escape")),
-        ("/etc/passwd", Some("links.absolute")),
-        ("../x", Some("links.escape")),
-        ("self", Some("links.loop")),
-        ("up", Some("links.escape")),
+    let deep = folder("deep", std::slice::from_ref(&file));
+    let inside = [
+        link(&mirror, "self", target),
+        link(&mirror, "twin", "self"),
+        link(&mirror, "to_deep", "deep"),
+        link(&mirror, "to_top", ".."),
+        deep,
+    ];
+    let tree = mirror.write_tree(&[file, folder("d", &inside)]).unwrap();
+    let found = check(&mirror, tree, None, &Rules::new(&Limits::default())).unwrap();
+    found.into_iter().find(|f| f.file.as_deref() == Some("d/self")).map(|f| f.rule)
+}
+
+#[test]
+fn links_that_stay_in_the_tree_are_kept() {
+    for target in [
+        "../file",
+        "deep",
+        "deep/",
+        "./deep/file",
+        "to_deep/file",
+        "../d/to_deep/../../file",
+        ".",
+        "..",
+        "to_top/file",
     ] {
-        let entries = [file.clone(), link(&mirror, "self", target), link(&mirror, "up", "../out")];
-        let entries = if expected == Some("links.escape") || target == "up" {
-            entries.to_vec()
-        } else {
-            entries[..2].to_vec()
-        };
-        let tree = mirror.write_tree(&entries).unwrap();
-        let found = check(&mirror, tree, None, &rules).unwrap();
-        let of_self = found.iter().find(|f| f.file.as_deref() == Some("self"));
-        assert_eq!(of_self.map(|f| f.rule.as_str()), expected, "{target}: {found:?}");
+        assert_eq!(said_of(target), None, "{target}");
     }
 }
 
 #[test]
-fn two_links_that_lead_to_each_other_are_refused() {
+fn links_that_leave_the_tree_or_loop_are_refused() {
+    for (target, rule) in [
+        ("missing", "links.dangling"),
+        ("missing/../deep", "links.dangling"),
+        ("missing/../../../x", "links.escape"),
+        ("../missing/../../x", "links.escape"),
+        ("/etc/passwd", "links.absolute"),
+        ("../../x", "links.escape"),
+        ("../..", "links.escape"),
+        ("to_top/../x", "links.escape"),
+        ("deep/../../../x", "links.escape"),
+        ("self", "links.loop"),
+        ("twin", "links.loop"),
+        ("twin/../x", "links.loop"),
+        ("../file/x", "links.file"),
+        ("../file/..", "links.file"),
+        ("../file/", "links.file"),
+        ("", "links.target"),
+        ("a\0b", "links.target"),
+    ] {
+        assert_eq!(said_of(target).as_deref(), Some(rule), "{target}");
+    }
+}
+
+#[test]
+fn a_link_is_followed_again_when_what_it_goes_through_changed() {
     let (_keep, mirror) = mirror();
-    let entries = [link(&mirror, "a", "b"), link(&mirror, "b", "a")];
-    let tree = mirror.write_tree(&entries).unwrap();
     let rules = Rules::new(&Limits::default());
-    assert_eq!(rules_of(&mirror, tree, &rules), ["links.loop", "links.loop"]);
+    let file = |bytes| item(&mirror, "file", FileMode::Regular, bytes);
+    let way = link(&mirror, "link", "file");
+    let good = mirror.write_tree(&[file(b"1"), way.clone()]).unwrap();
+    assert_eq!(rules_of(&mirror, good, &rules), [""; 0]);
+    let edited = mirror.write_tree(&[file(b"2"), way.clone()]).unwrap();
+    assert_eq!(check(&mirror, edited, Some(good), &rules).unwrap(), []);
+    let gone = mirror.write_tree(&[way]).unwrap();
+    let found = check(&mirror, gone, Some(good), &rules).unwrap();
+    assert_eq!(found.iter().map(|f| f.rule.as_str()).collect::<Vec<_>>(), ["links.dangling"]);
+}
+
+#[test]
+fn links_without_end_are_refused_soon() {
+    let (_keep, mirror) = mirror();
+    let long = "./".repeat(2000) + "b";
+    let links: Vec<Item> = (0..1000).map(|n| link(&mirror, &format!("l{n:04}"), &long)).collect();
+    let tree = mirror.write_tree(&links).unwrap();
+    let found = check(&mirror, tree, None, &Rules::new(&Limits::default())).unwrap();
+    assert_eq!(found[0].rule, "links.many");
 }
 
 #[test]
@@ -97,4 +148,19 @@ fn other_limits_are_other_rules() {
     let other = Rules::new(&Limits { files_max: 1, ..Limits::default() });
     assert_eq!(rules.key(), Rules::new(&Limits::default()).key());
     assert_ne!(rules.key(), other.key());
+    let elsewhere = Rules::new(&Limits { http_body_bytes_max: 1, ..Limits::default() });
+    assert_eq!(rules.key(), elsewhere.key());
+    assert_ne!(rules.key(), rules.clone().made_by("path=a".to_owned()).key());
+}
+
+#[test]
+fn no_number_of_findings_hides_an_error() {
+    let (_keep, mirror) = mirror();
+    let mut items: Vec<Item> =
+        (0..500).map(|n| link(&mirror, &format!("l{n:03}"), "nowhere")).collect();
+    items.push(item(&mirror, "z.yaml", FileMode::Regular, b"a: [1\n"));
+    let tree = mirror.write_tree(&items).unwrap();
+    let found = check(&mirror, tree, None, &Rules::new(&Limits::default())).unwrap();
+    assert_eq!((found.len(), found[0].rule.as_str()), (202, "yaml.syntax"));
+    assert!(found.last().unwrap().message.starts_with("300 more"));
 }

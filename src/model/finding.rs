@@ -60,6 +60,15 @@ impl Finding {
         Self { severity: Severity::Warning, ..Self::error(rule, message) }
     }
 
+    /// An error of a limit, named as in the settings (`limits.files_max`): `what` says what was
+    /// found, `allowed` is its value.
+    #[must_use]
+    pub fn over_limit(limit: &str, what: impl fmt::Display, allowed: u64) -> Self {
+        Self::error(limit, format!("{what}, and {allowed} are allowed")).hint(format!(
+            "leave out what this node does not need (gitops.exclude), or raise {limit}"
+        ))
+    }
+
     /// The same finding, in `file`.
     #[must_use]
     pub fn in_file(mut self, file: impl Into<String>) -> Self {

@@ -7,6 +7,7 @@ mod deployment;
 mod digest;
 mod event;
 mod finding;
+mod findings;
 mod limits;
 mod path;
 mod plan;
@@ -22,6 +23,7 @@ pub use deployment::{
 pub use digest::{Digest, EntryDigest, InvalidDigest, blob_digest, tree_digest};
 pub use event::{ChangeLists, Delivery, DeliveryState, Event, EventFacts, EventKind};
 pub use finding::{Finding, Severity};
+pub use findings::Findings;
 pub use limits::Limits;
 pub use path::{InvalidPath, TreePath};
 pub use plan::{Change, ChangeKind, Entry, FileMode, KeyChange, Plan};

@@ -2,9 +2,10 @@ use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
 
+use super::memory::DIGESTS;
 use super::walk::check_depth;
 use super::{Item, ItemKind, Mirror, ObjectsError};
-use crate::model::{Digest, EntryDigest, ObjectId, blob_digest, tree_digest};
+use crate::model::{Digest, EntryDigest, FileMode, ObjectId, blob_digest, tree_digest};
 
 /// What is known of a rendered tree without walking it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,13 +18,23 @@ pub struct Summary {
     pub bytes: u64,
 }
 
-/// What is remembered of a folder: its own summary, and that of each entry in git's order.
-struct Record {
-    own: Summary,
-    entries: Vec<Summary>,
+/// A summary, and how many links are among the files.
+#[derive(Clone, Copy)]
+struct Sum {
+    summary: Summary,
+    links: u64,
 }
 
-const SUMMARY_BYTES: usize = 48;
+/// What is remembered of a folder: its own sum, and that of each entry in git's order.
+struct Record {
+    own: Sum,
+    entries: Vec<Sum>,
+}
+
+/// Names the record's format; what starts otherwise is made again.
+const MAGIC: &[u8; 16] = b"kconfigd sums 2\n";
+const HEADER_BYTES: usize = MAGIC.len() + 20;
+const SUM_BYTES: usize = 56;
 const TRAILER_BYTES: usize = 32;
 
 impl Mirror {
@@ -33,7 +44,13 @@ impl Mirror {
     /// # Errors
     /// [`ObjectsError::Damaged`]; what cannot be remembered is worked out again the next time.
     pub fn summary(&self, tree: ObjectId, hint: Option<ObjectId>) -> Result<Summary, ObjectsError> {
-        self.sum_up(tree, hint.filter(|hint| self.has(*hint)), 0)
+        Ok(self.sum_up(tree, hint.filter(|hint| self.has(*hint)), 0)?.summary)
+    }
+
+    /// Which entries of a folder, in git's order, are links or hold some; `None` when nothing is
+    /// remembered of it.
+    pub(super) fn holders_of_links(&self, tree: ObjectId) -> Option<Vec<bool>> {
+        Some(self.recall(tree)?.entries.iter().map(|sum| sum.links > 0).collect())
     }
 
     fn sum_up(
@@ -41,7 +58,7 @@ impl Mirror {
         tree: ObjectId,
         hint: Option<ObjectId>,
         depth: usize,
-    ) -> Result<Summary, ObjectsError> {
+    ) -> Result<Sum, ObjectsError> {
         if let Some(record) = self.recall(tree) {
             return Ok(record.own);
         }
@@ -58,10 +75,8 @@ impl Mirror {
                 .ok()
                 .and_then(|at| known.get(at));
             entries.push(match before {
-                Some((before, Some(summary)))
-                    if before.id == item.id && before.kind == item.kind =>
-                {
-                    *summary
+                Some((before, Some(sum))) if before.id == item.id && before.kind == item.kind => {
+                    *sum
                 }
                 before => {
                     let hint =
@@ -80,118 +95,124 @@ impl Mirror {
         item: &Item,
         hint: Option<ObjectId>,
         depth: usize,
-    ) -> Result<Summary, ObjectsError> {
+    ) -> Result<Sum, ObjectsError> {
         match item.kind {
             ItemKind::Folder => self.sum_up(item.id, hint, depth + 1),
             ItemKind::File(_) | ItemKind::Submodule => {
-                let bytes = self.blob(item.id)?;
-                Ok(Summary { digest: blob_digest(&bytes), files: 1, bytes: bytes.len() as u64 })
+                let links = u64::from(item.kind == ItemKind::File(FileMode::Link));
+                let summary = self.with_blob(item.id, |bytes| Summary {
+                    digest: blob_digest(bytes),
+                    files: 1,
+                    bytes: bytes.len() as u64,
+                })?;
+                Ok(Sum { summary, links })
             }
         }
     }
 
     /// The entries of a folder, sorted by name, each with what is remembered of it.
-    fn known(&self, tree: ObjectId) -> Result<Vec<(Item, Option<Summary>)>, ObjectsError> {
+    fn known(&self, tree: ObjectId) -> Result<Vec<(Item, Option<Sum>)>, ObjectsError> {
         let items = self.items(tree)?;
         let record = self.recall(tree).filter(|record| record.entries.len() == items.len());
-        let summaries: Vec<Option<Summary>> = match record {
+        let sums: Vec<Option<Sum>> = match record {
             Some(record) => record.entries.into_iter().map(Some).collect(),
             None => vec![None; items.len()],
         };
-        let mut known: Vec<_> = items.into_iter().zip(summaries).collect();
+        let mut known: Vec<_> = items.into_iter().zip(sums).collect();
         known.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
         Ok(known)
     }
 
     fn record_file(&self, tree: ObjectId) -> PathBuf {
-        let id = tree.to_string();
-        let (folder, name) = id.split_at(2);
-        self.path().join("kconfigd").join("digests").join(folder).join(name)
+        self.memory_file(DIGESTS, &tree.0)
     }
 
     /// What is remembered of a folder; `None` when nothing is, or what is was torn.
     fn recall(&self, tree: ObjectId) -> Option<Record> {
-        let bytes = std::fs::read(self.record_file(tree)).ok()?;
-        let (body, trailer) = bytes.split_at_checked(bytes.len().checked_sub(TRAILER_BYTES)?)?;
-        if Sha256::digest(body)[..] != *trailer || !body.len().is_multiple_of(SUMMARY_BYTES) {
-            return None;
-        }
-        let mut summaries = body.chunks_exact(SUMMARY_BYTES).map(summary_from);
-        Some(Record { own: summaries.next()??, entries: summaries.collect::<Option<_>>()? })
+        Record::decode(&std::fs::read(self.record_file(tree)).ok()?, tree)
     }
 
     /// Remembers a folder. Not made durable: a torn record is noticed by its trailer, and one that
     /// is missing is made again.
     fn remember(&self, tree: ObjectId, record: &Record) {
-        let mut bytes = Vec::with_capacity((record.entries.len() + 1) * SUMMARY_BYTES);
-        for summary in [&record.own].into_iter().chain(&record.entries) {
-            bytes.extend_from_slice(&summary.digest.0);
-            bytes.extend_from_slice(&summary.files.to_be_bytes());
-            bytes.extend_from_slice(&summary.bytes.to_be_bytes());
-        }
-        let trailer = Sha256::digest(&bytes);
-        bytes.extend_from_slice(&trailer);
-        let file = self.record_file(tree);
-        let written = file
-            .parent()
-            .map_or(Ok(()), std::fs::create_dir_all)
-            .and_then(|()| std::fs::write(&file, &bytes));
-        if let Err(error) = written {
-            tracing::debug!(file = %file.display(), error = %error, "a digest is not remembered");
-        }
-    }
-
-    /// Forgets every record: they are made again when they are needed.
-    ///
-    /// # Errors
-    /// [`ObjectsError::File`].
-    pub fn drop_digests(&self) -> Result<(), ObjectsError> {
-        let path = self.path().join("kconfigd").join("digests");
-        match std::fs::remove_dir_all(&path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                Err(ObjectsError::File { operation: "remove", path, source })
-            }
-            _ => Ok(()),
-        }
+        self.keep_in_memory(&self.record_file(tree), &record.encode(tree));
     }
 }
 
-fn total(items: &[Item], entries: &[Summary]) -> Summary {
+impl Record {
+    /// `MAGIC`, the tree's id, the sums (own first), and the SHA-256 of all that.
+    fn encode(&self, tree: ObjectId) -> Vec<u8> {
+        let sums = [&self.own].into_iter().chain(&self.entries);
+        let mut bytes =
+            Vec::with_capacity(HEADER_BYTES + (self.entries.len() + 1) * SUM_BYTES + TRAILER_BYTES);
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&tree.0);
+        for Sum { summary, links } in sums {
+            bytes.extend_from_slice(&summary.digest.0);
+            for number in [summary.files, summary.bytes, *links] {
+                bytes.extend_from_slice(&number.to_be_bytes());
+            }
+        }
+        let trailer = Sha256::digest(&bytes);
+        bytes.extend_from_slice(&trailer);
+        bytes
+    }
+
+    fn decode(bytes: &[u8], tree: ObjectId) -> Option<Self> {
+        let (body, trailer) = bytes.split_at_checked(bytes.len().checked_sub(TRAILER_BYTES)?)?;
+        if Sha256::digest(body)[..] != *trailer {
+            return None;
+        }
+        let sums = body.strip_prefix(MAGIC)?.strip_prefix(&tree.0)?;
+        let (sums, []) = sums.as_chunks::<SUM_BYTES>() else { return None };
+        let mut sums = sums.iter().map(Sum::decode);
+        Some(Self { own: sums.next()??, entries: sums.collect::<Option<_>>()? })
+    }
+}
+
+impl Sum {
+    fn decode(bytes: &[u8; SUM_BYTES]) -> Option<Self> {
+        let (digest, numbers) = bytes.split_first_chunk::<32>()?;
+        let (numbers, _) = numbers.as_chunks::<8>();
+        let [files, bytes, links] = *numbers else { return None };
+        let [files, bytes, links] = [files, bytes, links].map(u64::from_be_bytes);
+        Some(Self { summary: Summary { digest: Digest(*digest), files, bytes }, links })
+    }
+}
+
+/// A folder's own sum. Numbers stop at their greatest: a tree that holds itself over and over, by
+/// the same ids, reaches it with a few objects.
+fn total(items: &[Item], entries: &[Sum]) -> Sum {
     let mut digests: Vec<EntryDigest<'_>> = items
         .iter()
         .zip(entries)
-        .filter(|(_, summary)| summary.files > 0)
-        .map(|(item, summary)| EntryDigest {
+        .filter(|(_, sum)| sum.summary.files > 0)
+        .map(|(item, sum)| EntryDigest {
             name: &item.name,
             mode: match item.kind {
                 ItemKind::File(mode) => Some(mode),
                 ItemKind::Folder | ItemKind::Submodule => None,
             },
-            digest: summary.digest,
+            digest: sum.summary.digest,
         })
         .collect();
-    Summary {
+    let add = |number: fn(&Sum) -> u64| entries.iter().map(number).fold(0, u64::saturating_add);
+    let summary = Summary {
         digest: tree_digest(&mut digests),
-        files: entries.iter().map(|s| s.files).sum(),
-        bytes: entries.iter().map(|s| s.bytes).sum(),
-    }
-}
-
-fn summary_from(bytes: &[u8]) -> Option<Summary> {
-    let number = |range: std::ops::Range<usize>| {
-        Some(u64::from_be_bytes(bytes.get(range)?.try_into().ok()?))
+        files: add(|sum| sum.summary.files),
+        bytes: add(|sum| sum.summary.bytes),
     };
-    Some(Summary {
-        digest: Digest(bytes.get(..32)?.try_into().ok()?),
-        files: number(32..40)?,
-        bytes: number(40..48)?,
-    })
+    Sum { summary, links: add(|sum| sum.links) }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use proptest::test_runner::TestRunner;
+
     use super::*;
-    use crate::model::FileMode;
 
     fn mirror() -> (tempfile::TempDir, Mirror) {
         let folder = tempfile::tempdir().unwrap();
@@ -209,20 +230,118 @@ mod tests {
         Item { name: name.into(), id, kind: ItemKind::Folder }
     }
 
+    /// A folder as a plain map, and what the documentation says its digest is, by SHA-256 alone.
+    #[derive(Clone, Debug)]
+    enum Plain {
+        File(FileMode, Vec<u8>),
+        Folder(BTreeMap<String, Plain>),
+    }
+
+    impl Plain {
+        fn digest(&self) -> Option<[u8; 32]> {
+            let mut bytes;
+            match self {
+                Self::File(_, content) => {
+                    bytes = b"kconfigd file 1\0".to_vec();
+                    bytes.extend(content);
+                }
+                Self::Folder(entries) => {
+                    bytes = b"kconfigd tree 1\0".to_vec();
+                    for (name, entry) in entries {
+                        let mode = match entry {
+                            Self::File(FileMode::Regular, _) => "100644",
+                            Self::File(FileMode::Executable, _) => "100755",
+                            Self::File(FileMode::Link, _) => "120000",
+                            Self::Folder(_) => "40000",
+                        };
+                        if let Some(digest) = entry.digest() {
+                            bytes.extend(format!("{mode} {name}\0").into_bytes());
+                            bytes.extend(digest);
+                        }
+                    }
+                }
+            }
+            let empty = matches!(self, Self::Folder(entries) if entries.values().all(|e| e.digest().is_none()));
+            (!empty).then(|| Sha256::digest(&bytes).into())
+        }
+
+        fn write(&self, mirror: &Mirror, name: &str) -> Item {
+            match self {
+                Self::File(mode, content) => Item {
+                    name: name.into(),
+                    id: mirror.write_blob(content).unwrap(),
+                    kind: ItemKind::File(*mode),
+                },
+                Self::Folder(entries) => {
+                    let items: Vec<_> = entries.iter().map(|(n, e)| e.write(mirror, n)).collect();
+                    folder(mirror, name, &items)
+                }
+            }
+        }
+    }
+
+    fn plain() -> impl Strategy<Value = Plain> {
+        let mode =
+            prop_oneof![Just(FileMode::Regular), Just(FileMode::Executable), Just(FileMode::Link)];
+        let file = (mode, proptest::collection::vec(any::<u8>(), 0..4));
+        let leaf = file.prop_map(|(mode, bytes)| Plain::File(mode, bytes));
+        let names = || prop_oneof![Just("a"), Just("a.b"), Just("a0"), Just("b"), Just("ä")];
+        leaf.prop_recursive(4, 24, 5, move |inner| {
+            let entries =
+                proptest::collection::btree_map(names().prop_map(str::to_owned), inner, 0..5);
+            entries.prop_map(Plain::Folder)
+        })
+    }
+
     #[test]
-    fn a_digest_is_that_of_the_documented_format() {
+    fn a_digest_depends_on_names_modes_and_bytes_alone() {
         let (_keep, mirror) = mirror();
-        let inner = folder(&mirror, "a", &[file(&mirror, "b", b"x")]);
-        let tree = mirror.write_tree(&[inner, file(&mirror, "c", b"yy")]).unwrap();
-        let leaf = |name, bytes: &[u8]| EntryDigest {
-            name,
-            mode: Some(FileMode::Regular),
-            digest: blob_digest(bytes),
+        let mut runner = TestRunner::new(ProptestConfig::with_cases(256));
+        let property = |(one, other, hinted): (Plain, Plain, bool)| {
+            let root = |plain: Plain| Plain::Folder(BTreeMap::from([("r".to_owned(), plain)]));
+            let (one, other) = (root(one), root(other));
+            let before = one.write(&mirror, "").id;
+            mirror.summary(before, None).unwrap();
+            let tree = other.write(&mirror, "").id;
+            let summary = mirror.summary(tree, hinted.then_some(before)).unwrap();
+            let empty = Sha256::digest(b"kconfigd tree 1\0").into();
+            prop_assert_eq!(summary.digest, Digest(other.digest().unwrap_or(empty)));
+            // What is remembered says the same, and so does what is worked out without memory.
+            prop_assert_eq!(mirror.summary(tree, None).unwrap(), summary);
+            mirror.drop_digests().unwrap();
+            prop_assert_eq!(mirror.summary(tree, None).unwrap(), summary);
+            Ok(())
         };
-        let a = tree_digest(&mut [leaf(b"b", b"x")]);
-        let entry = EntryDigest { name: b"a", mode: None, digest: a };
-        let digest = tree_digest(&mut [leaf(b"c", b"yy"), entry]);
-        assert_eq!(mirror.summary(tree, None).unwrap(), Summary { digest, files: 2, bytes: 3 });
+        runner.run(&(plain(), plain(), any::<bool>()), property).unwrap();
+    }
+
+    #[test]
+    fn a_digest_is_that_of_the_documented_vectors() {
+        let (_keep, mirror) = mirror();
+        let text = include_str!("../../docs/on-disk-format.md");
+        let settings = file(&mirror, "settings.yaml", b"interval: 30s\n");
+        let mode = |mode, item: Item| Item { kind: ItemKind::File(mode), ..item };
+        let run = file(&mirror, "run", b"#!/bin/sh\nexit 0\n");
+        let current = file(&mirror, "current", b"../settings.yaml");
+        let hooks = [mode(FileMode::Executable, run), mode(FileMode::Link, current)];
+        let hooks = folder(&mirror, "hooks", &hooks);
+        let nested = mirror.write_tree(&[settings, hooks.clone()]).unwrap();
+        for (id, files, bytes) in [(hooks.id, 2, 33), (nested, 3, 47)] {
+            let found = mirror.summary(id, None).unwrap();
+            assert_eq!((found.files, found.bytes), (files, bytes));
+            assert!(text.contains(&found.digest.to_string()), "{}", found.digest);
+        }
+    }
+
+    #[test]
+    fn a_tree_that_holds_the_same_folder_over_and_over_is_summed_up_at_once() {
+        let (_keep, mirror) = mirror();
+        let mut bomb = folder(&mirror, "0", &[file(&mirror, "f", b"1")]);
+        for _ in 0..100 {
+            let same = |name: &str| Item { name: name.into(), ..bomb.clone() };
+            bomb = folder(&mirror, "0", &[same("0"), same("1")]);
+        }
+        assert_eq!(mirror.summary(bomb.id, None).unwrap().files, u64::MAX);
     }
 
     #[test]
@@ -238,6 +357,17 @@ mod tests {
         let fresh = Mirror::open_or_create(mirror.path()).unwrap();
         assert!(fresh.summary(new, None).is_err());
         assert_eq!(fresh.summary(new, Some(old)).unwrap().files, 2);
+    }
+
+    #[test]
+    fn a_record_of_another_tree_does_not_count() {
+        let (_keep, mirror) = mirror();
+        let one = mirror.write_tree(&[file(&mirror, "f", b"1")]).unwrap();
+        let other = mirror.write_tree(&[file(&mirror, "f", b"2")]).unwrap();
+        let first = mirror.summary(one, None).unwrap();
+        mirror.summary(other, None).unwrap();
+        std::fs::copy(mirror.record_file(other), mirror.record_file(one)).unwrap();
+        assert_eq!(mirror.summary(one, None).unwrap(), first);
     }
 
     #[test]

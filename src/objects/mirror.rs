@@ -107,14 +107,16 @@ impl Mirror {
     /// [`ObjectsError::Damaged`].
     pub fn items(&self, tree: ObjectId) -> Result<Vec<Item>, ObjectsError> {
         let tree = self.repository.find_tree(oid(tree)).map_err(damaged("tree", tree))?;
-        Ok(tree
-            .iter()
-            .map(|entry| Item {
-                name: entry.name_bytes().to_vec(),
-                id: object_id(entry.id()),
-                kind: ItemKind::from_git(entry.filemode_raw()),
-            })
-            .collect())
+        Ok(tree.iter().map(|entry| item(&entry)).collect())
+    }
+
+    /// The entry of a tree by its name. Trees whose entries are not in git's order may hide it.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Damaged`].
+    pub fn item(&self, tree: ObjectId, name: &[u8]) -> Result<Option<Item>, ObjectsError> {
+        let tree = self.repository.find_tree(oid(tree)).map_err(damaged("tree", tree))?;
+        Ok(tree.get_name_bytes(name).map(|entry| item(&entry)))
     }
 
     /// A blob's bytes.
@@ -122,8 +124,20 @@ impl Mirror {
     /// # Errors
     /// [`ObjectsError::Damaged`].
     pub fn blob(&self, id: ObjectId) -> Result<Vec<u8>, ObjectsError> {
+        self.with_blob(id, <[u8]>::to_vec)
+    }
+
+    /// What `read` makes of a blob's bytes, without a copy of them.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Damaged`].
+    pub fn with_blob<T>(
+        &self,
+        id: ObjectId,
+        read: impl FnOnce(&[u8]) -> T,
+    ) -> Result<T, ObjectsError> {
         let blob = self.repository.find_blob(oid(id)).map_err(damaged("blob", id))?;
-        Ok(blob.content().to_vec())
+        Ok(read(blob.content()))
     }
 
     /// A blob's size in bytes, without reading it whole.
@@ -131,10 +145,27 @@ impl Mirror {
     /// # Errors
     /// [`ObjectsError::Damaged`].
     pub fn blob_size(&self, id: ObjectId) -> Result<u64, ObjectsError> {
-        let odb = self.repository.odb().map_err(damaged("blob", id))?;
-        let (size, kind) = odb.read_header(oid(id)).map_err(damaged("blob", id))?;
-        if kind != ObjectType::Blob {
-            return Err(damaged("blob", id)(git2::Error::from_str("it is of another kind")));
+        self.size("blob", ObjectType::Blob, id)
+    }
+
+    /// The size of a tree's list of entries in bytes, without reading it.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Damaged`].
+    pub fn tree_size(&self, id: ObjectId) -> Result<u64, ObjectsError> {
+        self.size("tree", ObjectType::Tree, id)
+    }
+
+    fn size(
+        &self,
+        what: &'static str,
+        kind: ObjectType,
+        id: ObjectId,
+    ) -> Result<u64, ObjectsError> {
+        let odb = self.repository.odb().map_err(damaged(what, id))?;
+        let (size, found) = odb.read_header(oid(id)).map_err(damaged(what, id))?;
+        if found != kind {
+            return Err(damaged(what, id)(git2::Error::from_str("it is of another kind")));
         }
         Ok(size as u64)
     }
@@ -177,6 +208,14 @@ pub(crate) const EMPTY_TREE: ObjectId = ObjectId([
 
 fn damaged(what: &'static str, id: ObjectId) -> impl FnOnce(git2::Error) -> ObjectsError {
     move |source| ObjectsError::Damaged { what, id, source }
+}
+
+fn item(entry: &git2::TreeEntry<'_>) -> Item {
+    Item {
+        name: entry.name_bytes().to_vec(),
+        id: object_id(entry.id()),
+        kind: ItemKind::from_git(entry.filemode_raw()),
+    }
 }
 
 /// libgit2's form of an id.

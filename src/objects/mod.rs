@@ -6,6 +6,7 @@
 
 mod digests;
 mod error;
+mod memory;
 mod mirror;
 mod upkeep;
 mod walk;
@@ -14,3 +15,4 @@ pub use digests::Summary;
 pub use error::ObjectsError;
 pub(crate) use mirror::EMPTY_TREE;
 pub use mirror::{Item, ItemKind, Mirror};
+pub(crate) use walk::DEPTH_MAX;

@@ -46,7 +46,9 @@ impl Mirror {
     pub fn repack(&self, commits: &[Revision], trees: &[ObjectId]) -> Result<(), ObjectsError> {
         let (mut packs, loose) = (self.packs()?, self.loose()?);
         let base = kept(&mut packs);
-        let name = self.pack(base.as_ref(), commits, trees)?;
+        let (name, needed) = self.pack(base.as_ref(), commits, trees)?;
+        // first, since a memory of what is dropped would be a tree with holes
+        self.forget_except(&|id| needed.contains(&oid(id)))?;
         let is_new = |pack: &Pack| name.as_deref().is_some_and(|name| pack.stem.ends_with(name));
         for pack in packs.iter().filter(|pack| !is_new(pack)) {
             // the index goes first: without it the pack is not looked at
@@ -125,13 +127,14 @@ impl Mirror {
         Ok(loose)
     }
 
-    /// Writes a pack of what is to be kept and is not in `base`; gives its name, if there is any.
+    /// Writes a pack of what is to be kept and is not in `base`; gives its name, if there is any,
+    /// and all that is to be kept.
     fn pack(
         &self,
         base: Option<&Pack>,
         commits: &[Revision],
         trees: &[ObjectId],
-    ) -> Result<Option<String>, ObjectsError> {
+    ) -> Result<(Option<String>, HashSet<Oid>), ObjectsError> {
         let failed = |source| self.unpacked(source);
         let repository = self.repository();
         let beside = base.map(|base| Beside::of(self.path(), base)).transpose()?;
@@ -144,9 +147,9 @@ impl Mirror {
         for tree in trees {
             keep.tree(oid(*tree)).map_err(failed)?;
         }
-        let mut builder = keep.builder;
+        let Keep { mut builder, seen, .. } = keep;
         if builder.object_count() == 0 {
-            return Ok(None);
+            return Ok((None, seen));
         }
         builder.write(&self.pack_folder(), 0).map_err(failed)?;
         let name = builder.name().map_err(failed)?.unwrap_or_default();
@@ -157,7 +160,7 @@ impl Mirror {
                 .and_then(|file| file.sync_all())
                 .map_err(|source| ObjectsError::File { operation: "sync", path, source })?;
         }
-        Ok(Some(name))
+        Ok((Some(name), seen))
     }
 
     /// Drops what a crash left: locks, and packs that were never finished.

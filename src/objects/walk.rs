@@ -3,9 +3,9 @@ use std::cmp::Ordering;
 use super::{Item, ItemKind, Mirror, ObjectsError};
 use crate::model::{Change, Entry, FileMode, ObjectId, TreePath};
 
-/// Folders inside each other before a tree counts as damaged: far beyond any limit that gates set,
-/// and little enough for any stack.
-const DEPTH_MAX: usize = 512;
+/// Folders inside each other before a tree counts as damaged: little enough for any stack. Rendering
+/// refuses a tree before it comes to this.
+pub(crate) const DEPTH_MAX: usize = 512;
 
 impl Mirror {
     /// What differs between two rendered trees, sorted by path. What is equal is skipped by object
@@ -116,6 +116,44 @@ impl Mirror {
         Ok(())
     }
 
+    /// Calls `visit` for each link; folders in which a summary found none are passed over.
+    ///
+    /// # Errors
+    /// What `visit` says, or [`ObjectsError::Damaged`].
+    pub fn each_link<E: From<ObjectsError>>(
+        &self,
+        tree: ObjectId,
+        visit: &mut dyn FnMut(&TreePath, ObjectId) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.visit_links(tree, None, 0, visit)
+    }
+
+    fn visit_links<E: From<ObjectsError>>(
+        &self,
+        tree: ObjectId,
+        at: Option<&TreePath>,
+        depth: usize,
+        visit: &mut dyn FnMut(&TreePath, ObjectId) -> Result<(), E>,
+    ) -> Result<(), E> {
+        check_depth(tree, depth)?;
+        let holders = self.holders_of_links(tree);
+        if holders.as_ref().is_some_and(|holders| !holders.contains(&true)) {
+            return Ok(());
+        }
+        for (at_entry, item) in self.items(tree)?.iter().enumerate() {
+            let holds = holders.as_ref().and_then(|holders| holders.get(at_entry));
+            match item.kind {
+                ItemKind::Folder if holds != Some(&false) => {
+                    let path = path_of(at, item)?;
+                    self.visit_links(item.id, Some(&path), depth + 1, visit)?;
+                }
+                ItemKind::File(FileMode::Link) => visit(&path_of(at, item)?, item.id)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// The file at a path; `None` when there is none, or a folder.
     ///
     /// # Errors
@@ -137,7 +175,7 @@ impl Mirror {
                 Some(item) if item.kind == ItemKind::Folder => item.id,
                 Some(_) => return Ok(None),
             };
-            found = self.items(below)?.into_iter().find(|item| item.name == name.as_bytes());
+            found = self.item(below, name.as_bytes())?;
             if found.is_none() {
                 return Ok(None);
             }
@@ -179,6 +217,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use proptest::prelude::*;
+    use proptest::test_runner::TestRunner;
 
     use super::*;
 
@@ -218,41 +257,101 @@ mod tests {
         (entry.mode == FileMode::Executable, mirror.blob(entry.id).unwrap())
     }
 
-    /// Folders are named d…, files f…, so that no path is both.
+    /// What is a file in one tree may be a folder in another; within one, the shorter path counts.
     fn files() -> impl Strategy<Value = Files> {
-        let path = "(d[ab]/){0,2}f[a-d]";
-        proptest::collection::btree_map(
-            path,
-            (any::<bool>(), "[xyz]{0,2}".prop_map(String::into_bytes)),
-            0..12,
-        )
+        let content = (any::<bool>(), "[xyz]{0,2}".prop_map(String::into_bytes));
+        let files =
+            proptest::collection::btree_map("(a|b|a\\.b)(/(a|b|a\\.b)){0,2}", content, 0..12);
+        files.prop_map(|files: Files| {
+            let is_below = |path: &str, other: &str| {
+                path.strip_prefix(other).is_some_and(|rest| rest.starts_with('/'))
+            };
+            let fits = |path: &str| !files.keys().any(|other| is_below(path, other));
+            files
+                .iter()
+                .filter(|(path, _)| fits(path))
+                .map(|(p, c)| (p.clone(), c.clone()))
+                .collect()
+        })
     }
 
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-        #[test]
-        fn a_plan_applied_to_its_source_gives_its_target(a in files(), b in files()) {
-            let (_folder, mirror) = mirror();
+    #[test]
+    fn a_plan_applied_to_its_source_gives_its_target() {
+        let (_folder, mirror) = mirror();
+        let mut runner = TestRunner::new(ProptestConfig::with_cases(256));
+        let property = |(a, b): (Files, Files)| {
             let (old, new) = (build(&mirror, &a), build(&mirror, &b));
+            let changes = mirror.changes(Some(old), new).unwrap();
+            prop_assert!(changes.is_sorted_by(|a, b| a.path < b.path));
             let mut result = a.clone();
-            for change in mirror.changes(Some(old), new).unwrap() {
+            for change in changes {
                 let path = change.path.to_string();
                 let before = change.old.map(|entry| content(&mirror, entry));
                 prop_assert_eq!(before.as_ref(), result.get(&path));
+                prop_assert_ne!(change.old, change.new);
                 match change.new {
-                    Some(entry) => { result.insert(path, content(&mirror, entry)); }
-                    None => { result.remove(&path); }
-                }
+                    Some(entry) => result.insert(path, content(&mirror, entry)),
+                    None => result.remove(&path),
+                };
             }
             prop_assert_eq!(result, b);
-        }
+            Ok(())
+        };
+        runner.run(&(files(), files()), property).unwrap();
+    }
 
-        #[test]
-        fn a_plan_from_a_tree_to_itself_is_empty(a in files()) {
-            let (_folder, mirror) = mirror();
-            let tree = build(&mirror, &a);
+    #[test]
+    fn a_plan_from_a_tree_to_itself_is_empty() {
+        let (_folder, mirror) = mirror();
+        let mut runner = TestRunner::new(ProptestConfig::with_cases(64));
+        let property = |files: Files| {
+            let tree = build(&mirror, &files);
             prop_assert!(mirror.changes(Some(tree), tree).unwrap().is_empty());
+            prop_assert_eq!(mirror.changes(None, tree).unwrap().len(), files.len());
+            Ok(())
+        };
+        runner.run(&files(), property).unwrap();
+    }
+
+    #[test]
+    fn links_are_found_with_a_summary_and_without() {
+        let (_folder, mirror) = mirror();
+        let plain = build(&mirror, &Files::from([("d/f".to_owned(), (false, b"x".to_vec()))]));
+        let target = mirror.write_blob(b"f").unwrap();
+        let link = Item { name: b"l".to_vec(), id: target, kind: ItemKind::File(FileMode::Link) };
+        let held = Item {
+            name: b"held".to_vec(),
+            id: mirror.write_tree(&[link]).unwrap(),
+            kind: ItemKind::Folder,
+        };
+        let free = Item { name: b"free".to_vec(), id: plain, kind: ItemKind::Folder };
+        let tree = mirror.write_tree(&[held, free]).unwrap();
+        for _ in 0..2 {
+            let mut found = Vec::new();
+            mirror
+                .each_link::<ObjectsError>(tree, &mut |path, id| {
+                    found.push((path.to_string(), id));
+                    Ok(())
+                })
+                .unwrap();
+            assert_eq!(found, [("held/l".to_owned(), target)]);
+            mirror.summary(tree, None).unwrap();
         }
+    }
+
+    #[test]
+    fn a_tree_that_is_too_deep_is_an_error_and_no_overflow() {
+        let (_folder, mirror) = mirror();
+        let mut tree = build(&mirror, &Files::from([("f".to_owned(), (false, b"x".to_vec()))]));
+        for _ in 0..DEPTH_MAX {
+            let item = Item { name: b"d".to_vec(), id: tree, kind: ItemKind::Folder };
+            tree = mirror.write_tree(&[item]).unwrap();
+        }
+        let visit = &mut |_: &TreePath, _| Ok::<(), ObjectsError>(());
+        assert!(mirror.each_file(tree, visit).is_err());
+        assert!(mirror.each_link(tree, &mut |_, _| Ok::<(), ObjectsError>(())).is_err());
+        assert!(mirror.changes(None, tree).is_err());
+        assert!(mirror.summary(tree, None).is_err());
     }
 
     #[test]

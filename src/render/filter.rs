@@ -1,11 +1,16 @@
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use ignore::Match;
+use ignore::gitignore::{Gitignore, GitignoreBuilder, Glob};
 
 use crate::model::Finding;
 
-/// `include` and `exclude`, by the rules of .gitignore: the last pattern that matches decides.
+/// `include` and `exclude`, in the patterns of .gitignore: the last one that matches decides.
+///
+/// A folder that is excluded is not looked into, as in git, so nothing below it comes back with `!`.
+/// A folder that is included stands for what is below it, and a later `!` takes from that: otherwise
+/// `include: ["agents/", "!*.md"]` could not be said.
 pub(super) struct Filter {
-    /// `None`: everything is in.
-    include: Option<Gitignore>,
+    /// A matcher for each pattern, in order; `None`: everything is in.
+    include: Option<Vec<Gitignore>>,
     /// `None`: nothing is out.
     exclude: Option<Gitignore>,
 }
@@ -14,7 +19,8 @@ impl Filter {
     /// Compiles the patterns. `**` alone stands for everything.
     pub(super) fn new(include: &[String], exclude: &[String]) -> Result<Self, Box<Finding>> {
         let everything = include.is_empty() || include.iter().all(|p| p == "**" || p == "*");
-        let include = if everything { None } else { Some(compile("include", include)?) };
+        let each = || include.iter().map(|one| compile("include", std::slice::from_ref(one)));
+        let include = if everything { None } else { Some(each().collect::<Result<_, _>>()?) };
         let exclude = if exclude.is_empty() { None } else { Some(compile("exclude", exclude)?) };
         Ok(Self { include, exclude })
     }
@@ -31,16 +37,28 @@ impl Filter {
 
     /// Whether a file is in. Folders above it that are out have been left out before.
     pub(super) fn takes_file(&self, path: &str) -> bool {
-        let excluded = self
-            .exclude
-            .as_ref()
-            .is_some_and(|e| e.matched_path_or_any_parents(path, false).is_ignore());
-        let included = self
-            .include
-            .as_ref()
-            .is_none_or(|i| i.matched_path_or_any_parents(path, false).is_ignore());
-        included && !excluded
+        let out = |exclude: &Gitignore| exclude.matched(path, false).is_ignore();
+        !self.exclude.as_ref().is_some_and(out)
+            && self.include.as_ref().is_none_or(|include| {
+                let from_the_last = include.iter().rev();
+                from_the_last
+                    .map(|one| matched(one, path))
+                    .find(|m| !m.is_none())
+                    .is_some_and(|m| m.is_ignore())
+            })
     }
+}
+
+/// What a pattern says of a file by its own name, or else by the folders above it. (The crate's
+/// own way of doing that takes the root for a folder with a name: `*/` would mean every file.)
+fn matched<'p>(pattern: &'p Gitignore, path: &str) -> Match<&'p Glob> {
+    let mut found = pattern.matched(path, false);
+    let mut above = path;
+    while let (true, Some((folder, _))) = (found.is_none(), above.rsplit_once('/')) {
+        found = pattern.matched(folder, true);
+        above = folder;
+    }
+    found
 }
 
 fn compile(key: &str, patterns: &[String]) -> Result<Gitignore, Box<Finding>> {
@@ -75,6 +93,10 @@ mod tests {
         assert!(!agents.takes_file("themes/x.yaml"));
         assert!(agents.leaves_out_folder("agents/old"));
         assert!(!agents.leaves_out_folder("agents"));
+        let some = filter(&["agents/", "!*.md", "agents/README.md"], &[]);
+        assert!(some.takes_file("agents/a.yaml"));
+        assert!(!some.takes_file("agents/a.md"));
+        assert!(some.takes_file("agents/README.md"));
         let but = filter(&["**"], &["*.md", "!README.md"]);
         assert!(but.takes_file("README.md"));
         assert!(!but.takes_file("docs/x.md"));

@@ -1,24 +1,31 @@
 //! Rendering: from a commit to the git tree that this node is to have.
 //!
-//! `path`, then `layers`, then `include` and `exclude`, then submodules; names that no tree of ours
-//! may have become findings here, so that nothing behind this room ever sees one. May touch the
-//! object store only. Pure over it: the same commit and settings give the same tree, and what did
-//! not change since the live tree is not looked at again.
+//! `path`, then `layers`, then `include` and `exclude`, with submodules in their places. Everything
+//! that could harm a later room is found here, before a blob is read: names that no tree of ours
+//! may have, folders out of order, files that are too many or too large. Nothing behind this room
+//! ever sees one. May touch the object store only. Pure over it: the same commit and settings give
+//! the same tree, and what did not change since the live tree is not looked at again.
 
+mod budget;
 mod error;
 mod filter;
 mod layers;
+mod names;
+mod place;
 mod tree;
 
 pub use error::RenderError;
 
 use std::collections::BTreeMap;
 
+use sha2::{Digest as _, Sha256};
+
+use budget::Budget;
 use filter::Filter;
 
 use crate::config::RenderSettings;
-use crate::model::{Finding, Limits, ObjectId, Revision};
-use crate::objects::{ItemKind, Mirror};
+use crate::model::{Finding, Findings, Limits, ObjectId, Revision};
+use crate::objects::{Item, Mirror};
 
 /// What is rendered, and how.
 pub struct Input<'a> {
@@ -48,65 +55,80 @@ pub struct Rendered {
 /// # Errors
 /// When the mirror is damaged or cannot be written. What the repository does wrong is a finding.
 pub fn render(mirror: &Mirror, input: &Input<'_>) -> Result<Rendered, RenderError> {
-    let root = mirror.commit_tree(input.commit)?;
-    let mut findings = Vec::new();
-    let Some(base) = folder_at(mirror, root, &input.settings.path, &mut findings)? else {
-        return Ok(Rendered { tree: None, findings });
+    let mut work = Work {
+        mirror,
+        input,
+        prefix: place::prefix(&input.settings.path),
+        recipe: recipe(input),
+        findings: Findings::default(),
+        budget: Budget::new(input.limits),
     };
-    let prefix = &input.settings.path;
-    let base = if input.settings.layers.is_empty() {
-        Some(base)
-    } else {
-        layers::merge(mirror, base, input, &mut findings)?
-    };
-    let Some(base) = base else { return Ok(Rendered { tree: None, findings }) };
-    let filter = match Filter::new(&input.settings.include, &input.settings.exclude) {
-        Ok(filter) => filter,
-        Err(finding) => {
-            findings.push(*finding);
-            return Ok(Rendered { tree: None, findings });
-        }
-    };
-    let mut builder = tree::Builder::new(mirror, input, filter, prefix, findings);
-    let tree = builder.build(base)?;
-    let findings = builder.into_findings();
-    let refused = findings.iter().any(Finding::is_error);
-    Ok(Rendered { tree: (!refused).then_some(tree), findings })
+    let tree = work.tree()?.filter(|_| !work.findings.refuse());
+    Ok(Rendered { tree, findings: work.findings.into_sorted() })
 }
 
-/// The tree of a folder of the repository; a finding where there is none.
-fn folder_at(
-    mirror: &Mirror,
-    root: ObjectId,
-    path: &str,
-    findings: &mut Vec<Finding>,
-) -> Result<Option<ObjectId>, RenderError> {
-    let path = path.trim_matches('/');
-    if path.is_empty() || path == "." {
-        return Ok(Some(root));
-    }
-    match mirror.find(root, path)? {
-        Some(item) if item.kind == ItemKind::Folder => Ok(Some(item.id)),
-        found => {
-            let what = if found.is_some() { "is no folder" } else { "is not in the repository" };
-            let mut finding = Finding::error("render.path", format!("`{path}` {what}"));
-            let siblings: Vec<String> = mirror
-                .items(root)?
-                .into_iter()
-                .filter(|item| item.kind == ItemKind::Folder)
-                .map(|item| String::from_utf8_lossy(&item.name).into_owned())
-                .collect();
-            let first = path.split('/').next().unwrap_or(path);
-            let near = siblings
-                .iter()
-                .max_by(|a, b| strsim::jaro(a, first).total_cmp(&strsim::jaro(b, first)));
-            if let Some(near) = near {
-                finding = finding.hint(format!("gitops.path names a folder; there is `{near}`"));
+/// One rendering while it is made.
+struct Work<'a> {
+    mirror: &'a Mirror,
+    input: &'a Input<'a>,
+    /// `path` as it stands before a path of the repository: empty, or ending in a slash.
+    prefix: String,
+    /// Names all settings that the result depends on.
+    recipe: [u8; 32],
+    findings: Findings,
+    budget: Budget<'a>,
+}
+
+impl Work<'_> {
+    fn tree(&mut self) -> Result<Option<ObjectId>, RenderError> {
+        let settings = self.input.settings;
+        let root = self.mirror.commit_tree(self.input.commit)?;
+        let Some(base) = self.folder_at(root, "", &settings.path, &place::PATH)? else {
+            return Ok(None);
+        };
+        let base = if settings.layers.is_empty() { Some(base) } else { self.merge_layers(base)? };
+        let Some(base) = base else { return Ok(None) };
+        match Filter::new(&settings.include, &settings.exclude) {
+            Ok(filter) => tree::Builder::new(self, filter).build(base).map(Some),
+            Err(finding) => {
+                self.findings.push(*finding);
+                Ok(None)
             }
-            findings.push(finding);
-            Ok(None)
         }
     }
+
+    /// Whether going on is in vain: the commit is refused, and there is no end to it.
+    const fn is_over(&self) -> bool {
+        self.budget.is_spent() || self.findings.are_enough()
+    }
+
+    /// The entries of a folder; none, and the commit is refused, where the list is too long to read.
+    fn items(&mut self, tree: ObjectId) -> Result<Vec<Item>, RenderError> {
+        if !self.budget.may_read(self.mirror.tree_size(tree)?, &mut self.findings) {
+            return Ok(Vec::new());
+        }
+        let items = self.mirror.items(tree)?;
+        self.budget.look_at(items.len(), &mut self.findings);
+        Ok(items)
+    }
+
+    /// The key under which a part of this rendering is remembered.
+    fn key(&self, path: &str, ids: impl Iterator<Item = ObjectId>) -> [u8; 32] {
+        let mut hash = Sha256::new_with_prefix(self.recipe);
+        hash.update((path.len() as u64).to_be_bytes());
+        hash.update(path);
+        ids.for_each(|id| hash.update(id.0));
+        hash.finalize().into()
+    }
+}
+
+/// Grows when the same commit and settings give another tree, so that nothing old is remembered.
+const RENDER_VERSION: u32 = 1;
+
+fn recipe(input: &Input<'_>) -> [u8; 32] {
+    let Input { commit: _, settings, submodules, limits, hint: _ } = input;
+    let text = format!("{RENDER_VERSION} {settings:?} {submodules:?} {limits:?}");
+    Sha256::digest(text.as_bytes()).into()
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ impl Agent {
     /// # Errors
     /// When the journal cannot be read, or the windows are none.
     pub fn new(parts: Parts) -> Result<Self, SyncError> {
-        let rules = Rules::new(&parts.settings.limits);
+        let rules = rules_of(&parts.settings);
         let windows = windows_of(&parts.settings)?;
         let standing = parts.journal.standing()?;
         let progress = Progress::default();
@@ -165,7 +165,7 @@ impl Agent {
         self.windows = windows_of(&settings)?;
         self.filters = filters_of(&settings)?;
         self.trees.reconfigure(&settings.live, settings.policy.rollback_limit);
-        self.rules = Rules::new(&settings.limits);
+        self.rules = rules_of(&settings);
         self.rules_key = self.rules.key();
         self.settings = settings;
         self.source = source;
@@ -189,7 +189,7 @@ impl Agent {
 
     /// What makes of a commit the tree of this node.
     pub(super) fn recipe(&self) -> String {
-        format!("{:?};submodules={}", self.settings.render, self.settings.source.submodules)
+        recipe_of(&self.settings)
     }
 
     /// Whether what is live is what the settings make of its commit, on disk too.
@@ -290,6 +290,14 @@ impl Agent {
             DriftPolicy::Off => None,
         }
     }
+}
+
+fn recipe_of(settings: &Settings) -> String {
+    format!("{:?};submodules={}", settings.render, settings.source.submodules)
+}
+
+fn rules_of(settings: &Settings) -> Rules {
+    Rules::new(&settings.limits).made_by(recipe_of(settings))
 }
 
 fn windows_of(settings: &Settings) -> Result<Windows, SyncError> {

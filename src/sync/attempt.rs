@@ -29,6 +29,8 @@ pub(super) struct Attempt<'a> {
 pub(super) struct Rendered {
     pub(super) tree: ObjectId,
     pub(super) summary: Summary,
+    /// What rendering has to say of it; no errors.
+    pub(super) warnings: Vec<Finding>,
 }
 
 impl Agent {
@@ -70,7 +72,8 @@ impl Agent {
         let plan = self.plan(&mirror, &rendered)?;
         let passed =
             self.live_tree().filter(|_| self.standing.rules.as_ref() == Some(&self.rules_key));
-        let findings = gates::check(&mirror, rendered.tree, passed, &self.rules)?;
+        let mut findings = gates::check(&mirror, rendered.tree, passed, &self.rules)?;
+        findings.extend_from_slice(&rendered.warnings);
         if findings.iter().any(Finding::is_error) {
             return self.refuse(&attempt, Some(rendered.summary.digest), findings);
         }
@@ -135,12 +138,16 @@ impl Agent {
             settings: &self.settings.render,
             submodules: &fetched.submodules,
             limits: &self.settings.limits,
-            hint: live.filter(|_| self.standing.recipe.as_ref() == Some(&self.recipe())),
+            // By another recipe or under other limits, it may hold what is refused now.
+            hint: live.filter(|_| self.standing.rules.as_ref() == Some(&self.rules_key)),
         };
         let rendered = render::render(mirror, &input)?;
         let refused = rendered.findings.iter().any(Finding::is_error);
         match rendered.tree.filter(|_| !refused) {
-            Some(tree) => Ok(Ok(Rendered { tree, summary: mirror.summary(tree, live)? })),
+            Some(tree) => {
+                let summary = mirror.summary(tree, live)?;
+                Ok(Ok(Rendered { tree, summary, warnings: rendered.findings }))
+            }
             None => Ok(Err(rendered.findings)),
         }
     }

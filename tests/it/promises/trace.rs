@@ -59,11 +59,6 @@ impl Traced {
         traced
     }
 
-    /// The agent's process.
-    pub(super) fn pid(&self) -> i32 {
-        self.agent.map_or(0, Pid::as_raw_pid)
-    }
-
     /// Where the trace is now.
     pub(super) fn place(&self) -> Place {
         let sizes = self.files().into_iter().map(|file| {

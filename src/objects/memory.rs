@@ -1,0 +1,148 @@
+use std::path::{Path, PathBuf};
+
+use super::mirror::EMPTY_TREE;
+use super::{Mirror, ObjectsError};
+use crate::model::ObjectId;
+
+/// The folder in the mirror for what was worked out once and can be again.
+const FOLDER: &str = "kconfigd";
+/// The kind whose files are named after the trees that they are about.
+pub(super) const DIGESTS: &str = "digests";
+
+/// What is remembered beside the objects. Nothing here is durable, and all of it can be lost: it
+/// only saves work. Each kind has a folder, and a key (a hash) names the file.
+impl Mirror {
+    /// The object that was worked out for `key` before, where the store still has it.
+    #[must_use]
+    pub fn recall_object(&self, kind: &str, key: &[u8]) -> Option<ObjectId> {
+        let text = std::fs::read_to_string(self.memory_file(kind, key)).ok()?;
+        let id = ObjectId::parse(text.strip_suffix('\n')?).ok()?;
+        (id == EMPTY_TREE || self.has(id)).then_some(id)
+    }
+
+    /// Remembers the object that was worked out for `key`.
+    pub fn remember_object(&self, kind: &str, key: &[u8], id: ObjectId) {
+        self.keep_in_memory(&self.memory_file(kind, key), format!("{id}\n").as_bytes());
+    }
+
+    /// Forgets all of it. Digests and renderings are then worked out again when they are needed.
+    ///
+    /// # Errors
+    /// [`ObjectsError::File`].
+    pub fn drop_digests(&self) -> Result<(), ObjectsError> {
+        let path = self.path().join(FOLDER);
+        match std::fs::remove_dir_all(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(ObjectsError::File { operation: "remove", path, source })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Forgets what leads to objects that are not in `needed`. A folder that is in it has all that
+    /// is below it in it too.
+    ///
+    /// # Errors
+    /// [`ObjectsError::File`].
+    pub(super) fn forget_except(
+        &self,
+        needed: &dyn Fn(ObjectId) -> bool,
+    ) -> Result<(), ObjectsError> {
+        let root = self.path().join(FOLDER);
+        for kind in entries_of(&root)? {
+            for folder in entries_of(&root.join(&kind))? {
+                for name in entries_of(&root.join(&kind).join(&folder))? {
+                    let path = root.join(&kind).join(&folder).join(&name);
+                    let id = if kind == DIGESTS {
+                        ObjectId::parse(&format!("{folder}{name}")).ok()
+                    } else {
+                        let text = std::fs::read_to_string(&path).unwrap_or_default();
+                        ObjectId::parse(text.trim_end()).ok()
+                    };
+                    if !id.is_some_and(needed) {
+                        std::fs::remove_file(&path).map_err(|source| ObjectsError::File {
+                            operation: "remove",
+                            path,
+                            source,
+                        })?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn memory_file(&self, kind: &str, key: &[u8]) -> PathBuf {
+        let name: String = key.iter().map(|b| format!("{b:02x}")).collect();
+        let (folder, name) = name.split_at_checked(2).unwrap_or(("", &name));
+        self.path().join(FOLDER).join(kind).join(folder).join(name)
+    }
+
+    pub(super) fn keep_in_memory(&self, file: &Path, bytes: &[u8]) {
+        // A folder that is there already is the rule, so it is made only when writing fails.
+        let written = std::fs::write(file, bytes).or_else(|error| match file.parent() {
+            Some(folder) if error.kind() == std::io::ErrorKind::NotFound => {
+                std::fs::create_dir_all(folder)?;
+                std::fs::write(file, bytes)
+            }
+            _ => Err(error),
+        });
+        if let Err(error) = written {
+            tracing::debug!(file = %file.display(), error = %error, "it is not remembered");
+        }
+    }
+}
+
+/// The names in a folder; none where there is no such folder. Others than ours make no file of ours.
+fn entries_of(folder: &Path) -> Result<Vec<String>, ObjectsError> {
+    let failed = |source| ObjectsError::File { operation: "read", path: folder.to_owned(), source };
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(failed)?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.extend(entry.map_err(failed)?.file_name().into_string().ok());
+    }
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_leads_to_needed_objects_is_kept_and_the_rest_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let mirror = Mirror::open_or_create(&folder.path().join("repo.git")).unwrap();
+        let (needed, other) = (mirror.write_blob(b"x").unwrap(), mirror.write_blob(b"y").unwrap());
+        mirror.forget_except(&|_| true).unwrap();
+        mirror.remember_object("kind", b"needed", needed);
+        mirror.remember_object("kind", b"other", other);
+        let record = |id: ObjectId| mirror.memory_file(DIGESTS, &id.0);
+        mirror.keep_in_memory(&record(needed), b"record");
+        mirror.keep_in_memory(&record(other), b"record");
+        mirror.forget_except(&|id| id == needed).unwrap();
+        assert_eq!(mirror.recall_object("kind", b"needed"), Some(needed));
+        assert_eq!(mirror.recall_object("kind", b"other"), None);
+        assert!(record(needed).exists() && !record(other).exists());
+    }
+
+    #[test]
+    fn what_is_remembered_counts_as_long_as_the_object_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let mirror = Mirror::open_or_create(&folder.path().join("repo.git")).unwrap();
+        let (there, gone) = (mirror.write_blob(b"x").unwrap(), ObjectId([7; 20]));
+        mirror.remember_object("kind", b"there", there);
+        mirror.remember_object("kind", b"gone", gone);
+        assert_eq!(mirror.recall_object("kind", b"there"), Some(there));
+        assert_eq!(mirror.recall_object("kind", b"gone"), None);
+        assert_eq!(mirror.recall_object("other", b"there"), None);
+        std::fs::write(mirror.memory_file("kind", b"there"), there.to_string()).unwrap();
+        assert_eq!(mirror.recall_object("kind", b"there"), None, "torn");
+        mirror.remember_object("kind", b"there", there);
+        mirror.drop_digests().unwrap();
+        mirror.drop_digests().unwrap();
+        assert_eq!(mirror.recall_object("kind", b"there"), None);
+    }
+}
