@@ -8,10 +8,19 @@ use super::values::{Read, shown};
 /// Bytes of `/etc/passwd` and `/etc/group` that are read.
 const ACCOUNTS_BYTES_MAX: u64 = 16 << 20;
 
+/// What secrets begin with that somebody may put where the name of their file belongs.
+const SECRETS: &[&str] =
+    &["whsec_", "whsk_", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "-----BEGIN "];
+
 /// `text` as an absolute path without `.` and `..`, relative to `folder`, which is absolute.
 pub(super) fn resolve(folder: &Path, text: &str) -> Read<PathBuf> {
     if text.is_empty() {
         return Err("an empty path is no path".to_owned());
+    }
+    // As a path it would be told in every message about a file that is not there.
+    if SECRETS.iter().any(|secret| text.starts_with(secret)) {
+        let advice = "write it into a file, and the name of that here";
+        return Err(format!("this is a secret itself, not the name of its file; {advice}"));
     }
     if text == "~" || text.starts_with("~/") {
         return Err(format!("{} is not expanded here; write the whole path", shown(text)));
@@ -126,6 +135,8 @@ mod tests {
         assert_eq!(at("/srv/x"), Path::new("/srv/x"));
         assert!(resolve(Path::new("/"), "~/x").is_err());
         assert!(resolve(Path::new("/"), "").is_err());
+        let secret = resolve(Path::new("/"), "whsec_hunter2").unwrap_err();
+        assert!(!secret.contains("hunter2"), "{secret}");
     }
 
     #[test]
