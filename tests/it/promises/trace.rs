@@ -52,7 +52,12 @@ impl Traced {
         wait_until("strace has started the agent", || {
             assert!(traced.tracer.is_running(), "strace ended: {}", traced.tracer.stderr());
             let text = std::fs::read_to_string(&children).unwrap_or_default();
-            let pid = text.split_whitespace().next().and_then(|pid| pid.parse().ok());
+            // Before it starts the agent, strace has children of its own, to see what works.
+            let program = Path::new(command.get_program());
+            let is_agent = |pid: &&str| {
+                std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program)
+            };
+            let pid = text.split_whitespace().find(is_agent).and_then(|pid| pid.parse().ok());
             traced.agent = pid.and_then(Pid::from_raw);
             traced.agent.is_some()
         });
