@@ -20,6 +20,7 @@ mod losses;
 mod outage;
 mod polls;
 mod readers;
+mod secrecy;
 mod trace;
 
 use std::env;
