@@ -14,12 +14,18 @@ struct Machine {
 }
 
 impl Machine {
-    /// One with three deployments.
+    /// One with three deployments, and a link at the live path.
     fn new() -> Self {
+        Self::with("symlink")
+    }
+
+    fn with(mode: &str) -> Self {
         let repo = Repo::new();
         repo.commit(&[("sub/b.yaml", "b: 1\n")]);
         let server = GitServer::start(repo.root());
         let agent = Agent::following(&server.url(), "");
+        let settings = std::fs::read_to_string(agent.settings_file()).expect("the settings");
+        agent.settings(&settings.replace("live:\n", &format!("live:\n  mode: {mode}\n")));
         let mut machine = Self { repo, server, agent, count: 0 };
         (0..3).for_each(|_| machine.advance("at first"));
         machine
@@ -74,7 +80,18 @@ impl Machine {
 
 #[test]
 fn the_state_folder_may_be_lost() {
-    let mut machine = Machine::new();
+    let machine = Machine::new();
+    loses_its_state_folder(machine);
+}
+
+#[test]
+fn the_state_folder_may_be_lost_beside_a_live_folder() {
+    let machine = Machine::with("exchange");
+    assert!(!machine.agent.live_path().is_symlink());
+    loses_its_state_folder(machine);
+}
+
+fn loses_its_state_folder(mut machine: Machine) {
     std::fs::remove_dir_all(machine.agent.state_dir()).expect("the state folder");
     let when = "without the state folder";
     machine.stays_without_the_remote(when);
@@ -104,13 +121,40 @@ fn a_damaged_journal_is_kept_aside_and_begun_anew() {
     }
 }
 
-#[test]
-fn the_manifests_may_be_lost() {
-    let mut machine = Machine::new();
-    let trees = machine.agent.folder().join("etc/.config.trees");
+/// Removes what kconfigd wrote down beside its trees.
+fn lose_manifests(agent: &Agent) {
+    let trees = agent.folder().join("etc/.config.trees");
     for file in files(&trees).iter().filter(|file| file.extension().is_some_and(|e| e == "json")) {
         std::fs::remove_file(file).expect("a manifest");
     }
+}
+
+#[test]
+fn a_live_folder_without_manifests_stays_until_it_may_be_moved_aside() {
+    let mut machine = Machine::with("exchange");
+    let before = machine.agent.live_files();
+    lose_manifests(&machine.agent);
+    machine.commit();
+    // Nothing says that the folder is ours, so it is taken for somebody else's.
+    let ran = machine.agent.once();
+    assert_ne!(ran.code, 0, "{ran:#?}");
+    assert!(format!("{}{}", ran.stdout, ran.stderr).contains("live.adopt"), "{ran:#?}");
+    assert_eq!(machine.agent.live_files(), before);
+
+    let settings = std::fs::read_to_string(machine.agent.settings_file()).expect("the settings");
+    let adopting = settings.replace("live:\n", "live:\n  adopt: true\n");
+    machine.agent.settings(&adopting);
+    let ran = machine.agent.once();
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    assert_eq!(machine.agent.live("a.yaml"), Some(machine.text()));
+    let aside = machine.agent.folder().join("etc/config.before-kconfigd/a.yaml");
+    assert_eq!(std::fs::read(aside).ok().as_ref(), before.get("a.yaml"));
+}
+
+#[test]
+fn the_manifests_may_be_lost() {
+    let mut machine = Machine::new();
+    lose_manifests(&machine.agent);
     let when = "without manifests";
     let before = machine.agent.live_files();
     machine.server.down();
@@ -127,10 +171,7 @@ fn state_and_manifests_may_be_lost_together() {
     let mut machine = Machine::new();
     let before = machine.agent.live_files();
     std::fs::remove_dir_all(machine.agent.state_dir()).expect("the state folder");
-    let trees = machine.agent.folder().join("etc/.config.trees");
-    for file in files(&trees).iter().filter(|file| file.extension().is_some_and(|e| e == "json")) {
-        std::fs::remove_file(file).expect("a manifest");
-    }
+    lose_manifests(&machine.agent);
     machine.server.down();
     machine.agent.once();
     assert_eq!(machine.agent.live_files(), before);
