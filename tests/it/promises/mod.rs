@@ -22,6 +22,7 @@ mod polls;
 mod readers;
 mod secrecy;
 mod trace;
+mod volume;
 
 use std::env;
 

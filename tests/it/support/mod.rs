@@ -18,7 +18,7 @@ mod sshd;
 mod tls;
 mod wait;
 
-pub(crate) use agent::{Agent, Running};
+pub(crate) use agent::{Agent, Ran, Running};
 pub(crate) use git::{git, refused, succeed};
 pub(crate) use git_server::{Fault, GitServer, Options, Seen, Stage};
 pub(crate) use keys::Key;
