@@ -3,6 +3,7 @@
 //! This is the one place that starts tasks and reads the machine's time and chance. What a pass
 //! does is in [`crate::sync`]; what the outside asks for is in [`crate::http`].
 
+mod beside;
 mod error;
 mod memory;
 mod once;

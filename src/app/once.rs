@@ -52,6 +52,7 @@ pub async fn once(
         ) {
             agent.tidy_up();
         }
+        agent.sweep();
         report
     });
     let report = pass.await.map_err(|_| AppError::Task("pass"))?;

@@ -55,8 +55,8 @@ pub fn open(settings: Settings, verb: &str) -> Result<Engine, AppError> {
     }
     make_live_parent(&settings.live.path)?;
     let limit = settings.policy.rollback_limit;
-    let trees =
-        Trees::open(&settings.live, limit, Arc::new(RealDisk), Some(&holder)).map_err(held_lock)?;
+    let trees = Trees::open(&settings.live, limit, Arc::new(RealDisk::default()), Some(&holder))
+        .map_err(held_lock)?;
     let runtime = tokio::runtime::Handle::current();
     let source = Remote::new(&settings.source, &settings.limits, &settings.state_dir, runtime)?;
     let board = Board::default();

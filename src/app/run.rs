@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
+use super::beside::Beside;
 use super::signals::{Signals, Told};
 use super::systemd::Systemd;
 use super::{AppError, control_socket, memory, open};
@@ -160,32 +161,24 @@ impl Running {
     async fn turn(mut self, agent: Agent, signals: &mut Signals) -> Result<(), AppError> {
         let mut agent = agent;
         let mut trigger = Trigger::Start;
+        let mut beside = Beside::default();
         loop {
             let Some(passed) = self.pass(agent, trigger, signals).await? else { return Ok(()) };
             let report;
             (agent, report) = passed;
             self.tell(&report, agent.live_revision());
-            if changed(&report) && !self.dry {
+            let at_rest = trigger == Trigger::Start && report.outcome == PassOutcome::InSync;
+            if (changed(&report) || at_rest) && !self.dry {
                 agent = blocking(agent, Agent::tidy_up).await?.0;
+                beside.remove(agent.take_rubbish());
             }
             if agent.goes_on() {
                 trigger = Trigger::Command;
                 continue;
             }
-            let (wait, at) = agent.next_look(chance());
-            if report.outcome != PassOutcome::InSync || wait >= LONG_WAIT {
-                memory::give_back();
-            }
-            tokio::select! {
-                () = tokio::time::sleep(wait) => trigger = at,
-                rung = self.bell.rung() => trigger = rung,
-                told = signals.next() => match told {
-                    Told::Reload => {
-                        self.reload(&mut agent);
-                        trigger = Trigger::Signal;
-                    }
-                    Told::Stop => break,
-                },
+            match self.wait(&mut agent, &report, &mut beside, signals).await {
+                Some(next) => trigger = next,
+                None => break,
             }
         }
         self.systemd.stopping();
@@ -196,6 +189,43 @@ impl Running {
         })
         .await?;
         Ok(())
+    }
+
+    /// Waits for the next reason to look. `None`: told to stop.
+    async fn wait(
+        &self,
+        agent: &mut Agent,
+        report: &Report,
+        beside: &mut Beside,
+        signals: &mut Signals,
+    ) -> Option<Trigger> {
+        loop {
+            let (wait, at) = agent.next_look(chance());
+            if report.outcome != PassOutcome::InSync || wait >= LONG_WAIT {
+                memory::give_back();
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait) => match at {
+                    Trigger::Drift => match agent.scan() {
+                        Some(scan) => beside.scan(scan),
+                        None => return Some(at),
+                    },
+                    _ => return Some(at),
+                },
+                scanned = beside.scanned() => {
+                    agent.saw(scanned);
+                    return Some(Trigger::Drift);
+                }
+                rung = self.bell.rung() => return Some(rung),
+                told = signals.next() => match told {
+                    Told::Reload => {
+                        self.reload(agent);
+                        return Some(Trigger::Signal);
+                    }
+                    Told::Stop => return None,
+                },
+            }
+        }
     }
 
     /// One pass on a blocking thread. `None`: told to stop, and the pass was given its grace.

@@ -19,7 +19,7 @@ pub(super) async fn run(global: &Global, output: &Output) -> Result<Exit, Failur
         None
     };
     let limit = settings.policy.rollback_limit;
-    let trees = Trees::open(&settings.live, limit, Arc::new(RealDisk), Some(&holder))
+    let trees = Trees::open(&settings.live, limit, Arc::new(RealDisk::default()), Some(&holder))
         .map_err(AppError::from)?;
     trees.detach().map_err(AppError::from)?;
     let journal = crate::app::journal_file(&settings.state_dir);

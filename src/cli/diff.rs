@@ -59,7 +59,7 @@ fn side(settings: &Settings, journal: &Journal, text: &str) -> Result<Side, Fail
     let row = row.ok_or_else(unknown)?;
     let layout = Layout::new(&settings.live.path, settings.live.mode)
         .map_err(|error| Failure::new(Exit::Configuration, error.to_string()))?;
-    let manifest = Manifest::read(&RealDisk, &layout, &row.tree)
+    let manifest = Manifest::read(&RealDisk::default(), &layout, &row.tree)
         .map_err(|error| Failure::new(Exit::Error, super::exit::chain(&error)))?;
     let manifest = manifest.ok_or_else(|| {
         Failure::new(Exit::Error, format!("the tree of deployment {} is not kept any more", row.id))

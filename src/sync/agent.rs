@@ -17,7 +17,7 @@ use crate::objects::Mirror;
 use crate::progress::Progress;
 use crate::source::{Head, Source};
 use crate::sync::SyncError;
-use crate::trees::Trees;
+use crate::trees::{Scanned, Trees};
 
 /// The parts that an agent is made of.
 pub struct Parts {
@@ -59,6 +59,8 @@ pub struct Agent {
     pub(super) retry_after: Option<Duration>,
     pub(super) repairs: drift::Repairs,
     pub(super) drift_checked_at: Option<Timestamp>,
+    /// What a look at the live tree beside the passes saw.
+    pub(super) scanned: Option<Scanned>,
     /// When the source was asked last, or was to be asked.
     pub(super) asked_at: Option<Timestamp>,
     /// The state that the last pass left which was not about the live tree alone.
@@ -106,6 +108,7 @@ impl Agent {
             retry_after: None,
             repairs: drift::Repairs::default(),
             drift_checked_at: None,
+            scanned: None,
             asked_at: None,
             state_of_head: None,
             freshness_noted_at: None,
@@ -141,6 +144,7 @@ impl Agent {
     #[must_use]
     pub fn preparing(mut self) -> Self {
         self.prepares = true;
+        self.trees.watch(None);
         self
     }
 

@@ -52,7 +52,7 @@ static COMMITS: LazyLock<Commits> = LazyLock::new(Commits::make);
 
 /// A machine that can lose its power: what outlives that is in here.
 pub(super) struct Machine {
-    disk: Arc<SimDisk>,
+    pub(super) disk: Arc<SimDisk>,
     pub(super) journal: Journal,
     head: Arc<Mutex<Revision>>,
     pub(super) clock: ManualClock,
@@ -154,6 +154,7 @@ impl Machine {
         self.clock.advance(std::time::Duration::from_secs(5));
         let report = agent.pass(Trigger::Command);
         agent.tidy_up();
+        agent.sweep();
         report
     }
 
@@ -177,7 +178,7 @@ impl Machine {
     }
 
     /// Promises 1, 2 and 3: a whole tree is live, it is one of these, and the journal says so.
-    fn holds_promises(&self, one_of: &[Option<usize>], context: &str) {
+    pub(super) fn holds_promises(&self, one_of: &[Option<usize>], context: &str) {
         let seen = self.seen();
         let allowed: Vec<Option<&Files>> =
             one_of.iter().map(|n| n.map(|n| &COMMITS.contents[&COMMITS.revisions[n]])).collect();

@@ -6,7 +6,7 @@ use crate::model::{
     PassOutcome, Plan, Quarantine, Report, Revision, Suspension, Timestamp,
 };
 use crate::objects::{Mirror, Summary};
-use crate::trees::{Staged, Target, Use};
+use crate::trees::{Rubbish, Staged, Target, Use};
 
 /// A tree that may become live: it passed the gates, or it was live before.
 pub(super) struct Next {
@@ -180,6 +180,18 @@ impl Agent {
         let now = self.clock.now();
         if let Err(error) = self.tidy_trees(now) {
             tracing::warn!(error = %error.chain(), "tidying up did not succeed; it is tried again after the next deployment");
+        }
+    }
+
+    /// What tidying up left to be removed, for somebody who has the time.
+    pub fn take_rubbish(&mut self) -> Option<Rubbish> {
+        self.trees.take_rubbish()
+    }
+
+    /// Removes it now: for an agent that ends after this.
+    pub fn sweep(&mut self) {
+        if let Some(Err(error)) = self.take_rubbish().map(Rubbish::remove) {
+            tracing::warn!(error = %error, "old trees could not be removed; the next start tries again");
         }
     }
 

@@ -1,10 +1,12 @@
 //! When the agent looks at what, and what a look may say.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::crash_tests::Machine;
 use crate::config::LiveMode;
 use crate::model::{PassOutcome, State, Trigger, WishKind};
+use crate::trees::{Attributes, Disk as _};
 
 #[test]
 fn looks_at_the_live_tree_do_not_put_off_asking_the_source() {
@@ -54,4 +56,58 @@ fn a_live_tree_that_is_good_does_not_hide_that_the_head_is_not_taken() {
     machine.clock.advance(Duration::from_secs(60));
     assert_eq!(agent.pass(Trigger::Drift).outcome, PassOutcome::InSync);
     assert_eq!(machine.journal.standing().unwrap().state, before);
+}
+
+/// A machine that has a spare tree ready and knows what is in it.
+fn machine_with_a_spare() -> (Machine, crate::sync::Agent, PathBuf) {
+    let machine = Machine::new(LiveMode::Symlink);
+    let mut agent = machine.start();
+    for n in 0..2 {
+        machine.show(n);
+        machine.pass(&mut agent);
+    }
+    let trees = PathBuf::from("/etc/.config.trees");
+    let names = machine.disk.list(&trees).unwrap();
+    let spare = names.into_iter().find(|(name, _)| name.to_string_lossy().starts_with("staging-"));
+    let spare = trees.join(spare.expect("a spare").0);
+    (machine, agent, spare)
+}
+
+#[test]
+fn what_somebody_did_to_the_next_tree_never_becomes_live() {
+    let attributes = Attributes { mode: 0o644, uid: None, gid: None, mtime: None };
+    type Deed = fn(&Machine, &Path, &Attributes);
+    let deeds: [(&str, Deed); 6] = [
+        ("an edit", |m, s, _| m.disk.scribble(&s.join("same"), b"scribbled\n")),
+        ("an edit below", |m, s, _| m.disk.scribble(&s.join("folder/b.yaml"), b"scribbled\n")),
+        ("a new file", |m, s, a| m.disk.write_file(&s.join("folder/x"), b"x", a).unwrap()),
+        ("a file removed", |m, s, _| m.disk.remove_file(&s.join("same")).unwrap()),
+        ("other modes", |m, s, a| {
+            m.disk.set_attributes(&s.join("same"), &Attributes { mode: 0o777, ..*a }).unwrap();
+        }),
+        ("a folder in the place of a file", |m, s, a| {
+            m.disk.remove_file(&s.join("same")).unwrap();
+            m.disk.make_folder(&s.join("same"), a).unwrap();
+            m.disk.write_file(&s.join("same/y"), b"y", a).unwrap();
+        }),
+    ];
+    for (name, deed) in deeds {
+        let (machine, mut agent, spare) = machine_with_a_spare();
+        deed(&machine, &spare, &attributes);
+        machine.show(2);
+        assert_eq!(machine.pass(&mut agent).outcome, PassOutcome::Applied, "{name}");
+        machine.holds_promises(&[Some(2)], name);
+        assert!(agent.pass(Trigger::Drift).outcome == PassOutcome::InSync, "{name}");
+    }
+}
+
+#[test]
+fn a_known_tree_is_not_looked_through() {
+    let (machine, mut agent, spare) = machine_with_a_spare();
+    // Behind the kernel's back: only a look at everything could find it.
+    machine.disk.scribble_untold(&spare.join("folder/b.yaml"), b"scribbled\n");
+    machine.show(2);
+    machine.pass(&mut agent);
+    assert_eq!(agent.pass(Trigger::Drift).outcome, PassOutcome::Repaired);
+    machine.holds_promises(&[Some(2)], "the look at everything");
 }

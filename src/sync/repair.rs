@@ -5,7 +5,7 @@ use crate::model::{
     ChangeCounts, Deployment, DriftKind, DriftState, DriftedPath, EventKind, Outcome, PassOutcome,
     Reason, Report, Trigger, Wish,
 };
-use crate::trees::{Drift, Found, Target, Use};
+use crate::trees::{Drift, Found, Look, Scan, Scanned, Target, Use};
 
 impl Agent {
     /// Looks at the live tree when that is due, and puts it right when that is wanted. `None`: the
@@ -14,8 +14,9 @@ impl Agent {
         let Some(policy) = self.drift_policy() else { return Ok(None) };
         let now = self.clock.now();
         let interval = self.settings.live.drift_interval;
-        let due = trigger != Trigger::Interval
-            || self.drift_checked_at.is_none_or(|at| now.since(at) >= interval);
+        let passed = self.drift_checked_at.is_none_or(|at| now.since(at) >= interval);
+        // A new commit does not wait for a look at all of the live tree.
+        let due = passed || !matches!(trigger, Trigger::Interval | Trigger::Webhook);
         if !due || self.standing.live.is_none() || self.stop_before_intent {
             return Ok(None);
         }
@@ -23,8 +24,9 @@ impl Agent {
             // Its manifest is gone, so nothing can be repaired from it: the head is staged anew.
             return Ok(None);
         }
-        let drift = self.look_at_drift()?;
         let only_drift = trigger == Trigger::Drift;
+        let look = if only_drift && self.scanned.is_none() { Look::Whole } else { Look::Told };
+        let drift = self.look_at_drift(look)?;
         if drift.is_none() {
             let report = || Report::new(PassOutcome::InSync, "the live tree is as it should be");
             return Ok(only_drift.then(report));
@@ -41,12 +43,24 @@ impl Agent {
         Ok(only_drift.then_some(report))
     }
 
+    /// A look at all of the live tree, to be made beside the passes: what it sees is handed to
+    /// [`Agent::saw`], and the pass that follows acts on it.
+    pub fn scan(&mut self) -> Option<Scan> {
+        self.drift_checked_at = Some(self.clock.now());
+        self.trees.scan(&self.mirror_path()).ok().flatten()
+    }
+
+    /// What a look beside the passes saw.
+    pub fn saw(&mut self, scanned: Scanned) {
+        self.scanned = Some(scanned);
+    }
+
     /// What an operator's `drift --repair` does.
     pub(super) fn repair_now(&mut self, wish: Option<&Wish>) -> Result<Report, SyncError> {
         if self.standing.live.is_none() {
             return Err(SyncError::Order("nothing is live that could be repaired".to_owned()));
         }
-        let drift = self.look_at_drift()?;
+        let drift = self.look_at_drift(Look::Whole)?;
         if drift.is_none() {
             if let Some(wish) = wish {
                 self.journal.end_wish(wish.id, self.clock.now())?;
@@ -58,7 +72,7 @@ impl Agent {
 
     /// What `drift` does: looks, and changes nothing.
     pub(super) fn compare_now(&mut self) -> Result<Report, SyncError> {
-        let drift = self.look_at_drift()?;
+        let drift = self.look_at_drift(Look::Whole)?;
         if drift.is_none() {
             return Ok(Report::new(PassOutcome::InSync, "the live tree is as it should be"));
         }
@@ -66,9 +80,9 @@ impl Agent {
     }
 
     /// Compares the live tree and records what was found, telling of what was not known yet.
-    pub(super) fn look_at_drift(&mut self) -> Result<Drift, SyncError> {
+    pub(super) fn look_at_drift(&mut self, look: Look) -> Result<Drift, SyncError> {
         let now = self.clock.now();
-        let drift = self.compare_live()?;
+        let drift = self.compare_live(look)?;
         self.drift_checked_at = Some(now);
         let state = DriftState { checked_at: Some(now), paths: drift.paths.clone() };
         if state.paths != self.standing.drift.paths {
@@ -83,7 +97,8 @@ impl Agent {
         Ok(drift)
     }
 
-    fn compare_live(&mut self) -> Result<Drift, SyncError> {
+    fn compare_live(&mut self, look: Look) -> Result<Drift, SyncError> {
+        let scanned = self.scanned.take();
         let replaced =
             |kind| Drift { paths: vec![DriftedPath { path: String::new(), kind }], total: 1 };
         Ok(match (self.trees.found()?, &self.standing.live) {
@@ -91,7 +106,14 @@ impl Agent {
             (Found::Nothing, _) => replaced(DriftKind::Removed),
             (Found::Tree(shown), Some(live)) if shown.name() == live.tree => {
                 let mirror = self.mirror()?;
-                self.trees.drift(&mirror)?
+                let seen = match scanned {
+                    Some(scanned) => self.trees.drift_seen(&mirror, scanned)?,
+                    None => None,
+                };
+                match seen {
+                    Some(drift) => drift,
+                    None => self.trees.drift(&mirror, look)?,
+                }
             }
             _ => replaced(DriftKind::Replaced),
         })

@@ -1,9 +1,11 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use super::compare::{Comparison, listing, name_of, path_of};
+use super::compare::{Comparison, name_of, path_of};
 use super::disk::{Disk, DiskError, Kind, Stat};
 use super::place::kind_of;
+use super::watch::{Doubts, Watching};
 use super::{Materialisation, TreesError};
 use crate::model::{Entry, FileMode, ObjectId, Timestamp, TreePath};
 use crate::objects::{Item, ItemKind, Mirror};
@@ -27,6 +29,8 @@ pub(super) struct Bringing<'a> {
     pub(super) progress: &'a Progress,
     /// Files and folders to be made durable.
     pub(super) touched: Touched,
+    /// Names that were made or removed.
+    pub(super) steps: u64,
 }
 
 /// A tree to share files with.
@@ -91,13 +95,13 @@ impl Bringing<'_> {
     }
 
     /// Brings `folder` to be `tree`, all of it below one call for each folder.
-    pub(super) fn folder(
+    fn folder(
         &mut self,
         folder: &Path,
         tree: ObjectId,
         at: Option<&TreePath>,
     ) -> Result<(), TreesError> {
-        let mut found = listing(self.disk(), folder)?;
+        let mut found = self.comparison.listing(folder, at)?;
         let items = self.mirror().items(tree)?;
         for item in &items {
             let stat = found.remove(name_of(item));
@@ -106,6 +110,53 @@ impl Bringing<'_> {
         found
             .into_iter()
             .try_for_each(|(name, stat)| self.clear(folder, &folder.join(name), stat.kind))
+    }
+
+    /// Brings a folder that is known to be `from`, but where `doubts` are, to be `tree`: only what
+    /// differs and what is in doubt is looked at.
+    fn differences(
+        &mut self,
+        folder: &Path,
+        (from, tree): (ObjectId, ObjectId),
+        at: Option<&TreePath>,
+        doubts: &Doubts,
+    ) -> Result<(), TreesError> {
+        let mut doubted = doubts.names_in(at);
+        if from == tree && doubted.is_empty() {
+            return Ok(());
+        }
+        let before = self.mirror().items(from)?;
+        let mut before: HashMap<&[u8], &Item> = before.iter().map(|i| (&*i.name, i)).collect();
+        let items = self.mirror().items(tree)?;
+        for item in &items {
+            let old = before.remove(&*item.name);
+            let in_doubt = std::str::from_utf8(&item.name).is_ok_and(|name| doubted.remove(name));
+            if old == Some(item) && !in_doubt {
+                continue;
+            }
+            let path = path_of(at, item)?;
+            let place = folder.join(name_of(item));
+            let found = self.disk().stat(&place)?;
+            match (old.map(|old| old.kind), found) {
+                (Some(ItemKind::Folder), Some(stat))
+                    if item.kind == ItemKind::Folder
+                        && stat.kind == Kind::Folder
+                        && !doubts.holds(Some(&path)) =>
+                {
+                    let ids = (old.map_or(item.id, |old| old.id), item.id);
+                    self.differences(&place, ids, Some(&path), doubts)?;
+                }
+                (_, found) => self.item(folder, item, at, found)?,
+            }
+        }
+        let gone = before.into_keys().map(std::ffi::OsStr::from_bytes);
+        for name in gone.chain(doubted.into_iter().map(std::ffi::OsStr::new)) {
+            let place = folder.join(name);
+            if let Some(stat) = self.disk().stat(&place)? {
+                self.clear(folder, &place, stat.kind)?;
+            }
+        }
+        Ok(())
     }
 
     fn item(
@@ -181,7 +232,19 @@ impl Bringing<'_> {
             }
         }
         self.touched.folder(folder);
+        self.listen();
         Ok(())
+    }
+
+    /// What we do ourselves is told too: it is taken before the kernel runs out of room for it.
+    fn listen(&mut self) {
+        const STEPS: u64 = 1_000;
+        self.steps += 1;
+        if let Some(watching) = &self.comparison.watching
+            && self.steps.is_multiple_of(STEPS)
+        {
+            watching.watches.borrow_mut().listen(self.disk());
+        }
     }
 
     /// Shares the donor's file when it is what is wanted, to the letter. A file system that has no
@@ -210,9 +273,66 @@ impl Bringing<'_> {
     fn clear(&mut self, folder: &Path, place: &Path, kind: Kind) -> Result<(), TreesError> {
         remove_all(self.disk(), place, kind)?;
         self.touched.folder(folder);
+        self.listen();
+        Ok(())
+    }
+
+    /// Brings a folder to be `tree` by the cheapest way that is sound: from what is known of it,
+    /// or by looking at all of it. Then what was told of meanwhile is looked at again, our own
+    /// work with it, and the tree is known from then on.
+    pub(super) fn bring(&mut self, folder: &Path, tree: ObjectId) -> Result<(), TreesError> {
+        let Some(watching) = self.comparison.watching else {
+            return self.folder(folder, tree, None);
+        };
+        let root = watching.root;
+        watching.watches.borrow_mut().listen(self.disk());
+        let known = watching.watches.borrow().known(root).map(|(id, d)| (id, d.clone()));
+        let known = known.filter(|(_, doubts)| !doubts.holds(None));
+        watching.watches.borrow_mut().work_on(self.disk(), Some(root));
+        let brought = self.bring_watched(folder, tree, known, watching);
+        watching.watches.borrow_mut().work_on(self.disk(), None);
+        brought
+    }
+
+    fn bring_watched(
+        &mut self,
+        folder: &Path,
+        tree: ObjectId,
+        known: Option<(ObjectId, Doubts)>,
+        watching: Watching<'_>,
+    ) -> Result<(), TreesError> {
+        let by_differences =
+            known.map(|(from, doubts)| self.differences(folder, (from, tree), None, &doubts));
+        match by_differences {
+            Some(Ok(())) => {}
+            // What it was, or will be, is not in the mirror any more.
+            Some(Err(error)) if !error.mirror_damaged() => return Err(error),
+            Some(Err(_)) | None => self.folder(folder, tree, None)?,
+        }
+        self.comparison.sealed_at = self.disk().now();
+        for _ in 0..SETTLE_ROUNDS_MAX {
+            watching.watches.borrow_mut().listen(self.disk());
+            let doubts = watching.watches.borrow_mut().take_doubts(watching.root);
+            let Some(doubts) = doubts.filter(|d| !d.holds(None)) else { break };
+            if doubts.is_empty() {
+                watching.watches.borrow_mut().learn(watching.root, tree);
+                return Ok(());
+            }
+            let steps = self.steps;
+            self.differences(folder, (tree, tree), None, &doubts)?;
+            if self.steps != steps {
+                // Not our own work: somebody wrote there meanwhile, maybe to files that are shared.
+                doubts.iter().for_each(|p| watching.watches.borrow_mut().doubt_everywhere(p));
+            }
+        }
+        // Too much was told, or somebody does not stop: the next time all of it is looked at.
+        watching.watches.borrow_mut().forget(self.disk(), watching.root);
         Ok(())
     }
 }
+
+/// Rounds in which what was told while we worked is looked at again.
+const SETTLE_ROUNDS_MAX: usize = 4;
 
 /// EPERM (no hard links here, or protected), EMLINK, EXDEV, ENOTSUP: write a copy instead.
 fn is_no_sharing(error: &DiskError) -> bool {

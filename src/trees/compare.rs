@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::disk::{Disk, Kind, Stat};
 use super::place::{kind_of, stamp};
+use super::watch::{Doubts, Watching};
 use super::{Materialisation, TreesError};
 use crate::model::{DriftKind, DriftedPath, Entry, FileMode, ObjectId, TreePath};
 use crate::objects::{Item, ItemKind, Mirror};
@@ -45,6 +46,8 @@ pub(super) struct Comparison<'a> {
     pub(super) stamps: bool,
     /// Changes of inodes up to this moment were our own.
     pub(super) sealed_at: i128,
+    /// Whether, and as what, what is looked at is watched from then on.
+    pub(super) watching: Option<Watching<'a>>,
 }
 
 /// Largest file whose content is compared; what is larger than any limit differs anyway.
@@ -65,28 +68,10 @@ impl Comparison<'_> {
         at: Option<&TreePath>,
         drift: &mut Drift,
     ) -> Result<(), TreesError> {
-        let mut found = listing(self.disk, folder)?;
+        let mut found = self.listing(folder, at)?;
         for item in self.mirror.items(tree)? {
-            let path = path_of(at, &item)?;
             let stat = found.remove(name_of(&item));
-            match (item.kind, stat) {
-                (_, None) => drift.add(path.as_str(), DriftKind::Removed),
-                (ItemKind::Folder, Some(stat)) if stat.kind == Kind::Folder => {
-                    if !self.material.folder_fits(&stat) {
-                        drift.add(path.as_str(), DriftKind::Remoded);
-                    }
-                    let below = folder.join(name_of(&item));
-                    self.folder(&below, item.id, Some(&path), drift)?;
-                }
-                (ItemKind::File(mode), Some(stat)) => {
-                    let entry = Entry { mode, id: item.id };
-                    let place = folder.join(name_of(&item));
-                    if let Some(kind) = self.file(&place, &path, entry, &stat)? {
-                        drift.add(path.as_str(), kind);
-                    }
-                }
-                (_, Some(_)) => drift.add(path.as_str(), DriftKind::Replaced),
-            }
+            self.item(folder, &item, at, stat, drift)?;
         }
         let mut added: Vec<_> = found.into_keys().collect();
         added.sort_unstable();
@@ -96,6 +81,98 @@ impl Comparison<'_> {
             drift.add(&path, DriftKind::Added);
         }
         Ok(())
+    }
+
+    fn item(
+        &self,
+        folder: &Path,
+        item: &Item,
+        at: Option<&TreePath>,
+        found: Option<Stat>,
+        drift: &mut Drift,
+    ) -> Result<(), TreesError> {
+        let path = path_of(at, item)?;
+        let place = folder.join(name_of(item));
+        match (item.kind, found) {
+            (_, None) => drift.add(path.as_str(), DriftKind::Removed),
+            (ItemKind::Folder, Some(stat)) if stat.kind == Kind::Folder => {
+                if !self.material.folder_fits(&stat) {
+                    drift.add(path.as_str(), DriftKind::Remoded);
+                }
+                self.folder(&place, item.id, Some(&path), drift)?;
+            }
+            (ItemKind::File(mode), Some(stat)) => {
+                let entry = Entry { mode, id: item.id };
+                if let Some(kind) = self.file(&place, &path, entry, &stat)? {
+                    drift.add(path.as_str(), kind);
+                }
+            }
+            (_, Some(_)) => drift.add(path.as_str(), DriftKind::Replaced),
+        }
+        Ok(())
+    }
+
+    /// What of the paths in doubt is not as `tree` says.
+    pub(super) fn doubted(
+        &self,
+        folder: &Path,
+        tree: ObjectId,
+        doubts: &Doubts,
+    ) -> Result<Drift, TreesError> {
+        if doubts.holds(None) {
+            return self.run(folder, tree);
+        }
+        let mut drift = Drift::default();
+        self.doubted_in(folder, tree, None, doubts, &mut drift)?;
+        Ok(drift)
+    }
+
+    fn doubted_in(
+        &self,
+        folder: &Path,
+        tree: ObjectId,
+        at: Option<&TreePath>,
+        doubts: &Doubts,
+        drift: &mut Drift,
+    ) -> Result<(), TreesError> {
+        let names = doubts.names_in(at);
+        if names.is_empty() {
+            return Ok(());
+        }
+        let items = self.mirror.items(tree)?;
+        let items: HashMap<&[u8], &Item> = items.iter().map(|i| (&*i.name, i)).collect();
+        for name in names {
+            let place = folder.join(name);
+            let found = self.disk.stat(&place)?;
+            let Some(item) = items.get(name.as_bytes()) else {
+                if found.is_some() {
+                    let path = at.map_or_else(|| name.to_owned(), |at| format!("{at}/{name}"));
+                    drift.add(&path, DriftKind::Added);
+                }
+                continue;
+            };
+            let path = path_of(at, item)?;
+            let goes_on = item.kind == ItemKind::Folder && !doubts.holds(Some(&path));
+            match found {
+                Some(stat) if goes_on && stat.kind == Kind::Folder => {
+                    self.doubted_in(&place, item.id, Some(&path), doubts, drift)?;
+                }
+                found => self.item(folder, item, at, found, drift)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The names in a folder, by name, told of from now on.
+    pub(super) fn listing(
+        &self,
+        folder: &Path,
+        at: Option<&TreePath>,
+    ) -> Result<HashMap<OsString, Stat>, TreesError> {
+        if let Some(watching) = &self.watching {
+            watching.folder(self.disk, at, folder);
+        }
+        Ok(self.disk.list(folder)?.into_iter().collect())
     }
 
     /// How a file or link differs from what it should be. By stat first; by content where the stat
@@ -128,14 +205,6 @@ impl Comparison<'_> {
         }
         Ok((!self.material.file_fits(path, entry, found)).then_some(DriftKind::Remoded))
     }
-}
-
-/// The names in a folder, by name.
-pub(super) fn listing(
-    disk: &dyn Disk,
-    folder: &Path,
-) -> Result<HashMap<OsString, Stat>, TreesError> {
-    Ok(disk.list(folder)?.into_iter().collect())
 }
 
 /// An item's name as the file system has it.

@@ -51,6 +51,21 @@ pub struct Attributes {
     pub mtime: Option<(i64, u32)>,
 }
 
+/// A watched folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WatchId(pub i32);
+
+/// What is told of watched folders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tell {
+    /// Something about a name in the folder changed, or about the folder itself (`None`).
+    Changed(WatchId, Option<OsString>),
+    /// The folder is gone, and will not be told of any more.
+    Gone(WatchId),
+    /// Some of what changed was not told: nothing is known any more.
+    Lost,
+}
+
 /// A disk verb that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {verb} {}{}", path.display(), advice(source))]
@@ -167,4 +182,12 @@ pub trait Disk: Send + Sync {
     fn read_link(&self, path: &Path) -> Result<Vec<u8>, DiskError>;
     /// The time that the volume would give a change made now, in nanoseconds since the epoch.
     fn now(&self) -> i128;
+
+    /// Begins to tell of what changes in a folder (not below it), by whomever. `None` where that
+    /// cannot be had: then who wants to know compares.
+    fn watch(&self, folder: &Path) -> Option<WatchId>;
+    /// Stops telling of a folder.
+    fn unwatch(&self, watch: WatchId);
+    /// What was told since the last call, in order.
+    fn told(&self) -> Vec<Tell>;
 }

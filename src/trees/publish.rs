@@ -51,6 +51,7 @@ impl Trees {
     pub fn publish(&mut self, staged: Staged) -> Result<Live, PublishError> {
         let name = staged.name.clone();
         self.swap_in(&staged).map_err(|source| PublishError { name: name.clone(), source })?;
+        self.published += 1;
         let digest = staged.manifest.digest;
         self.manifests.insert(name.clone(), staged.manifest);
         // From here on the tree is live: what fails now cannot be undone without a second rename,

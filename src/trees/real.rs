@@ -3,6 +3,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use rustix::fs::{
     AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid, fchmod,
@@ -11,11 +12,15 @@ use rustix::fs::{
 };
 use rustix::time::{ClockId, clock_gettime};
 
-use super::disk::{Attributes, Disk, DiskError, Kind, Stat};
+use super::disk::{Attributes, Disk, DiskError, Kind, Stat, Tell, WatchId};
+use super::inotify::Inotify;
 
 /// The machine's own file systems.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RealDisk;
+#[derive(Debug, Default)]
+pub struct RealDisk {
+    /// Made when the first folder is watched.
+    inotify: OnceLock<Option<Inotify>>,
+}
 
 fn failed(verb: &'static str, path: &Path) -> impl Fn(rustix::io::Errno) -> DiskError {
     let path = path.to_owned();
@@ -188,5 +193,19 @@ impl Disk for RealDisk {
     fn now(&self) -> i128 {
         let time = clock_gettime(ClockId::RealtimeCoarse);
         i128::from(time.tv_sec) * 1_000_000_000 + i128::from(time.tv_nsec)
+    }
+
+    fn watch(&self, folder: &Path) -> Option<WatchId> {
+        self.inotify.get_or_init(Inotify::new).as_ref()?.watch(folder)
+    }
+
+    fn unwatch(&self, watch: WatchId) {
+        if let Some(Some(inotify)) = self.inotify.get() {
+            inotify.unwatch(watch);
+        }
+    }
+
+    fn told(&self) -> Vec<Tell> {
+        self.inotify.get().and_then(Option::as_ref).map_or_else(Vec::new, Inotify::told)
     }
 }

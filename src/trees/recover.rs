@@ -1,14 +1,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::bring::remove_all;
-use super::compare::Drift;
 use super::disk::{Kind, Stat};
 use super::layout::{is_staging_name, is_tree_name};
 use super::{Live, Manifest, Trees, TreesError};
 use crate::config::LiveMode;
 use crate::model::{Digest, EntryDigest, FileMode, blob_digest, tree_digest};
-use crate::objects::Mirror;
 
 /// What the live path shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,24 +94,6 @@ impl Trees {
         Ok(manifest.write(&*self.disk, &self.layout)?)
     }
 
-    /// Holds the live tree against what it should be.
-    ///
-    /// # Errors
-    /// What the disk or the mirror says.
-    pub fn drift(&mut self, mirror: &Mirror) -> Result<Drift, TreesError> {
-        let Found::Tree(live) = self.found()? else { return Ok(Drift::default()) };
-        let started = self.disk.now();
-        let manifest = self.manifests[&live.name].clone();
-        let drift = self.compare_tree(mirror, &manifest, manifest.tree)?;
-        if drift.is_none()
-            && let Some(manifest) = self.manifests.get_mut(&live.name)
-        {
-            // All of it was just seen to be right, so what changed before is no doubt any more.
-            manifest.sealed_at = manifest.sealed_at.max(started);
-        }
-        Ok(drift)
-    }
-
     /// Tidies up what a crash left: half-made trees, a link that was not renamed, folders that
     /// changed places. Cases and reasons are in `docs/recovery.md`.
     pub(super) fn tidy(&mut self) -> Result<(), TreesError> {
@@ -141,9 +120,7 @@ impl Trees {
         }
         let mut staging = staging.into_iter();
         self.spare = staging.next().map(super::stage::Spare::unknown);
-        for place in staging {
-            remove_all(&*self.disk, &place, Kind::Folder)?;
-        }
+        self.rubbish.extend(staging);
         self.forget_manifests_without_tree(live.as_deref())
     }
 

@@ -1,12 +1,35 @@
 use std::cmp::Reverse;
 use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::bring::remove_all;
-use super::disk::Kind;
+use super::disk::{Disk, Kind};
 use super::stage::Spare;
-use super::{Manifest, Trees, TreesError};
+use super::{Look, Manifest, Trees, TreesError};
 use crate::model::{DeploymentId, Digest, ObjectId, Timestamp};
 use crate::objects::Mirror;
+
+/// Folders that nobody needs any more.
+#[must_use = "rubbish is to be removed"]
+pub struct Rubbish {
+    disk: Arc<dyn Disk>,
+    folders: Vec<PathBuf>,
+}
+
+impl Rubbish {
+    /// Removes them. To be run on a thread of its own, where somebody would wait for it.
+    ///
+    /// # Errors
+    /// What the disk says of the first that cannot be removed.
+    pub fn remove(self) -> Result<(), TreesError> {
+        let remove = |folder: &PathBuf| match self.disk.stat(folder)? {
+            Some(stat) => remove_all(&*self.disk, folder, stat.kind),
+            None => Ok(()),
+        };
+        Ok(self.folders.iter().try_for_each(remove)?)
+    }
+}
 
 impl Trees {
     /// Finds out what left the history, and removes what is beyond all limits. `history` are the
@@ -84,7 +107,22 @@ impl Trees {
         self.disk.remove_file(&self.layout.manifest(name))?;
         self.manifests.remove(name);
         let staging = self.set_aside(&folder)?;
-        Ok(remove_all(&*self.disk, &staging, Kind::Folder)?)
+        self.throw_away(staging);
+        Ok(())
+    }
+
+    /// A folder of a staging name that nobody needs is removed off everybody's way.
+    fn throw_away(&mut self, staging: PathBuf) {
+        self.forget(&staging);
+        self.rubbish.push(staging);
+    }
+
+    /// What is to be removed, to be done beside the passes; what is not done by the end is found
+    /// by the next start.
+    #[must_use]
+    pub fn take_rubbish(&mut self) -> Option<Rubbish> {
+        let folders = std::mem::take(&mut self.rubbish);
+        (!folders.is_empty()).then(|| Rubbish { disk: self.disk.clone(), folders })
     }
 
     /// Turns a tree into the folder that the next one is built in.
@@ -92,9 +130,10 @@ impl Trees {
         let folder = self.layout.tree(name);
         self.disk.remove_file(&self.layout.manifest(name))?;
         let sealed_at = self.manifests.remove(name).map_or(i128::MIN, |m| m.sealed_at);
-        let spare = Spare { folder: self.set_aside(&folder)?, sealed_at, durable: true };
+        let folder = self.set_aside(&folder)?;
+        let spare = Spare { folder, sealed_at, durable: true, is_watched: true };
         if let Some(before) = self.spare.replace(spare) {
-            remove_all(&*self.disk, &before.folder, Kind::Folder)?;
+            self.throw_away(before.folder);
         }
         Ok(())
     }
@@ -115,7 +154,8 @@ impl Trees {
         Ok(Spare::empty(folder))
     }
 
-    /// Makes the next tree ready off the way of the next commit: a folder that is what is live now.
+    /// Makes the next tree ready off the way of the next commit: a folder that is what is live now,
+    /// and, where changes are told, both of them known.
     ///
     /// # Errors
     /// What the disk or the mirror says; the live tree is not touched.
@@ -125,14 +165,30 @@ impl Trees {
         live: ObjectId,
         now: Timestamp,
     ) -> Result<(), TreesError> {
+        if self.is_stranger(self.layout.live())? {
+            self.drift(mirror, Look::Told)?;
+        }
         let mut spare = self.take_folder(now)?;
-        let result = self.bring(mirror, &spare, live, now);
+        let mut result = self.bring(mirror, &spare, live, now);
         if result.is_ok() {
             spare.sealed_at = self.disk.now();
             spare.durable = true;
+            spare.is_watched = true;
+            if self.is_stranger(&spare.folder)? {
+                result = self.bring(mirror, &spare, live, now);
+            }
         }
         self.spare = Some(spare);
         result.map(drop)
+    }
+
+    fn is_stranger(&self, folder: &Path) -> Result<bool, TreesError> {
+        let folder = match self.live_name()? {
+            Some(name) if folder == self.layout.live() => self.folder_of(&name)?,
+            _ => folder.to_owned(),
+        };
+        let stat = self.disk.stat(&folder)?;
+        Ok(stat.is_some_and(|stat| self.watches.borrow().is_stranger(stat.inode)))
     }
 
     /// Lets go of the live path: it becomes a plain folder, and everything else of ours beside it

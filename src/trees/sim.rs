@@ -4,13 +4,13 @@
 //! two folders; a name is durable once a folder that the step touched is synced; a file's bytes are
 //! durable once the file or the volume is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::disk::{Attributes, Disk, DiskError, Kind, Stat};
+use super::disk::{Attributes, Disk, DiskError, Kind, Stat, Tell, WatchId};
 
 /// What a power cut does to what was not durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +61,8 @@ struct State {
     clock: i128,
     verbs: Vec<&'static str>,
     fault: Option<(usize, Fault)>,
+    watched: BTreeSet<u64>,
+    told: Vec<Tell>,
 }
 
 /// The disk. Its root is `/`.
@@ -86,6 +88,8 @@ impl SimDisk {
             clock: 1,
             verbs: Vec::new(),
             fault: None,
+            watched: BTreeSet::new(),
+            told: Vec::new(),
         }));
         let attributes = Attributes { mode: 0o755, uid: None, gid: None, mtime: None };
         for folder in folders {
@@ -142,6 +146,8 @@ impl SimDisk {
             }
         }
         state.fault = None;
+        state.watched.clear();
+        state.told.clear();
     }
 
     /// Every file and link below a folder, with its bytes: what a reader sees.
@@ -165,6 +171,14 @@ impl SimDisk {
 
     /// Writes into a file in place, as somebody who does not know better would.
     pub(crate) fn scribble(&self, path: &Path, text: &[u8]) {
+        self.scribble_untold(path, text);
+        let mut state = self.state();
+        let (folder, name) = state.place(path).unwrap();
+        state.tell(folder, name);
+    }
+
+    /// The same in a way that the kernel tells nobody of.
+    pub(crate) fn scribble_untold(&self, path: &Path, text: &[u8]) {
         let mut state = self.state();
         let id = state.find(path).unwrap();
         let now = state.tick();
@@ -239,8 +253,16 @@ impl State {
                     inode.ctime = now;
                 }
             }
+            self.tell(*folder, name.clone());
         }
         self.pending.push(step);
+    }
+
+    fn tell(&mut self, folder: u64, name: OsString) {
+        if self.watched.contains(&folder) {
+            let watch = WatchId(i32::try_from(folder).unwrap());
+            self.told.push(Tell::Changed(watch, Some(name)));
+        }
     }
 
     fn add(
@@ -360,6 +382,9 @@ impl Disk for SimDisk {
         if let Some(inode) = id.and_then(|id| state.inodes.get_mut(&id)) {
             inode.mode = attributes.mode;
         }
+        if let Some((folder, name)) = state.place(path) {
+            state.tell(folder, name);
+        }
         Ok(())
     }
 
@@ -423,6 +448,21 @@ impl Disk for SimDisk {
 
     fn now(&self) -> i128 {
         self.state().clock
+    }
+
+    fn watch(&self, folder: &Path) -> Option<WatchId> {
+        let mut state = self.state();
+        let id = state.find(folder)?;
+        state.watched.insert(id);
+        i32::try_from(id).ok().map(WatchId)
+    }
+
+    fn unwatch(&self, watch: WatchId) {
+        self.state().watched.remove(&u64::try_from(watch.0).unwrap());
+    }
+
+    fn told(&self) -> Vec<Tell> {
+        std::mem::take(&mut self.state().told)
     }
 }
 

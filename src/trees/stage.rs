@@ -1,14 +1,16 @@
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::bring::{Bringing, Donor, Touched, remove_all};
-use super::compare::{Comparison, Drift};
+use super::compare::Comparison;
 use super::disk::{Attributes, Disk};
 use super::layout::{Layout, tree_name};
 use super::lock::Lock;
 use super::manifest::{Manifest, Use};
-use super::{Materialisation, TreesError};
+use super::watch::{Watches, Watching};
+use super::{Look, Materialisation, TreesError};
 use crate::config::LiveSettings;
 use crate::model::{Digest, ObjectId, Timestamp};
 use crate::objects::Mirror;
@@ -29,6 +31,12 @@ pub struct Trees {
     /// A folder of a staging name that the next tree is built in.
     pub(super) spare: Option<Spare>,
     pub(super) next_staging: u64,
+    /// What is known of trees from having been told of every change.
+    pub(super) watches: RefCell<Watches>,
+    /// Folders of a staging name that nobody needs.
+    pub(super) rubbish: Vec<PathBuf>,
+    /// How often something was published.
+    pub(super) published: u64,
     pub(super) _lock: Option<Lock>,
 }
 
@@ -59,17 +67,20 @@ pub(super) struct Spare {
     pub(super) sealed_at: i128,
     /// Whether what is in it was made durable.
     pub(super) durable: bool,
+    /// Whether it is worth being told of what happens in it: filling an empty folder only makes
+    /// noise.
+    pub(super) is_watched: bool,
 }
 
 impl Spare {
     /// A folder that nobody vouches for: all of it is compared by content.
     pub(super) const fn unknown(folder: PathBuf) -> Self {
-        Self { folder, sealed_at: i128::MIN, durable: false }
+        Self { folder, sealed_at: i128::MIN, durable: false, is_watched: true }
     }
 
     /// A folder that was just made.
     pub(super) const fn empty(folder: PathBuf) -> Self {
-        Self { folder, sealed_at: i128::MIN, durable: true }
+        Self { folder, sealed_at: i128::MIN, durable: true, is_watched: false }
     }
 }
 
@@ -144,6 +155,9 @@ impl Trees {
             left: Vec::new(),
             spare: None,
             next_staging: 1,
+            watches: RefCell::default(),
+            rubbish: Vec::new(),
+            published: 0,
             _lock: lock,
         };
         trees.tidy()?;
@@ -164,7 +178,16 @@ impl Trees {
         self.manifests.clear();
         self.left.clear();
         self.spare = None;
+        self.rubbish.clear();
+        self.watches.borrow_mut().forget_all(&*self.disk);
         make_trees_folder(&*self.disk, &self.layout)
+    }
+
+    /// From now on the kernel is asked to tell of changes, so that looking at a tree costs what
+    /// changed: for an agent that stays. `folders_max`: folders that this machine lets us watch;
+    /// `None`: as many as it says.
+    pub fn watch(&mut self, folders_max: Option<usize>) {
+        self.watches.borrow_mut().begin(folders_max);
     }
 
     /// From now on tells `progress` how far staging is.
@@ -174,7 +197,12 @@ impl Trees {
 
     /// Goes on with other settings; the live path and its mode need a restart.
     pub fn reconfigure(&mut self, settings: &LiveSettings, rollback_limit: u32) {
-        self.material = Materialisation::new(settings);
+        let material = Materialisation::new(settings);
+        if material.key() != self.material.key() {
+            // What was known to be right was so by the old modes and owner.
+            self.watches.borrow_mut().forget_all(&*self.disk);
+        }
+        self.material = material;
         self.settings = Retention::of(settings, rollback_limit);
     }
 
@@ -219,6 +247,7 @@ impl Trees {
         let base = self.take_folder(now)?;
         let staged = self.build(mirror, &base, target, now);
         if staged.is_err() {
+            self.forget(&base.folder);
             // The error is told; what cannot be removed now is tidied up at the next start.
             drop(remove_all(&*self.disk, &base.folder, super::Kind::Folder));
         }
@@ -232,40 +261,12 @@ impl Trees {
             if manifest.digest == target.digest
                 && manifest.materialisation == self.material.key()
                 && live.as_deref() != Some(&manifest.name)
-                && self.compare_tree(mirror, manifest, target.tree)?.is_none()
+                && self.compare_tree(mirror, manifest, Look::Told)?.is_none()
             {
                 return Ok(Some(manifest.name.clone()));
             }
         }
         Ok(None)
-    }
-
-    /// Holds a tree on disk against what it should be. Where the mirror has lost it, its digest is
-    /// worked out from the disk instead.
-    pub(super) fn compare_tree(
-        &self,
-        mirror: &Mirror,
-        manifest: &Manifest,
-        tree: ObjectId,
-    ) -> Result<Drift, TreesError> {
-        let folder = self.folder_of(&manifest.name)?;
-        let comparison = Comparison {
-            disk: &*self.disk,
-            mirror,
-            material: &self.material,
-            stamps: manifest.stamps,
-            sealed_at: manifest.sealed_at,
-        };
-        match comparison.run(&folder, tree) {
-            Err(error) if error.mirror_damaged() => {
-                let mut drift = Drift::default();
-                if self.digest_on_disk(&folder)? != manifest.digest {
-                    drift.add("", crate::model::DriftKind::Edited);
-                }
-                Ok(drift)
-            }
-            result => result,
-        }
     }
 
     fn stage_existing(&mut self, name: String, target: &Target) -> Result<Staged, TreesError> {
@@ -327,6 +328,7 @@ impl Trees {
             }),
             _ => None,
         };
+        let root = self.disk.stat(folder)?.map(|stat| stat.inode).filter(|_| base.is_watched);
         let mut bringing = Bringing {
             comparison: Comparison {
                 disk: &*self.disk,
@@ -334,13 +336,15 @@ impl Trees {
                 material: &self.material,
                 stamps,
                 sealed_at: base.sealed_at,
+                watching: root.map(|root| Watching { watches: &self.watches, root }),
             },
             donor,
             now,
             touched: Touched::default(),
+            steps: 0,
             progress: &self.progress,
         };
-        bringing.folder(folder, tree, None)?;
+        bringing.bring(folder, tree)?;
         if base.durable {
             bringing.touched.sync(&*self.disk, folder)?;
         } else {

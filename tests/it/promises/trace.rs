@@ -85,6 +85,15 @@ impl Traced {
         })
     }
 
+    /// The calls since then that opened a folder below a folder: to list it, or to make it durable.
+    pub(super) fn folders_opened_since(&self, place: &Place, folder: &Path) -> Vec<Call> {
+        let folder = folder.canonicalize().expect("the folder");
+        let folder = folder.to_str().expect("a UTF-8 path").to_owned();
+        self.calls_since(place, |name, line| {
+            name.starts_with("open") && line.contains("O_DIRECTORY") && line.contains(&folder)
+        })
+    }
+
     /// The calls since then that started a process; a thread is none.
     pub(super) fn started_since(&self, place: &Place) -> Vec<Call> {
         self.calls_since(place, |name, line| match name {
