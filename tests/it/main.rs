@@ -3,6 +3,7 @@
 mod support;
 
 mod demo;
+mod hooks;
 mod house;
 mod outputs;
 mod promises;
