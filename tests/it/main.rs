@@ -7,5 +7,6 @@ mod hooks;
 mod house;
 mod outputs;
 mod promises;
+mod reload;
 mod shipped;
 mod workbench;
