@@ -171,6 +171,7 @@ fn a_hook_during_a_pass_causes_another_pass() {
     let (serve, address) = serve(&server, &agent, &with_secret(&agent));
     agent.wait_until_live(&first);
     let gitea = forge(address, Kind::Gitea);
+    server.forget();
     // The next pack takes about a second, in parts.
     server.break_down(Stage::Fetch, Fault::Slow { bytes: 64, pause: Duration::from_millis(100) });
     repo.commit(&[("a.yaml", "a: 2\n")]);

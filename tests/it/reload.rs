@@ -18,13 +18,13 @@ fn settings_are_read_again_also_when_that_is_told_during_a_pass() {
     let sync = agent.start_sync();
     agent.wait_until_live(&first);
 
+    server.forget();
     // The next pack takes about a second, in parts.
     server.break_down(Stage::Fetch, Fault::Slow { bytes: 64, pause: Duration::from_millis(100) });
     repo.commit(&[("a.yaml", "a: 2\n")]);
     let other = repo.change().on("other").write("b.yaml", "b: 1\n").commit("another branch");
     sync.signal(Signal::HUP);
     server.wait_for("a fetch", |seen| seen.stage == Stage::Fetch);
-    server.forget();
     agent.settings(&settings.replace("main", "other\n  history_rewrite: allow"));
     sync.signal(Signal::HUP);
     agent.wait_until_live(&other);
