@@ -17,6 +17,7 @@
 //! | `POST /hooks/git` | a forge's push webhook: verified, then "look now" (TCP only) |
 //! | `GET /api/deliveries` · `POST /api/deliveries/{id}/redeliver` | the outbox |
 
+mod connections;
 mod hooks;
 mod metrics;
 pub mod orders;

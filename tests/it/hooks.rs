@@ -1,6 +1,7 @@
 //! Push webhooks: a forge says that somebody pushed, and the commit is live.
 
-use std::net::SocketAddr;
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -181,4 +182,30 @@ fn a_hook_during_a_pass_causes_another_pass() {
     assert_answer(&gitea.push("refs/heads/main"), 202, "accepted");
     agent.wait_until_live(&last);
     serve.stop();
+}
+
+#[test]
+fn connections_that_never_end_their_request_do_not_keep_serve_from_ending() {
+    let repo = Repo::new();
+    let first = repo.commit(&[("a.yaml", "a: 1\n")]);
+    let server = GitServer::start(repo.root());
+    let agent = Agent::new();
+    let (serve, address) = serve(&server, &agent, &with_secret(&agent));
+    agent.wait_until_live(&first);
+    let connect = |text: String| {
+        let mut wire = TcpStream::connect(address).expect("the address of serve");
+        wire.write_all(text.as_bytes()).expect("half a request");
+        wire
+    };
+    let head = "POST /hooks/git HTTP/1.1\r\nhost: x\r\n";
+    let mut held = vec![connect(head.to_owned()), connect(String::new())];
+    let headers = forge(address, Kind::GitHub).headers("push", b"");
+    let signed: String =
+        headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    held.push(connect(format!("{head}{signed}content-length: 1000\r\n\r\nhalf")));
+    // It has seen them all once it answers one that came later.
+    assert_answer(&forge(address, Kind::Gitea).push("refs/heads/other"), 200, "not accepted");
+    let ran = serve.stop();
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    drop(held);
 }
