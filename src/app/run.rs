@@ -47,6 +47,8 @@ struct Running {
     deliverer: Handle,
     systemd: Systemd,
     turning: watch::Sender<Option<Instant>>,
+    /// Told to read the settings again while a pass had the agent.
+    must_reload: bool,
     dry: bool,
 }
 
@@ -101,6 +103,7 @@ pub async fn run(
         deliverer: handle,
         systemd: Systemd::default(),
         turning: watch::Sender::new(None),
+        must_reload: false,
         dry,
     };
     let first = engine.settings.clone();
@@ -172,6 +175,11 @@ impl Running {
                 agent = blocking(agent, Agent::tidy_up).await?.0;
                 beside.remove(agent.take_rubbish());
             }
+            if std::mem::take(&mut self.must_reload) {
+                self.reload(&mut agent);
+                trigger = Trigger::Signal;
+                continue;
+            }
             if agent.goes_on() {
                 trigger = Trigger::Command;
                 continue;
@@ -230,7 +238,7 @@ impl Running {
 
     /// One pass on a blocking thread. `None`: told to stop, and the pass was given its grace.
     async fn pass(
-        &self,
+        &mut self,
         agent: Agent,
         trigger: Trigger,
         signals: &mut Signals,
@@ -256,7 +264,7 @@ impl Running {
                     return Ok(None);
                 }
                 told = signals.next() => match told {
-                    Told::Reload => self.bell.ring(Trigger::Signal),
+                    Told::Reload => self.must_reload = true,
                     Told::Stop if stopping => return Ok(None),
                     Told::Stop => {
                         self.systemd.stopping();

@@ -58,7 +58,7 @@ pub(super) const KEYS: &[Key] = keys! {
     "gitops.proxy": Url, "null", "http://proxy.example.com:3128"
         => "HTTP proxy towards the git server. Without it, `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` of the environment count.";
     "gitops.webhook_secret_file": Path, "null", "webhook.key"
-        => "The secret that push webhooks at `POST /hooks/git` are verified with.";
+        => "The secret that push webhooks at `POST /hooks/git` of `serve` are verified with, one a line: during a change all of them count. Without it none is taken. See [push webhooks](push-webhooks.md).";
 
     "gitops.auth.username": Text, "null", "deploy"
         => "The user name that goes with `token_file` (without it `x-access-token`) or `password_file`.";

@@ -1,7 +1,7 @@
 //! Routes: what the outside may ask of a running agent.
 //!
 //! On the control socket (guarded by file mode: whoever may open it is admin) all that the verbs
-//! need; on TCP the probes and metrics. May touch the journal, the board, and a bounded view of the
+//! need; on TCP the probes, metrics and push webhooks. May touch the journal, the board, and a bounded view of the
 //! object store; never the source, the trees or a pass: what is wanted is written to the journal,
 //! then the loop is woken.
 //!
@@ -14,8 +14,11 @@
 //! | `POST /api/config/sync` | look now, and wait for that pass |
 //! | `POST /api/config/apply` · `/rollback` · `/drift` | orders; `?wait=` waits for the outcome |
 //! | `POST /api/config/suspend` · `/resume` | an operator's stop |
+//! | `POST /hooks/git` | a forge's push webhook: verified, then "look now" (TCP only) |
 //! | `GET /api/deliveries` · `POST /api/deliveries/{id}/redeliver` | the outbox |
 
+mod connections;
+mod hooks;
 mod metrics;
 pub mod orders;
 mod probes;
@@ -77,7 +80,10 @@ fn control_routes(api: Api) -> Router {
 
 /// What anybody who reaches the address may see.
 fn public_routes(api: Api) -> Router {
-    probe_routes().fallback(problem::not_found).with_state(api)
+    probe_routes()
+        .route("/hooks/git", post(hooks::git))
+        .fallback(problem::not_found)
+        .with_state(api)
 }
 
 fn probe_routes() -> Router<Api> {

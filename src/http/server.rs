@@ -5,10 +5,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use axum::Router;
+use axum::serve::ListenerExt as _;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
-use super::{Api, control_routes, public_routes};
+use super::{Api, connections, control_routes, public_routes};
 
 /// The control socket, bound and not yet served.
 pub struct Control {
@@ -78,27 +79,14 @@ pub fn with_short_path<T>(
 /// Serves both until told to stop; requests under way are finished.
 pub async fn until_stopped(control: Control, public: Option<Public>, stop: watch::Receiver<bool>) {
     let path = control.path;
-    let private =
-        axum::serve(control.listener, control.routes).with_graceful_shutdown(stopped(stop.clone()));
+    let private = connections::serve(control.listener, control.routes, stop.clone());
     let open = async {
         if let Some(public) = public {
-            let served =
-                axum::serve(public.listener, public.routes).with_graceful_shutdown(stopped(stop));
-            report(served.await);
+            // An answer is small, and nothing comes after it that it could wait for.
+            let listener = public.listener.tap_io(|tcp| drop(tcp.set_nodelay(true)));
+            connections::serve(listener, public.routes, stop).await;
         }
     };
-    let (served, ()) = tokio::join!(private, open);
-    report(served);
+    tokio::join!(private, open);
     drop(std::fs::remove_file(path));
-}
-
-async fn stopped(mut stop: watch::Receiver<bool>) {
-    // An error means that nobody can tell us any more, which is a stop too.
-    drop(stop.wait_for(|stopped| *stopped).await);
-}
-
-fn report(served: io::Result<()>) {
-    if let Err(error) = served {
-        tracing::error!(error = %error, "serving ended");
-    }
 }

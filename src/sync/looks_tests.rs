@@ -42,6 +42,23 @@ fn orders_do_not_put_off_asking_the_source() {
 }
 
 #[test]
+fn a_push_is_not_kept_waiting_for_a_look_at_the_live_tree_which_comes_after_it() {
+    let machine = Machine::new(LiveMode::Symlink);
+    let mut agent = machine.start();
+    agent.pass(Trigger::Start);
+    agent.pass(Trigger::Drift);
+    let checked = agent.drift_checked_at;
+    machine.clock.advance(Duration::from_secs(60));
+    agent.pass(Trigger::Webhook);
+    assert_eq!(agent.drift_checked_at, checked);
+    assert_eq!(agent.next_look(0.5).1, Trigger::Drift);
+    // Pushes without end do not put it off for ever.
+    machine.clock.advance(Duration::from_secs(60));
+    agent.pass(Trigger::Webhook);
+    assert_ne!(agent.drift_checked_at, checked);
+}
+
+#[test]
 fn a_live_tree_that_is_good_does_not_hide_that_the_head_is_not_taken() {
     let machine = Machine::new(LiveMode::Symlink);
     let mut agent = machine.start();

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::{Agent, SyncError};
 use crate::decide::next::is_suspended;
 use crate::journal::{Completion, IntentKind};
@@ -14,9 +16,14 @@ impl Agent {
         let Some(policy) = self.drift_policy() else { return Ok(None) };
         let now = self.clock.now();
         let interval = self.settings.live.drift_interval;
-        let passed = self.drift_checked_at.is_none_or(|at| now.since(at) >= interval);
-        // A new commit does not wait for a look at all of the live tree.
-        let due = passed || !matches!(trigger, Trigger::Interval | Trigger::Webhook);
+        let since = self.drift_checked_at.map_or(Duration::MAX, |at| now.since(at));
+        let due = match trigger {
+            Trigger::Interval => since >= interval,
+            // A push is not kept waiting for it: the loop comes back for it right after. Pushes
+            // without end put it off by one interval at most.
+            Trigger::Webhook => since >= interval.saturating_mul(2),
+            _ => true,
+        };
         if !due || self.standing.live.is_none() || self.stop_before_intent {
             return Ok(None);
         }

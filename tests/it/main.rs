@@ -3,8 +3,10 @@
 mod support;
 
 mod demo;
+mod hooks;
 mod house;
 mod outputs;
 mod promises;
+mod reload;
 mod shipped;
 mod workbench;

@@ -6,6 +6,7 @@
 //! what it waits for.
 
 mod agent;
+pub(crate) mod forge;
 mod git;
 mod git_server;
 mod http;
@@ -28,4 +29,4 @@ pub(crate) use repo::Repo;
 pub(crate) use seal::Sealer;
 pub(crate) use sshd::Sshd;
 pub(crate) use tls::Authority;
-pub(crate) use wait::wait_until;
+pub(crate) use wait::{wait_for, wait_until};

@@ -1,0 +1,81 @@
+//! Connections: how many there are, how long a request's head may take, and how they end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::serve::Listener;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+
+/// Connections at once; more wait in the system's queue.
+const CONNECTIONS_MAX: usize = 256;
+/// How long a connection may take to bring the head of its next request.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
+/// Bytes of a request that are held unread, its head included.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// How long requests under way are waited for at the end. No pass runs any more by then.
+const ENDING_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Serves until told to stop. Requests under way are finished, where they do not take long.
+pub(super) async fn serve<L: Listener>(
+    mut listener: L,
+    routes: Router,
+    stop: watch::Receiver<bool>,
+) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut open = JoinSet::new();
+    loop {
+        let next = async {
+            let place = Arc::clone(&places).acquire_owned().await.ok()?;
+            Some((place, listener.accept().await.0))
+        };
+        let next = tokio::select! {
+            next = next => next,
+            () = stopped(stop.clone()) => None,
+        };
+        let Some((place, io)) = next else { break };
+        open.spawn(converse(io, routes.clone(), place, stop.clone()));
+        while open.try_join_next().is_some() {}
+    }
+    drop(listener);
+    let ended = async { while open.join_next().await.is_some() {} };
+    if tokio::time::timeout(ENDING_TIME_MAX, ended).await.is_err() {
+        tracing::debug!(connections = open.len(), "connections are closed in the middle");
+    }
+}
+
+async fn converse<I>(
+    io: I,
+    routes: Router,
+    place: OwnedSemaphorePermit,
+    stop: watch::Receiver<bool>,
+) where
+    I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME_MAX)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(io), TowerToHyperService::new(routes));
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stopped(stop) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::trace!(error = %error, "a connection ended early");
+    }
+    drop(place);
+}
+
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // An error means that nobody can tell us any more, which is a stop too.
+    drop(stop.wait_for(|stopped| *stopped).await);
+}

@@ -1,0 +1,58 @@
+//! The file with the webhook's secrets, read again at each use.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use ring::hmac;
+use zeroize::Zeroizing;
+
+/// Bytes in a secret file.
+const FILE_BYTES_MAX: usize = 64 * 1024;
+/// Secrets in a file: during a change there are two, so eight is generous.
+const SECRETS_MAX: usize = 8;
+
+/// Why there is no secret to verify with.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unreadable {
+    #[error("cannot read gitops.webhook_secret_file, {path}")]
+    File { path: PathBuf, source: io::Error },
+    #[error("gitops.webhook_secret_file, {path}, {problem}")]
+    Shape { path: PathBuf, problem: &'static str },
+}
+
+impl Unreadable {
+    /// What the system says, in one line.
+    pub(super) fn cause(&self) -> String {
+        std::error::Error::source(self).map_or_else(String::new, ToString::to_string)
+    }
+}
+
+/// Reads the secrets in `path`: one a line as it was given to the forge, without the white space
+/// around it. Blank lines do not count. Blocks on the file system.
+pub(super) fn read(path: &Path) -> Result<Vec<hmac::Key>, Unreadable> {
+    let failed = |source| Unreadable::File { path: path.to_owned(), source };
+    let shape = |problem| Unreadable::Shape { path: path.to_owned(), problem };
+    // Looked at before it is opened: opening a pipe that nobody writes to would wait for ever.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
+    }
+    // Allocated once: a vector that grows would leave copies behind that nobody wipes.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(FILE_BYTES_MAX + 1));
+    let limit = u64::try_from(FILE_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
+    File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)).map_err(failed)?;
+    if bytes.len() > FILE_BYTES_MAX {
+        return Err(shape("is larger than 64 KiB; it holds one secret a line"));
+    }
+    let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let secrets: Vec<_> = lines
+        .filter(|line| !line.is_empty())
+        .take(SECRETS_MAX + 1)
+        .map(|line| hmac::Key::new(hmac::HMAC_SHA256, line))
+        .collect();
+    match secrets.len() {
+        0 => Err(shape("holds no secret; write one line, such as `openssl rand -hex 32` gives")),
+        1..=SECRETS_MAX => Ok(secrets),
+        _ => Err(shape("holds more than 8 secrets; remove those that are no longer used")),
+    }
+}

@@ -1,0 +1,33 @@
+//! SIGHUP: the settings are read again.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::support::{Agent, Fault, GitServer, Repo, Stage};
+
+#[test]
+fn settings_are_read_again_also_when_that_is_told_during_a_pass() {
+    let repo = Repo::new();
+    let first = repo.commit(&[("a.yaml", "a: 1\n")]);
+    let server = GitServer::start(repo.root());
+    let agent = Agent::following(&server.url(), "  branch: main\n");
+    let settings = std::fs::read_to_string(agent.settings_file()).expect("the settings");
+    let settings = settings.replace("50ms", "1h");
+    agent.settings(&settings);
+    let sync = agent.start_sync();
+    agent.wait_until_live(&first);
+
+    server.forget();
+    // The next pack takes about a second, in parts.
+    server.break_down(Stage::Fetch, Fault::Slow { bytes: 64, pause: Duration::from_millis(100) });
+    repo.commit(&[("a.yaml", "a: 2\n")]);
+    let other = repo.change().on("other").write("b.yaml", "b: 1\n").commit("another branch");
+    sync.signal(Signal::HUP);
+    server.wait_for("a fetch", |seen| seen.stage == Stage::Fetch);
+    agent.settings(&settings.replace("main", "other\n  history_rewrite: allow"));
+    sync.signal(Signal::HUP);
+    agent.wait_until_live(&other);
+    let ran = sync.stop();
+    assert_eq!(ran.code, 0, "{ran:#?}");
+}
