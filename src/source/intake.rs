@@ -13,6 +13,10 @@ use super::SourceError;
 /// commits at once.
 const OBJECTS_PER_FILE_MAX: u64 = 8;
 
+/// How much of what is new is taken with the commits in between: more is asked for without them.
+const LITTLE_OBJECTS_MAX: u64 = 20_000;
+const LITTLE_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
 /// What a pack starts with: `PACK`, version, number of objects.
 const PACK_HEADER_BYTES: usize = 12;
 
@@ -22,7 +26,7 @@ pub(super) struct Intake<'o> {
     header: Vec<u8>,
     bytes: u64,
     bytes_max: u64,
-    files_max: u64,
+    objects_max: u64,
     place: String,
     mirror: &'o Mirror,
 }
@@ -41,10 +45,17 @@ impl<'o> Intake<'o> {
             header: Vec::with_capacity(PACK_HEADER_BYTES),
             bytes: 0,
             bytes_max: limits.fetch_bytes_max,
-            files_max: limits.files_max,
+            objects_max: limits.files_max.saturating_mul(OBJECTS_PER_FILE_MAX),
             place: place.to_owned(),
             mirror,
         })
+    }
+
+    /// Takes no more than is worth having beside what is wanted.
+    pub(super) fn little(mut self) -> Self {
+        self.bytes_max = self.bytes_max.min(LITTLE_BYTES_MAX);
+        self.objects_max = self.objects_max.min(LITTLE_OBJECTS_MAX);
+        self
     }
 
     /// Takes the next bytes.
@@ -56,8 +67,8 @@ impl<'o> Intake<'o> {
         if self.header.len() < PACK_HEADER_BYTES {
             let missing = PACK_HEADER_BYTES - self.header.len();
             self.header.extend(bytes.iter().take(missing));
-            if self.objects().is_some_and(|count| count > self.objects_max()) {
-                return Err(self.over("8 x limits.files_max", self.objects_max()));
+            if self.objects().is_some_and(|count| count > self.objects_max) {
+                return Err(self.over("8 x limits.files_max", self.objects_max));
             }
         }
         self.writer.write_all(bytes).map_err(|_| self.failed(Error::last_error(-1)))
@@ -81,10 +92,6 @@ impl<'o> Intake<'o> {
         Some(u64::from(u32::from_be_bytes(count)))
     }
 
-    const fn objects_max(&self) -> u64 {
-        self.files_max.saturating_mul(OBJECTS_PER_FILE_MAX)
-    }
-
     fn over(&self, limit: &'static str, max: u64) -> SourceError {
         SourceError::Limit { place: self.place.clone(), limit, max }
     }
@@ -100,5 +107,27 @@ impl<'o> Intake<'o> {
         } else {
             self.damaged(&format!("its pack cannot be read ({})", error.message()))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_is_not_needed_only_little_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let mirror = Mirror::open_or_create(&folder.path().join("repo.git")).unwrap();
+        let odb = mirror.repository().odb().unwrap();
+        let limits = Limits::default();
+        let header = |objects: u64| {
+            let count = u32::try_from(objects).unwrap().to_be_bytes();
+            [b"PACK".as_slice(), &2_u32.to_be_bytes(), &count].concat()
+        };
+        let start = || Intake::start(&odb, &mirror, &limits, "there").unwrap();
+        start().little().take(&header(LITTLE_OBJECTS_MAX)).unwrap();
+        let error = start().little().take(&header(LITTLE_OBJECTS_MAX + 1)).unwrap_err();
+        assert!(matches!(error, SourceError::Limit { .. }), "{error}");
+        start().take(&header(LITTLE_OBJECTS_MAX + 1)).unwrap();
     }
 }

@@ -1,6 +1,10 @@
 //! Asking for a pack and reading the answer: protocol v2, and v0 for servers that have no other.
 //!
-//! Two questions are asked, and they tell the server different things of what we have:
+//! Three questions are asked, and they tell the server different things of what we have:
+//! - *Since*: all that is new since the accepted commit, which is declared known with all before it.
+//!   For a step ahead this is the least work for the server, and it tells the history too. A file
+//!   that returns from before the accepted commit may be left out: then *Files* is asked next, as
+//!   it is where much is new.
 //! - *Files*: the new commit alone (`deepen 1`), as differences to one whose files we have. That
 //!   one is declared cut off (`shallow`), so the server counts on nothing but its files.
 //! - *History*: every commit that the accepted one does not reach. Here the accepted one is
@@ -19,6 +23,8 @@ use super::packets::{self, Packet, Packets};
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
+    /// All that is new since `known`, as long as that is little.
+    Since { known: ObjectId },
     /// One commit's files; those of `have` are here already.
     Files { have: Option<ObjectId> },
     /// The commits that `known` does not reach. `insist`: even if the server sees no connection.
@@ -60,11 +66,13 @@ fn request_v2(want: ObjectId, asked: Asked, abilities: Abilities) -> Vec<u8> {
     cut(&mut out, asked, abilities);
     match asked {
         Asked::Files { have: None } | Asked::Everything => {}
-        Asked::Files { have: Some(known) } | Asked::History { known, .. } => {
+        Asked::Files { have: Some(known) }
+        | Asked::Since { known }
+        | Asked::History { known, .. } => {
             packets::line(&mut out, &format!("have {known}"));
         }
     }
-    if !matches!(asked, Asked::History { insist: false, .. }) {
+    if !matches!(asked, Asked::Since { .. } | Asked::History { insist: false, .. }) {
         packets::line(&mut out, "done");
     }
     packets::flush(&mut out);
@@ -83,7 +91,9 @@ fn request_v0(want: ObjectId, asked: Asked, abilities: Abilities) -> Vec<u8> {
     packets::flush(&mut out);
     match asked {
         Asked::Files { have: None } | Asked::Everything => {}
-        Asked::Files { have: Some(known) } | Asked::History { known, .. } => {
+        Asked::Files { have: Some(known) }
+        | Asked::Since { known }
+        | Asked::History { known, .. } => {
             packets::line(&mut out, &format!("have {known}"));
         }
     }
@@ -107,7 +117,11 @@ fn cut(out: &mut Vec<u8>, asked: Asked, abilities: Abilities) {
 
 /// Whether differences to what we have may come: only where we have all that we say.
 const fn is_thin(asked: Asked, abilities: Abilities) -> bool {
-    matches!(asked, Asked::Files { have: Some(_) }) && abilities.thin && abilities.shallow
+    match asked {
+        Asked::Since { .. } => abilities.thin,
+        Asked::Files { have: Some(_) } => abilities.thin && abilities.shallow,
+        _ => false,
+    }
 }
 
 const fn is_filtered(asked: Asked, abilities: Abilities) -> bool {

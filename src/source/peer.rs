@@ -97,6 +97,27 @@ impl Peer {
         Ok((abilities, shown))
     }
 
+    /// Fetches all that is new since `known` into the mirror, as long as that is little. Gives the
+    /// bytes received; `None`: it has to be asked for in another way.
+    pub(super) fn since(
+        &mut self,
+        want: ObjectId,
+        known: ObjectId,
+        into: Into<'_>,
+    ) -> Result<Option<u64>, SourceError> {
+        // only the newer protocol tells whether the server knows the one before it sends
+        if !self.known().is_some_and(|abilities| abilities.v2) {
+            return Ok(None);
+        }
+        match self.pack(want, Asked::Since { known }, into) {
+            Ok(Answered::Pack(bytes)) => Ok(Some(bytes)),
+            Ok(Answered::Unknown | Answered::Undecided) => Ok(None),
+            // too much, or differences to something that is not here
+            Err(SourceError::Limit { .. } | SourceError::Damaged { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Fetches into the mirror.
     pub(super) fn pack(
         &mut self,
@@ -129,6 +150,7 @@ impl Peer {
         let max = limits.fetch_bytes_max.saturating_add(TALK_BYTES_MAX);
         let mut packets = Packets::new(&mut answer, &self.place, "limits.fetch_bytes_max", max);
         let intake = Intake::start(odb, mirror, limits, &self.place)?;
+        let intake = if matches!(asked, Asked::Since { .. }) { intake.little() } else { intake };
         let answered = pack_request::answer(&mut packets, asked, abilities, intake)?;
         answer.rest();
         Ok(answered)

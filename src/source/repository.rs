@@ -73,12 +73,21 @@ impl Repository {
             return Ok(0);
         }
         let mut bytes = 0;
+        if let Some((have, _)) = known
+            && let Self::Peer(peer) = self
+            && let Some(received) = peer.since(shown, have, into)?
+        {
+            if lacks(into.mirror, head, known_tree)?.is_none() {
+                return Ok(received);
+            }
+            bytes = received;
+        }
         if let Some((have, tree)) = known {
             match self.bring(head, shown, Some((have, tree)), into) {
                 Ok(received) if lacks(into.mirror, head, known_tree)?.is_none() => {
-                    return Ok(received);
+                    return Ok(bytes + received);
                 }
-                Ok(received) => bytes = received,
+                Ok(received) => bytes += received,
                 // differences to something that is not here after all
                 Err(SourceError::Damaged { .. }) => {}
                 Err(error) => return Err(error),
