@@ -46,7 +46,8 @@ struct Running {
     deliverer: Handle,
     systemd: Systemd,
     turning: watch::Sender<Option<Instant>>,
-    dry: bool,
+    /// Whether we were told to read the settings again while the agent was at work.
+    must_reload: bool,
 }
 
 /// Runs until it is told to stop.
@@ -100,7 +101,7 @@ pub async fn run(
         deliverer: handle,
         systemd: Systemd::default(),
         turning: watch::Sender::new(None),
-        dry,
+        must_reload: false,
     };
     let first = engine.settings.clone();
     tracing::info!(mode = mode.verb(), live = %first.live.path.display(), "kconfigd runs");
@@ -155,18 +156,35 @@ async fn watchdog(turning: watch::Receiver<Option<Instant>>, timeout: Duration) 
     }
 }
 
+/// Work with the agent that came to its end, or not.
+enum Worked<T> {
+    /// It did.
+    Done(Agent, T),
+    /// We were told to stop: the agent, when its work ended within the grace period.
+    Stopped(Option<Agent>),
+}
+
 impl Running {
     /// The loop: a pass, what comes after it, and the wait for the next reason to look.
-    async fn turn(mut self, agent: Agent, signals: &mut Signals) -> Result<(), AppError> {
-        let mut agent = agent;
+    async fn turn(mut self, mut agent: Agent, signals: &mut Signals) -> Result<(), AppError> {
         let mut trigger = Trigger::Start;
         loop {
-            let Some(passed) = self.pass(agent, trigger, signals).await? else { return Ok(()) };
             let report;
-            (agent, report) = passed;
+            match self.work(agent, signals, move |agent| agent.pass(trigger)).await? {
+                Worked::Done(back, ended) => (agent, report) = (back, ended),
+                Worked::Stopped(agent) => return self.end(agent).await,
+            }
             self.tell(&report, agent.live_revision());
-            if changed(&report) && !self.dry {
-                agent = blocking(agent, Agent::tidy_up).await?.0;
+            if agent.is_untidy() {
+                match self.work(agent, signals, Agent::tidy_up).await? {
+                    Worked::Done(back, ()) => agent = back,
+                    Worked::Stopped(agent) => return self.end(agent).await,
+                }
+            }
+            if std::mem::take(&mut self.must_reload) {
+                self.reload(&mut agent);
+                trigger = Trigger::Signal;
+                continue;
             }
             if agent.goes_on() {
                 trigger = Trigger::Command;
@@ -184,53 +202,67 @@ impl Running {
                         self.reload(&mut agent);
                         trigger = Trigger::Signal;
                     }
-                    Told::Stop => break,
+                    Told::Stop => {
+                        self.systemd.stopping();
+                        return self.end(Some(agent)).await;
+                    }
                 },
             }
         }
-        self.systemd.stopping();
-        blocking(agent, |agent| {
-            if let Err(error) = agent.note_freshness() {
-                tracing::warn!(error = %error, "how fresh the source is could not be written down");
-            }
-        })
-        .await?;
+    }
+
+    /// The last thing: how fresh the source is, which is written down once a minute only, is not
+    /// forgotten.
+    async fn end(&self, agent: Option<Agent>) -> Result<(), AppError> {
+        let Some(mut agent) = agent else { return Ok(()) };
+        let noted = spawn_blocking(move || agent.note_freshness());
+        if let Err(error) = noted.await.map_err(|_| AppError::Task("agent"))? {
+            tracing::warn!(error = %error, "how fresh the source is could not be written down");
+        }
         Ok(())
     }
 
-    /// One pass on a blocking thread. `None`: told to stop, and the pass was given its grace.
-    async fn pass(
-        &self,
-        agent: Agent,
-        trigger: Trigger,
+    /// Works with the agent on a blocking thread, and listens meanwhile: settings are read again
+    /// after it, and a stop gives it its grace.
+    async fn work<T: Send + 'static>(
+        &mut self,
+        mut agent: Agent,
         signals: &mut Signals,
-    ) -> Result<Option<(Agent, Report)>, AppError> {
+        work: impl FnOnce(&mut Agent) -> T + Send + 'static,
+    ) -> Result<Worked<T>, AppError> {
         self.turning.send_replace(Some(Instant::now()));
-        let mut pass = spawn_blocking(move || {
-            let mut agent = agent;
-            let report = agent.pass(trigger);
-            (agent, report)
+        let mut worker = spawn_blocking(move || {
+            let value = work(&mut agent);
+            (agent, value)
         });
-        let grace = self.settings.borrow().shutdown_grace;
-        let mut stopping = false;
+        let mut deadline = None;
         loop {
-            let deadline = tokio::time::sleep(if stopping { grace } else { Duration::MAX / 4 });
-            tokio::select! {
-                ended = &mut pass => {
-                    self.turning.send_replace(None);
-                    let ended = ended.map_err(|_| AppError::Task("pass"))?;
-                    return Ok((!stopping).then_some(ended));
+            let grace = async {
+                match deadline {
+                    Some(deadline) => tokio::time::sleep_until(deadline).await,
+                    None => std::future::pending().await,
                 }
-                () = deadline => {
+            };
+            tokio::select! {
+                ended = &mut worker => {
+                    self.turning.send_replace(None);
+                    let (agent, value) = ended.map_err(|_| AppError::Task("agent"))?;
+                    return Ok(match deadline {
+                        None => Worked::Done(agent, value),
+                        Some(_) => Worked::Stopped(Some(agent)),
+                    });
+                }
+                () = grace => {
                     tracing::warn!("the pass did not end within shutdown_grace; the next start recovers");
-                    return Ok(None);
+                    return Ok(Worked::Stopped(None));
                 }
                 told = signals.next() => match told {
-                    Told::Reload => self.bell.ring(Trigger::Signal),
-                    Told::Stop if stopping => return Ok(None),
+                    Told::Reload => self.must_reload = true,
+                    Told::Stop if deadline.is_some() => return Ok(Worked::Stopped(None)),
                     Told::Stop => {
                         self.systemd.stopping();
-                        stopping = true;
+                        let grace = self.settings.borrow().shutdown_grace;
+                        deadline = Some(tokio::time::Instant::now() + grace);
                     }
                 },
             }
@@ -283,25 +315,6 @@ impl Running {
         self.settings.send_replace(new);
         Ok(restart)
     }
-}
-
-/// Runs something with the agent on a blocking thread.
-async fn blocking<T: Send + 'static>(
-    agent: Agent,
-    work: impl FnOnce(&mut Agent) -> T + Send + 'static,
-) -> Result<(Agent, T), AppError> {
-    spawn_blocking(move || {
-        let mut agent = agent;
-        let value = work(&mut agent);
-        (agent, value)
-    })
-    .await
-    .map_err(|_| AppError::Task("agent"))
-}
-
-/// Whether something became live, so that there is something to tidy up after.
-fn changed(report: &Report) -> bool {
-    matches!(report.outcome, PassOutcome::Applied | PassOutcome::Returned | PassOutcome::Repaired)
 }
 
 /// Chance, for jitter: between 0 and 1.

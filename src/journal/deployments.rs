@@ -6,6 +6,7 @@ use super::error::query;
 use super::intent::IntentKind;
 use super::open::{read_meta, write_meta};
 use super::wire::{self, WireDeployment, WireLive, WireSuspension, key_columns};
+use super::wishes::FOLLOWED_MAX;
 use super::{Journal, JournalError, outbox};
 use crate::model::{
     Attempt, Deployment, DeploymentId, Digest, Event, LiveState, Outcome, Quarantine,
@@ -349,6 +350,8 @@ fn pass_over(tx: &Transaction<'_>, revision: Option<&Revision>) -> rusqlite::Res
 pub(super) fn finish_wish(tx: &Transaction<'_>, id: u64, now: Timestamp) -> rusqlite::Result<()> {
     tx.prepare_cached("UPDATE wishes SET done_at = ?1 WHERE id = ?2")?
         .execute(rusqlite::params![now.0, id])?;
+    tx.prepare_cached("DELETE FROM wishes WHERE done_at IS NOT NULL AND id <= ?1")?
+        .execute([id.saturating_sub(FOLLOWED_MAX)])?;
     Ok(())
 }
 

@@ -224,6 +224,25 @@ fn error_text(error: &JournalError) -> String {
 }
 
 #[cfg(test)]
+impl Journal {
+    /// From now on nothing can be written to a table, or again it can: a disk that is full at a
+    /// bad moment.
+    pub(crate) fn refuse(&self, table: &str, refused: bool) {
+        for verb in ["INSERT", "UPDATE"] {
+            let trigger = format!("refuse_{table}_{verb}");
+            let sql = if refused {
+                format!(
+                    "CREATE TEMP TRIGGER {trigger} BEFORE {verb} ON {table} BEGIN SELECT RAISE(ABORT, 'refused'); END"
+                )
+            } else {
+                format!("DROP TRIGGER {trigger}")
+            };
+            self.lock().execute_batch(&sql).unwrap();
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

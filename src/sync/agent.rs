@@ -71,6 +71,12 @@ pub struct Agent {
     pub(super) stop_before_intent: bool,
     /// Whether the last pass was about an order, so that nobody has looked at the source in it.
     pub(super) was_ordered: bool,
+    /// The last order that was followed.
+    pub(super) wish_done: u64,
+    /// What there is to tidy up.
+    pub(super) untidy: super::live::Untidy,
+    /// When the outbox was last freed of what is old.
+    pub(super) pruned_at: Option<Timestamp>,
     /// Whether that of every pass does.
     pub(super) dry: bool,
     /// Whether the next tree is made ready after publishing.
@@ -112,6 +118,9 @@ impl Agent {
             must_recover: false,
             stop_before_intent: false,
             was_ordered: false,
+            wish_done: 0,
+            untidy: super::live::Untidy::default(),
+            pruned_at: None,
             dry: false,
             prepares: false,
             settings: parts.settings,

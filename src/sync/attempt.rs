@@ -119,7 +119,11 @@ impl Agent {
         self.progress.begin(Stage::Fetching, 0);
         let fetched = self.source.fetch(head, since.as_ref(), mirror);
         self.progress.begin(Stage::Idle, 0);
-        if let Err(error) = &fetched {
+        self.untidy.rest = true;
+        // What our own mirror lacks says nothing of the source.
+        if let Err(error) = &fetched
+            && !error.mirror_damaged()
+        {
             let now = self.clock.now();
             self.note_source(now, Some(error))?;
         }

@@ -177,7 +177,7 @@ impl Machine {
     }
 
     /// Promises 1, 2 and 3: a whole tree is live, it is one of these, and the journal says so.
-    fn holds_promises(&self, one_of: &[Option<usize>], context: &str) {
+    pub(super) fn holds_promises(&self, one_of: &[Option<usize>], context: &str) {
         let seen = self.seen();
         let allowed: Vec<Option<&Files>> =
             one_of.iter().map(|n| n.map(|n| &COMMITS.contents[&COMMITS.revisions[n]])).collect();

@@ -6,7 +6,8 @@
 //! [`Agent::pass`] begins it, [`attempt`] is its middle, and every way to a live tree (a new
 //! commit, an order, a way back, a repair) ends in [`Agent::make_live`]. The pass is plain
 //! synchronous code, run on a blocking thread; it has no retry loop: an error says of itself
-//! whether the next tick tries again.
+//! whether the next tick tries again. Only what a damaged mirror spoiled is done once more, with a
+//! new one.
 
 mod agent;
 mod attempt;
@@ -18,6 +19,8 @@ mod events;
 mod live;
 #[cfg(test)]
 mod looks_tests;
+#[cfg(test)]
+mod order_tests;
 mod recover;
 mod repair;
 mod show;
@@ -27,7 +30,7 @@ pub use error::SyncError;
 pub use recover::Started;
 
 use crate::decide::next::{Decision, Observed, decide};
-use crate::model::{PassOutcome, Report, Trigger, WishKind};
+use crate::model::{PassOutcome, Report, Trigger, Wish, WishKind};
 use crate::source::Head;
 
 impl Agent {
@@ -41,47 +44,69 @@ impl Agent {
             _ => {}
         }
         let asked_at = self.asked_at;
-        if self.must_recover
-            && let Err(error) = self.recover(&crate::journal::Opened::Fine)
-        {
-            let report = self.explain(error);
-            self.remember(&report, None, false, trigger != Trigger::Drift);
-            return report;
-        }
-        self.must_recover = false;
-        let wish = self.journal.pending_wish().ok().flatten();
-        let number = wish.as_ref().map(|w| w.id);
-        self.was_ordered = wish.is_some();
-        let result = match wish {
-            Some(wish) => self.fulfil(wish, trigger),
-            None => self.follow(trigger),
-        };
-        let report = result.unwrap_or_else(|error| self.explain(error));
+        let wish = self.next_wish();
+        let number = wish.as_ref().ok().and_then(Option::as_ref).map(|wish| wish.id);
+        self.was_ordered = number.is_some();
+        let report = wish
+            .and_then(|wish| match self.go(wish.as_ref(), trigger) {
+                Err(error) if error.mirror_damaged() => {
+                    self.begin_mirror_anew(&error)?;
+                    self.go(wish.as_ref(), trigger)
+                }
+                result => result,
+            })
+            .unwrap_or_else(|error| self.explain(error));
         let has_asked = trigger == Trigger::Interval || self.asked_at != asked_at;
         let follows = number.is_none() && trigger != Trigger::Drift;
         self.remember(&report, number, has_asked, follows);
         report
     }
 
-    /// Whether the next pass comes at once: an order waits, or one was just followed, in whose
-    /// pass nobody looked at the source.
-    #[must_use]
-    pub fn goes_on(&self) -> bool {
-        self.was_ordered || self.journal.pending_wish().is_ok_and(|wish| wish.is_some())
+    /// The order that this pass is about, once journal and disk agree. One that was followed and
+    /// could not be noted as done is not followed twice.
+    fn next_wish(&mut self) -> Result<Option<Wish>, SyncError> {
+        if self.must_recover {
+            self.recover(&crate::journal::Opened::Fine)?;
+            self.must_recover = false;
+        }
+        Ok(self.journal.pending_wish(self.wish_done)?)
     }
 
-    /// What an operator ordered.
-    fn fulfil(&mut self, wish: crate::model::Wish, trigger: Trigger) -> Result<Report, SyncError> {
+    /// Whether the next pass comes at once: an order waits, or one was just followed, in whose
+    /// pass nobody looked at the source. Not while the journal cannot be brought into line with
+    /// the disk: that is tried again with backoff.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        let waits = || self.journal.pending_wish(self.wish_done).is_ok_and(|wish| wish.is_some());
+        !self.must_recover && (self.was_ordered || waits())
+    }
+
+    /// What an operator ordered, or else what the source wants.
+    fn go(&mut self, wish: Option<&Wish>, trigger: Trigger) -> Result<Report, SyncError> {
+        match wish {
+            Some(wish) => self.fulfil(wish, trigger),
+            None => self.follow(trigger),
+        }
+    }
+
+    /// The mirror is a cache: one that is damaged is replaced by an empty one, and what was done
+    /// with it is done once more.
+    fn begin_mirror_anew(&self, error: &SyncError) -> Result<(), SyncError> {
+        tracing::warn!(error = %error.chain(), "the mirror is damaged: it is rebuilt beside; what is live stays");
+        Ok(crate::objects::Mirror::rebuild_beside(&self.mirror_path())?)
+    }
+
+    fn fulfil(&mut self, wish: &Wish, trigger: Trigger) -> Result<Report, SyncError> {
         match wish.kind {
             WishKind::Apply(ref revision) => {
                 let head = match revision {
                     Some(revision) => Head::of(revision.clone()),
                     None => self.ask()?,
                 };
-                self.attempt(&head, trigger, Some(&wish))
+                self.attempt(&head, trigger, Some(wish))
             }
-            WishKind::Rollback { to, hold } => self.go_back(to, hold, trigger, &wish),
-            WishKind::Repair => self.repair_now(Some(&wish)),
+            WishKind::Rollback { to, hold } => self.go_back(to, hold, trigger, wish),
+            WishKind::Repair => self.repair_now(Some(wish)),
             WishKind::Compare => self.compare_now(),
             WishKind::Plan(ref revision) => {
                 self.stop_before_intent = true;

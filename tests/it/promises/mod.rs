@@ -21,6 +21,7 @@ mod outage;
 mod polls;
 mod readers;
 mod secrecy;
+mod signals;
 mod trace;
 mod volume;
 
