@@ -54,6 +54,10 @@ pub struct Adoption {
     pub recipe: String,
     /// The commit.
     pub revision: Revision,
+    /// The rules that the content passed; `None`: as before.
+    pub rules: Option<String>,
+    /// Whether it is the last accepted one of its line from now on.
+    pub accepted: bool,
     /// The head that an operator's decision passes over.
     pub passed_over: Option<Revision>,
     /// The wish that it fulfils.
@@ -193,11 +197,25 @@ impl Journal {
             write_meta(tx, "held", None)?;
             write_meta(tx, "recipe", Some(&adoption.recipe))?;
             pass_over(tx, adoption.passed_over.as_ref())?;
+            if let Some(rules) = &adoption.rules {
+                write_meta(tx, "rules", Some(rules))?;
+            }
             if let Some(wish) = adoption.wish {
                 finish_wish(tx, wish, adoption.at)?;
             }
-            accept(tx, &adoption.line, &adoption.revision)
+            if adoption.accepted {
+                accept(tx, &adoption.line, &adoption.revision)?;
+            }
+            Ok(())
         })
+    }
+
+    /// A commit that is live is the last accepted one of a line.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn accept(&self, line: &str, revision: &Revision) -> Result<(), JournalError> {
+        self.transaction("accept the head", |tx| accept(tx, line, revision))
     }
 
     /// Brings the journal into line with what the live path shows, where no intent explains it.

@@ -12,7 +12,7 @@ use crate::decide::subscribe::Filter;
 use crate::decide::{drift, retry};
 use crate::gates::Rules;
 use crate::journal::{Journal, Standing};
-use crate::model::{Revision, Timestamp, Trigger};
+use crate::model::{EventKind, Revision, Timestamp, Trigger};
 use crate::objects::Mirror;
 use crate::progress::Progress;
 use crate::source::{Head, Source};
@@ -110,7 +110,7 @@ impl Agent {
             settled: None,
             failures: 0,
             retry_after: None,
-            repairs: drift::Repairs::default(),
+            repairs: repairs_so_far(&parts.journal, parts.clock.now())?,
             drift_checked_at: None,
             asked_at: None,
             state_of_head: None,
@@ -194,6 +194,12 @@ impl Agent {
     /// Which repository and reference the accepted commit belongs to.
     pub(super) fn line(&self) -> String {
         format!("{:?} {:?}", self.settings.source.location, self.settings.source.reference)
+    }
+
+    /// What a refusal of a rewritten history depends on: it holds as long as this is the same.
+    pub(super) fn trust_key(&self) -> String {
+        let accepted = self.standing.accepted.as_ref().map(ToString::to_string).unwrap_or_default();
+        format!("{:?} {} {accepted}", self.settings.source.history_rewrite, self.line())
     }
 
     /// What makes of a commit the tree of this node.
@@ -299,6 +305,18 @@ impl Agent {
             DriftPolicy::Off => None,
         }
     }
+}
+
+/// The repairs that count for the next ones, also when each pass is a process of its own.
+fn repairs_so_far(journal: &Journal, now: Timestamp) -> Result<drift::Repairs, SyncError> {
+    let mut repairs = drift::Repairs::default();
+    let since = drift::Repairs::counted_from(now);
+    for event in journal.events_since(EventKind::DriftRepaired, since)? {
+        let Some(lists) = &event.facts.changes else { continue };
+        let paths = lists.added.iter().chain(&lists.modified).chain(&lists.removed);
+        repairs.repaired(paths.map(String::as_str), event.at);
+    }
+    Ok(repairs)
 }
 
 fn recipe_of(settings: &Settings) -> String {

@@ -22,6 +22,7 @@ mod looks_tests;
 #[cfg(test)]
 mod order_tests;
 mod recover;
+mod regain;
 mod repair;
 mod show;
 
@@ -30,8 +31,9 @@ pub use error::SyncError;
 pub use recover::Started;
 
 use crate::decide::next::{Decision, Observed, decide};
-use crate::model::{PassOutcome, Report, Trigger, Wish, WishKind};
+use crate::model::{Origin, PassOutcome, Report, Trigger, Wish, WishKind};
 use crate::source::Head;
+use repair::Mended;
 
 impl Agent {
     /// One pass. Most end after the first request: in sync.
@@ -100,7 +102,10 @@ impl Agent {
         match wish.kind {
             WishKind::Apply(ref revision) => {
                 let head = match revision {
-                    Some(revision) => Head::of(revision.clone()),
+                    Some(revision) => {
+                        self.see_head();
+                        Head::of(revision.clone())
+                    }
                     None => self.ask()?,
                 };
                 self.attempt(&head, trigger, Some(wish))
@@ -115,6 +120,30 @@ impl Agent {
                 planned
             }
         }
+    }
+
+    /// An order for another revision passes over the head, so that has to be known.
+    fn see_head(&mut self) {
+        if self.standing.desired.is_none()
+            && let Err(error) = self.ask()
+        {
+            tracing::warn!(error = %error.chain(), "the head that this order passes over is not known");
+        }
+    }
+
+    /// The head is live. What an operator made live before the source showed it counts as accepted
+    /// from then on; and another repository or reference begins a new line.
+    fn stay(&mut self, head: &Head) -> Result<Report, SyncError> {
+        let line = self.line();
+        let is_new_line = self.standing.line.as_ref() != Some(&line);
+        let ordered = self.standing.live.as_ref().is_some_and(|l| l.origin == Origin::Apply);
+        let is_accepted = self.standing.accepted.as_ref() == Some(&head.revision);
+        if (is_new_line || (ordered && !is_accepted)) && !self.stop_before_intent {
+            self.journal.accept(&line, &head.revision)?;
+            self.standing.line = Some(line);
+            self.standing.accepted = Some(head.revision.clone());
+        }
+        Ok(Report::new(PassOutcome::InSync, "the head is live"))
     }
 
     /// The whole way up to the intent, as if an operator had ordered it.
@@ -133,10 +162,13 @@ impl Agent {
     /// What the source wants.
     fn follow(&mut self, trigger: Trigger) -> Result<Report, SyncError> {
         self.refresh(trigger)?;
-        self.trees.ensure_folder()?;
-        if let Some(report) = self.mend_drift(trigger)? {
-            return Ok(report);
+        if self.trees.ensure_folder()? {
+            self.regain_manifest();
         }
+        let unrepaired = match self.mend_drift(trigger)? {
+            Mended::Ends(report) => return Ok(report),
+            Mended::GoesOn(unrepaired) => unrepaired,
+        };
         let head = self.ask()?;
         let decision = decide(&Observed {
             now: self.clock.now(),
@@ -146,13 +178,16 @@ impl Agent {
             suspended: self.standing.suspended.as_ref(),
             quarantine: &self.standing.quarantine,
             rules: &self.rules_key,
+            trust: &self.trust_key(),
             passed_over: self.standing.passed_over.as_ref(),
             settled: self.settled.as_ref(),
         });
-        match decision {
-            Decision::InSync => Ok(Report::new(PassOutcome::InSync, "the head is live")),
-            Decision::Wait(reason, message) => self.wait(&head, reason, message),
-            Decision::Attempt => self.attempt(&head, trigger, None),
+        match (decision, unrepaired) {
+            (Decision::Attempt, _) => self.attempt(&head, trigger, None),
+            // A new commit would have replaced what could not be repaired.
+            (_, Some(error)) => Err(error),
+            (Decision::InSync, None) => self.stay(&head),
+            (Decision::Wait(reason, message), None) => self.wait(&head, reason, message),
         }
     }
 }

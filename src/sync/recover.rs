@@ -36,6 +36,7 @@ impl Agent {
         if *opened != Opened::Fine {
             self.learn_from_manifests()?;
         }
+        self.regain_manifest();
         let found = self.trees.found()?;
         let intent = self.journal.intent()?;
         let shown = match &found {

@@ -17,6 +17,7 @@ mod place;
 mod publish;
 mod real;
 mod recover;
+mod regain;
 mod retire;
 #[cfg(test)]
 pub(crate) mod sim;

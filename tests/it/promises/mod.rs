@@ -17,6 +17,7 @@ mod costs;
 mod crash;
 mod events;
 mod losses;
+mod orders;
 mod outage;
 mod polls;
 mod readers;
