@@ -92,7 +92,7 @@ impl Journal {
         Ok(DeploymentId(stored.unwrap_or(1).max(newest + 1)))
     }
 
-    /// Sees to it that numbers go on from what the trees on disk tell, when the journal was lost.
+    /// Sees to it that no number before `first` is given again.
     ///
     /// # Errors
     /// See [`JournalError`].
@@ -101,6 +101,40 @@ impl Journal {
             let stored: u64 =
                 read_meta(tx, "next_deployment")?.and_then(|text| text.parse().ok()).unwrap_or(1);
             write_meta(tx, "next_deployment", Some(&stored.max(first.0).to_string()))
+        })
+    }
+
+    /// Whether what the trees on disk tell has been written into this journal.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn has_learned(&self) -> Result<bool, JournalError> {
+        let learned = read_meta(&self.lock(), "learned");
+        Ok(learned.map_err(query("read what was learned"))?.is_some())
+    }
+
+    /// Writes down what the trees on disk tell, once: deployments that are not known yet, what is
+    /// in quarantine, and that numbers go on from there. All or nothing.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn learn(
+        &self,
+        rows: &[Deployment],
+        quarantine: &[Quarantine],
+    ) -> Result<(), JournalError> {
+        self.transaction("write down what the trees tell", |tx| {
+            for row in rows {
+                let known = tx
+                    .prepare_cached("SELECT 1 FROM deployments WHERE id = ?1")?
+                    .exists([row.id.0])?;
+                if !known {
+                    WireDeployment::from(row).insert(tx)?;
+                    consume_number(tx, row.id)?;
+                }
+            }
+            quarantine.iter().try_for_each(|entry| insert_quarantine(tx, entry))?;
+            write_meta(tx, "learned", Some("1"))
         })
     }
 

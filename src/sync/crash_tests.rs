@@ -10,7 +10,7 @@ use super::{Agent, Parts};
 use crate::board::Board;
 use crate::clock::ManualClock;
 use crate::config::{self, Flags, LiveMode, Settings, Sources};
-use crate::journal::{Journal, Opened};
+use crate::journal::Journal;
 use crate::model::{PassOutcome, Report, Revision, Timestamp, Trigger, WishKind};
 use crate::objects::{Item, ItemKind, Mirror};
 use crate::source::{Descent, Fetched, Head, Source, SourceError};
@@ -134,6 +134,11 @@ impl Machine {
         self.settings = Arc::new(settings);
     }
 
+    /// The journal is gone.
+    pub(super) fn forget(&mut self) {
+        self.journal = Journal::open_in_memory().unwrap();
+    }
+
     pub(super) fn show(&self, n: usize) {
         *self.head.lock().unwrap() = COMMITS.revisions[n].clone();
     }
@@ -153,7 +158,7 @@ impl Machine {
         })
         .unwrap()
         .preparing();
-        agent.recover(&Opened::Fine).unwrap();
+        agent.recover().unwrap();
         agent
     }
 

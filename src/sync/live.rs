@@ -1,6 +1,6 @@
 use super::attempt::Attempt;
 use super::{Agent, SyncError};
-use crate::journal::{Completion, Intent, IntentKind, Opened};
+use crate::journal::{Completion, Intent, IntentKind};
 use crate::model::{
     ChangeCounts, Deployment, EventKind, Finding, LiveState, ObjectId, Origin, Outcome,
     PassOutcome, Plan, Quarantine, Report, Revision, Suspension, Timestamp,
@@ -177,7 +177,7 @@ impl Agent {
         };
         if let Err(error) = self.journal.complete(&intent.completion, &live) {
             // It may be recorded all the same, or be possible now: recovery finds out.
-            if self.recover(&Opened::Fine).is_err() {
+            if self.recover().is_err() {
                 self.must_recover = true;
                 return Err(SyncError::Unrecorded(error));
             }

@@ -16,6 +16,8 @@ mod back;
 mod crash_tests;
 mod error;
 mod events;
+#[cfg(test)]
+mod learn_tests;
 mod live;
 #[cfg(test)]
 mod looks_tests;
@@ -24,6 +26,8 @@ mod order_tests;
 mod recover;
 mod regain;
 mod repair;
+#[cfg(test)]
+mod repair_tests;
 mod show;
 
 pub use agent::{Agent, Parts};
@@ -68,7 +72,7 @@ impl Agent {
     /// could not be noted as done is not followed twice.
     fn next_wish(&mut self) -> Result<Option<Wish>, SyncError> {
         if self.must_recover {
-            self.recover(&crate::journal::Opened::Fine)?;
+            self.recover()?;
             self.must_recover = false;
         }
         Ok(self.journal.pending_wish(self.wish_done)?)

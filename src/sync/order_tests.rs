@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::crash_tests::Machine;
 use crate::config::LiveMode;
 use crate::model::{EventKind, PassOutcome, State, Trigger, WishKind};
-use crate::trees::sim::Fault;
 
 #[test]
 fn an_order_that_cannot_be_noted_as_followed_is_not_followed_twice() {
@@ -71,43 +70,6 @@ fn fetches_that_change_nothing_do_not_fill_the_mirror() {
     machine.wish(&WishKind::Plan(None));
     assert_eq!(agent.pass(Trigger::Command).outcome, PassOutcome::Planned);
     assert!(agent.is_untidy(), "the pack that was fetched is not counted");
-}
-
-#[test]
-fn a_repair_that_fails_does_not_keep_a_new_commit_waiting_and_is_not_counted() {
-    let machine = Machine::new(LiveMode::Symlink);
-    let mut agent = machine.start();
-    machine.pass(&mut agent);
-    let full = || machine.disk.plan(Some((0, Fault::Error(std::io::ErrorKind::StorageFull))));
-    for _ in 0..4 {
-        machine.scribble("number", "mine\n");
-        full();
-        assert_eq!(agent.pass(Trigger::Drift).outcome, PassOutcome::Failed);
-    }
-    full();
-    machine.show(1);
-    assert_eq!(machine.pass(&mut agent).outcome, PassOutcome::Applied);
-    machine.scribble("number", "mine\n");
-    assert_eq!(agent.pass(Trigger::Drift).outcome, PassOutcome::Repaired);
-    machine.holds_promises(&[Some(1)], "repaired");
-}
-
-#[test]
-fn a_path_that_nobody_touches_any_more_is_repaired_after_its_rest() {
-    let machine = Machine::new(LiveMode::Symlink);
-    let mut agent = machine.start();
-    machine.pass(&mut agent);
-    for _ in 0..3 {
-        machine.scribble("number", "mine\n");
-        assert_eq!(agent.pass(Trigger::Drift).outcome, PassOutcome::Repaired);
-    }
-    machine.scribble("number", "mine\n");
-    for _ in 0..9 {
-        assert!(matches!(agent.pass(Trigger::Drift).outcome, PassOutcome::Held(_)));
-        machine.clock.advance(Duration::from_secs(60));
-    }
-    machine.clock.advance(Duration::from_secs(60));
-    assert_eq!(agent.pass(Trigger::Drift).outcome, PassOutcome::Repaired);
 }
 
 #[test]
