@@ -358,21 +358,25 @@ impl Journal {
     /// # Errors
     /// See [`JournalError`].
     pub fn returnable(&self, limit: usize) -> Result<Vec<Deployment>, JournalError> {
-        let connection = self.lock();
-        let rows = connection
-            .prepare_cached(
-                "SELECT * FROM deployments WHERE id IN (
-                    SELECT MAX(id) FROM deployments
-                    WHERE outcome IN ('live', 'superseded', 'rolled_back') AND digest IS NOT NULL
-                    GROUP BY digest)
-                 ORDER BY id DESC LIMIT ?1",
-            )
-            .and_then(|mut s| {
-                s.query_map([limit], WireDeployment::from_row)?
-                    .collect::<rusqlite::Result<Vec<_>>>()
-            })
-            .map_err(query("read what can be returned to"))?;
-        Ok(rows.into_iter().filter_map(WireDeployment::into_deployment).collect())
+        let read = |connection: &rusqlite::Connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT * FROM deployments
+                 WHERE outcome IN ('live', 'superseded', 'rolled_back') AND digest IS NOT NULL
+                 ORDER BY id DESC",
+            )?;
+            let mut rows = statement.query([])?;
+            let mut newest: Vec<Deployment> = Vec::new();
+            let mut seen = HashSet::new();
+            // Read from the newest on, and no further than that: the history only grows.
+            while newest.len() < limit
+                && let Some(row) = rows.next()?
+            {
+                let row = WireDeployment::from_row(row)?.into_deployment();
+                newest.extend(row.filter(|row| seen.insert(row.digest)));
+            }
+            Ok(newest)
+        };
+        read(&self.lock()).map_err(query("read what can be returned to"))
     }
 
     /// The digests of [`Journal::returnable`].

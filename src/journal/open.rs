@@ -45,7 +45,7 @@ CREATE TABLE deployments (
     started_at INTEGER NOT NULL, finished_at INTEGER NOT NULL, duration_ms INTEGER NOT NULL,
     added INTEGER NOT NULL, modified INTEGER NOT NULL, removed INTEGER NOT NULL,
     confirmed INTEGER, findings TEXT NOT NULL, tree TEXT NOT NULL);
-CREATE INDEX deployments_by_digest ON deployments (digest, id);
+CREATE INDEX deployments_live ON deployments (id) WHERE outcome = 'live';
 CREATE TABLE quarantine (
     kind TEXT NOT NULL, key TEXT NOT NULL, revision TEXT NOT NULL, reason TEXT NOT NULL,
     rules TEXT NOT NULL, message TEXT NOT NULL, since INTEGER NOT NULL,

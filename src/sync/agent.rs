@@ -83,9 +83,8 @@ pub struct Agent {
     pub(super) prepares: bool,
 }
 
-/// The shortest and the longest wait after an error.
+/// The shortest wait after an error.
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
-const BACKOFF_MAX: Duration = Duration::from_secs(5 * 60);
 /// The shortest wait between two looks.
 const LOOK_MIN: Duration = Duration::from_millis(1);
 
@@ -268,14 +267,20 @@ impl Agent {
     pub fn next_look(&self, chance: f64) -> (Duration, Trigger) {
         let now = self.clock.now();
         let ask = self.next_ask(now, chance);
-        let drift = (self.drift_policy().is_some() && self.standing.live.is_some()).then(|| {
-            let interval = self.settings.live.drift_interval;
-            self.drift_checked_at.map_or(Duration::ZERO, |at| at.plus(interval).since(now))
-        });
+        let looks = self.drift_policy().is_some() && self.standing.live.is_some();
+        let drift = looks.then(|| self.until_drift_check(now));
         match drift {
             Some(drift) if drift < ask => (drift.max(LOOK_MIN), Trigger::Drift),
             _ => (ask.max(LOOK_MIN), Trigger::Interval),
         }
+    }
+
+    /// How long until the live tree is compared again. A clock that stepped back by a year does not
+    /// put that off by one.
+    pub(super) fn until_drift_check(&self, now: Timestamp) -> Duration {
+        let interval = self.settings.live.drift_interval;
+        let last = self.drift_checked_at.filter(|at| *at <= now);
+        last.map_or(Duration::ZERO, |at| interval.saturating_sub(now.since(at)))
     }
 
     /// Counted from when the source was asked last: looks at the live tree in between, which are
@@ -284,10 +289,9 @@ impl Agent {
         let since = self.asked_at.map_or(Duration::MAX, |at| now.since(at));
         let source = &self.settings.source;
         if self.failures > 0 {
-            let max = BACKOFF_MAX.max(source.interval);
+            let max = retry::SOURCE_DELAY_MAX.max(source.interval);
             let backoff = retry::after_failures(self.failures, BACKOFF_MIN, max, chance);
-            let wait = self.retry_after.map_or(backoff, |asked| asked.max(backoff));
-            return wait.saturating_sub(since);
+            return retry::after_refusal(backoff, self.retry_after, chance).saturating_sub(since);
         }
         let poll = retry::poll_delay(source.interval, source.jitter, chance).saturating_sub(since);
         let held = self.settled.as_ref().and_then(|settled| settled.until);

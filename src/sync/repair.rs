@@ -23,9 +23,7 @@ impl Agent {
         let goes_on = Ok(Mended::GoesOn(None));
         let Some(policy) = self.drift_policy() else { return goes_on };
         let now = self.clock.now();
-        let interval = self.settings.live.drift_interval;
-        let due = trigger != Trigger::Interval
-            || self.drift_checked_at.is_none_or(|at| now.since(at) >= interval);
+        let due = trigger != Trigger::Interval || self.until_drift_check(now).is_zero();
         if !due || self.standing.live.is_none() || self.stop_before_intent {
             return goes_on;
         }
@@ -134,7 +132,6 @@ impl Agent {
         };
         let mirror = self.mirror()?;
         self.regain_live(&mirror)?;
-        let kept = self.trees.keep_aside(drift, &self.settings.state_dir.join("drift"), now);
         let used = Use {
             deployment: live.deployment,
             revision: live.revision.clone(),
@@ -144,6 +141,8 @@ impl Agent {
         let target =
             Target { tree: manifest.tree, digest: live.digest, files: manifest.files, used };
         let staged = self.trees.stage(&mirror, &target, now)?.over_anything();
+        // Not before: a repair that fails again and again would push out what others kept.
+        let kept = self.trees.keep_aside(drift, &self.settings.state_dir.join("drift"), now);
         let event = self.drift_event(EventKind::DriftRepaired, drift);
         let row = Deployment {
             id: live.deployment,
