@@ -78,13 +78,15 @@ pub fn decide(seen: &Observed<'_>) -> Decision {
 }
 
 /// Whether a quarantine entry speaks of this head, under the rules of now. Where only the digest
-/// is named, the commit that gave it is known too, and need not be rendered again to be known: as
-/// long as the rules are the same, which hold how commits are rendered. What was rolled back holds
-/// under all rules, so there the commit says nothing.
+/// is named, the commit that gave it is known too, and need not be rendered again to be known, as
+/// long as commits are rendered as they were: the rules hold how, and what was rolled back, which
+/// is so under all rules, is looked at again when the settings make another tree of what is live.
 fn blocks(entry: &Quarantine, seen: &Observed<'_>) -> bool {
     let same = match &entry.key {
         QuarantineKey::Revision(revision) => revision == seen.head,
-        QuarantineKey::Digest(_) => !entry.rules.is_empty() && entry.revision == *seen.head,
+        QuarantineKey::Digest(_) => {
+            entry.revision == *seen.head && (seen.live_fits || !entry.rules.is_empty())
+        }
     };
     same && rules_hold(entry, seen.rules, seen.trust)
 }
@@ -192,14 +194,15 @@ mod tests {
     }
 
     #[test]
-    fn what_was_rolled_back_is_known_by_its_digest_and_not_by_its_commit() {
+    fn what_was_rolled_back_is_looked_at_again_under_other_settings() {
         let two = revision(2);
         let mut left = quarantine(QuarantineKey::Digest(Digest([2; 32])), "");
         left.reason = Reason::RolledBack;
         let left = [left];
-        // Under another `path` the same commit may give something else.
         let seen = Observed { quarantine: &left, ..observed(&two, None) };
-        assert_eq!(decide(&seen), Decision::Attempt);
+        assert!(matches!(decide(&seen), Decision::Wait(Reason::RolledBack, _)));
+        // Under another `path` the same commit may give something else.
+        assert_eq!(decide(&Observed { live_fits: false, ..seen }), Decision::Attempt);
     }
 
     #[test]
