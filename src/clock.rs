@@ -35,6 +35,11 @@ impl ManualClock {
         Self(Arc::new(AtomicI64::new(now.0)))
     }
 
+    /// Sets it, also back.
+    pub fn set(&self, now: Timestamp) {
+        self.0.store(now.0, Ordering::SeqCst);
+    }
+
     /// Moves it forward.
     pub fn advance(&self, by: std::time::Duration) {
         self.0.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::run::audience;
 use super::{AppError, Engine};
 use crate::journal::Journal;
-use crate::model::{PassOutcome, Report, Trigger, WishKind};
+use crate::model::{Report, Trigger, WishKind};
 use crate::notify::{Deliverer, DeliveryReport};
 
 /// What one pass by hand came to.
@@ -46,10 +46,7 @@ pub async fn once(
     let pass = tokio::task::spawn_blocking(move || {
         let mut agent = agent;
         let report = agent.pass(trigger);
-        if matches!(
-            report.outcome,
-            PassOutcome::Applied | PassOutcome::Returned | PassOutcome::Repaired
-        ) {
+        if agent.is_untidy() {
             agent.tidy_up();
         }
         agent.sweep();

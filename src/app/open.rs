@@ -68,7 +68,7 @@ pub fn open(settings: Settings, verb: &str) -> Result<Engine, AppError> {
         clock: clock.clone(),
         board: board.clone(),
     })?;
-    let started = agent.recover(&opened)?;
+    let started = agent.recover()?;
     Ok(Engine { agent, journal, board, clock, settings, started, opened, lock })
 }
 

@@ -47,9 +47,8 @@ struct Running {
     deliverer: Handle,
     systemd: Systemd,
     turning: watch::Sender<Option<Instant>>,
-    /// Told to read the settings again while a pass had the agent.
+    /// Whether we were told to read the settings again while the agent was at work.
     must_reload: bool,
-    dry: bool,
 }
 
 /// Runs until it is told to stop.
@@ -104,7 +103,6 @@ pub async fn run(
         systemd: Systemd::default(),
         turning: watch::Sender::new(None),
         must_reload: false,
-        dry,
     };
     let first = engine.settings.clone();
     tracing::info!(mode = mode.verb(), live = %first.live.path.display(), "kconfigd runs");
@@ -159,20 +157,31 @@ async fn watchdog(turning: watch::Receiver<Option<Instant>>, timeout: Duration) 
     }
 }
 
+/// Work with the agent that came to its end, or not.
+enum Worked<T> {
+    /// It did.
+    Done(Agent, T),
+    /// We were told to stop: the agent, when its work ended within the grace period.
+    Stopped(Option<Agent>),
+}
+
 impl Running {
     /// The loop: a pass, what comes after it, and the wait for the next reason to look.
-    async fn turn(mut self, agent: Agent, signals: &mut Signals) -> Result<(), AppError> {
-        let mut agent = agent;
+    async fn turn(mut self, mut agent: Agent, signals: &mut Signals) -> Result<(), AppError> {
         let mut trigger = Trigger::Start;
         let mut beside = Beside::default();
         loop {
-            let Some(passed) = self.pass(agent, trigger, signals).await? else { return Ok(()) };
             let report;
-            (agent, report) = passed;
+            match self.work(agent, signals, move |agent| agent.pass(trigger)).await? {
+                Worked::Done(back, ended) => (agent, report) = (back, ended),
+                Worked::Stopped(agent) => return self.end(agent).await,
+            }
             self.tell(&report, agent.live_revision());
-            let at_rest = trigger == Trigger::Start && report.outcome == PassOutcome::InSync;
-            if (changed(&report) || at_rest) && !self.dry {
-                agent = blocking(agent, Agent::tidy_up).await?.0;
+            if agent.is_untidy() {
+                match self.work(agent, signals, Agent::tidy_up).await? {
+                    Worked::Done(back, ()) => agent = back,
+                    Worked::Stopped(agent) => return self.end(agent).await,
+                }
                 beside.remove(agent.take_rubbish());
             }
             if std::mem::take(&mut self.must_reload) {
@@ -186,16 +195,22 @@ impl Running {
             }
             match self.wait(&mut agent, &report, &mut beside, signals).await {
                 Some(next) => trigger = next,
-                None => break,
+                None => {
+                    self.systemd.stopping();
+                    return self.end(Some(agent)).await;
+                }
             }
         }
-        self.systemd.stopping();
-        blocking(agent, |agent| {
-            if let Err(error) = agent.note_freshness() {
-                tracing::warn!(error = %error, "how fresh the source is could not be written down");
-            }
-        })
-        .await?;
+    }
+
+    /// The last thing: how fresh the source is, which is written down once a minute only, is not
+    /// forgotten.
+    async fn end(&self, agent: Option<Agent>) -> Result<(), AppError> {
+        let Some(mut agent) = agent else { return Ok(()) };
+        let noted = spawn_blocking(move || agent.note_freshness());
+        if let Err(error) = noted.await.map_err(|_| AppError::Task("agent"))? {
+            tracing::warn!(error = %error, "how fresh the source is could not be written down");
+        }
         Ok(())
     }
 
@@ -236,39 +251,47 @@ impl Running {
         }
     }
 
-    /// One pass on a blocking thread. `None`: told to stop, and the pass was given its grace.
-    async fn pass(
+    /// Works with the agent on a blocking thread, and listens meanwhile: settings are read again
+    /// after it, and a stop gives it its grace.
+    async fn work<T: Send + 'static>(
         &mut self,
-        agent: Agent,
-        trigger: Trigger,
+        mut agent: Agent,
         signals: &mut Signals,
-    ) -> Result<Option<(Agent, Report)>, AppError> {
+        work: impl FnOnce(&mut Agent) -> T + Send + 'static,
+    ) -> Result<Worked<T>, AppError> {
         self.turning.send_replace(Some(Instant::now()));
-        let mut pass = spawn_blocking(move || {
-            let mut agent = agent;
-            let report = agent.pass(trigger);
-            (agent, report)
+        let mut worker = spawn_blocking(move || {
+            let value = work(&mut agent);
+            (agent, value)
         });
-        let grace = self.settings.borrow().shutdown_grace;
-        let mut stopping = false;
+        let mut deadline = None;
         loop {
-            let deadline = tokio::time::sleep(if stopping { grace } else { Duration::MAX / 4 });
-            tokio::select! {
-                ended = &mut pass => {
-                    self.turning.send_replace(None);
-                    let ended = ended.map_err(|_| AppError::Task("pass"))?;
-                    return Ok((!stopping).then_some(ended));
+            let grace = async {
+                match deadline {
+                    Some(deadline) => tokio::time::sleep_until(deadline).await,
+                    None => std::future::pending().await,
                 }
-                () = deadline => {
+            };
+            tokio::select! {
+                ended = &mut worker => {
+                    self.turning.send_replace(None);
+                    let (agent, value) = ended.map_err(|_| AppError::Task("agent"))?;
+                    return Ok(match deadline {
+                        None => Worked::Done(agent, value),
+                        Some(_) => Worked::Stopped(Some(agent)),
+                    });
+                }
+                () = grace => {
                     tracing::warn!("the pass did not end within shutdown_grace; the next start recovers");
-                    return Ok(None);
+                    return Ok(Worked::Stopped(None));
                 }
                 told = signals.next() => match told {
                     Told::Reload => self.must_reload = true,
-                    Told::Stop if stopping => return Ok(None),
+                    Told::Stop if deadline.is_some() => return Ok(Worked::Stopped(None)),
                     Told::Stop => {
                         self.systemd.stopping();
-                        stopping = true;
+                        let grace = self.settings.borrow().shutdown_grace;
+                        deadline = Some(tokio::time::Instant::now() + grace);
                     }
                 },
             }
@@ -321,25 +344,6 @@ impl Running {
         self.settings.send_replace(new);
         Ok(restart)
     }
-}
-
-/// Runs something with the agent on a blocking thread.
-async fn blocking<T: Send + 'static>(
-    agent: Agent,
-    work: impl FnOnce(&mut Agent) -> T + Send + 'static,
-) -> Result<(Agent, T), AppError> {
-    spawn_blocking(move || {
-        let mut agent = agent;
-        let value = work(&mut agent);
-        (agent, value)
-    })
-    .await
-    .map_err(|_| AppError::Task("agent"))
-}
-
-/// Whether something became live, so that there is something to tidy up after.
-fn changed(report: &Report) -> bool {
-    matches!(report.outcome, PassOutcome::Applied | PassOutcome::Returned | PassOutcome::Repaired)
 }
 
 /// Chance, for jitter: between 0 and 1.

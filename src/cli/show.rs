@@ -54,7 +54,7 @@ fn deployment(page: &mut Page, d: &DeploymentBody) {
 pub(super) fn report(output: &Output, report: &ReportBody) -> Result<(), Failure> {
     output.result(report, |page| {
         let style = match report.outcome.as_str() {
-            "refused" | "failed" | "unreachable" | "declined" => BAD,
+            "refused" | "failed" | "unreachable" | "unrecorded" | "declined" => BAD,
             "held" => WARN,
             _ => GOOD,
         };

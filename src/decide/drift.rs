@@ -39,14 +39,25 @@ impl Repairs {
             })
     }
 
+    /// From when on repairs count at `now`.
+    #[must_use]
+    pub fn counted_from(now: Timestamp) -> Timestamp {
+        now.minus(REPAIRS_WITHIN)
+    }
+
     /// Remembers a repair.
     pub fn done(&mut self, paths: &[DriftedPath], now: Timestamp) {
+        self.repaired(paths.iter().map(|drifted| drifted.path.as_str()), now);
+    }
+
+    /// Remembers a repair of these paths.
+    pub fn repaired<'a>(&mut self, paths: impl Iterator<Item = &'a str>, now: Timestamp) {
         self.0.retain(|_, times| times.iter().any(|t| now.since(*t) < REPAIRS_WITHIN));
-        for drifted in paths {
-            if self.0.len() >= PATHS_MAX && !self.0.contains_key(&drifted.path) {
+        for path in paths {
+            if self.0.len() >= PATHS_MAX && !self.0.contains_key(path) {
                 continue;
             }
-            let times = self.0.entry(drifted.path.clone()).or_default();
+            let times = self.0.entry(path.to_owned()).or_default();
             times.push(now);
             if times.len() > REPAIRS_MAX {
                 times.remove(0);

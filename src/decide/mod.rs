@@ -7,6 +7,7 @@ pub mod cost;
 pub mod drift;
 pub mod impact;
 pub mod next;
+pub mod patterns;
 pub mod recover;
 pub mod retry;
 pub mod schedule;

@@ -19,6 +19,8 @@ pub struct Observed<'a> {
     pub quarantine: &'a [Quarantine],
     /// The rules that gates go by now.
     pub rules: &'a str,
+    /// What a refusal of a rewritten history depends on now.
+    pub trust: &'a str,
     /// The head that an operator's decision passed over.
     pub passed_over: Option<&'a Revision>,
     /// What an earlier pass found out about this very head.
@@ -58,7 +60,7 @@ pub fn decide(seen: &Observed<'_>) -> Decision {
     if seen.live.is_some_and(|live| live.revision == *seen.head) && seen.live_fits {
         return Decision::InSync;
     }
-    if let Some(entry) = seen.quarantine.iter().find(|q| blocks(q, seen.head, seen.rules)) {
+    if let Some(entry) = seen.quarantine.iter().find(|q| blocks(q, seen)) {
         return Decision::Wait(entry.reason, entry.message.clone());
     }
     if seen.passed_over == Some(seen.head) {
@@ -76,19 +78,24 @@ pub fn decide(seen: &Observed<'_>) -> Decision {
 }
 
 /// Whether a quarantine entry speaks of this head, under the rules of now. Where only the digest
-/// is named, the commit that gave it is known too, and need not be rendered again to be known.
-fn blocks(entry: &Quarantine, head: &Revision, rules: &str) -> bool {
+/// is named, the commit that gave it is known too, and need not be rendered again to be known, as
+/// long as commits are rendered as they were: the rules hold how, and what was rolled back, which
+/// is so under all rules, is looked at again when the settings make another tree of what is live.
+fn blocks(entry: &Quarantine, seen: &Observed<'_>) -> bool {
     let same = match &entry.key {
-        QuarantineKey::Revision(revision) => revision == head,
-        QuarantineKey::Digest(_) => entry.revision == *head,
+        QuarantineKey::Revision(revision) => revision == seen.head,
+        QuarantineKey::Digest(_) => {
+            entry.revision == *seen.head && (seen.live_fits || !entry.rules.is_empty())
+        }
     };
-    same && rules_hold(entry, rules)
+    same && rules_hold(entry, seen.rules, seen.trust)
 }
 
 /// Whether the rules that put an entry into quarantine are still those of now.
 #[must_use]
-pub fn rules_hold(entry: &Quarantine, rules: &str) -> bool {
-    entry.rules.is_empty() || entry.rules == rules
+pub fn rules_hold(entry: &Quarantine, rules: &str, trust: &str) -> bool {
+    let now = if entry.reason == Reason::HistoryRewritten { trust } else { rules };
+    entry.rules.is_empty() || entry.rules == now
 }
 
 /// Whether a suspension still holds.
@@ -148,6 +155,7 @@ mod tests {
             suspended: None,
             quarantine: &[],
             rules: "r1",
+            trust: "t1",
             passed_over: None,
             settled: None,
         }
@@ -172,6 +180,29 @@ mod tests {
         assert_eq!(decide(&Observed { rules: "r2", ..seen }), Decision::Attempt);
         let three = revision(3);
         assert_eq!(decide(&Observed { head: &three, ..seen }), Decision::Attempt);
+    }
+
+    #[test]
+    fn a_rewritten_history_waits_until_it_is_allowed() {
+        let two = revision(2);
+        let mut refused = quarantine(QuarantineKey::Revision(revision(2)), "t1");
+        refused.reason = Reason::HistoryRewritten;
+        let refused = [refused];
+        let seen = Observed { quarantine: &refused, rules: "r2", ..observed(&two, None) };
+        assert!(matches!(decide(&seen), Decision::Wait(Reason::HistoryRewritten, _)));
+        assert_eq!(decide(&Observed { trust: "t2", ..seen }), Decision::Attempt);
+    }
+
+    #[test]
+    fn what_was_rolled_back_is_looked_at_again_under_other_settings() {
+        let two = revision(2);
+        let mut left = quarantine(QuarantineKey::Digest(Digest([2; 32])), "");
+        left.reason = Reason::RolledBack;
+        let left = [left];
+        let seen = Observed { quarantine: &left, ..observed(&two, None) };
+        assert!(matches!(decide(&seen), Decision::Wait(Reason::RolledBack, _)));
+        // Under another `path` the same commit may give something else.
+        assert_eq!(decide(&Observed { live_fits: false, ..seen }), Decision::Attempt);
     }
 
     #[test]

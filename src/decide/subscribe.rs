@@ -1,7 +1,6 @@
 //! Which node is told of which event.
 
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
-
+use super::patterns::{InvalidPattern, Patterns};
 use crate::model::EventKind;
 
 /// What one node wants to be told of; compiled once when the settings are read.
@@ -10,18 +9,7 @@ pub struct Filter {
     /// Empty: every kind.
     events: Vec<EventKind>,
     /// `None`: whatever changed.
-    paths: Option<Gitignore>,
-}
-
-/// A path pattern that is not one.
-#[derive(Debug, thiserror::Error)]
-#[error("`{pattern}` is not a gitignore-style pattern")]
-pub struct InvalidPattern {
-    /// The pattern as it was written.
-    pub pattern: String,
-    /// Why.
-    #[source]
-    source: ignore::Error,
+    paths: Option<Patterns>,
 }
 
 impl Filter {
@@ -32,7 +20,8 @@ impl Filter {
     /// When a pattern is not one.
     pub fn new(events: &[EventKind], paths: &[String]) -> Result<Self, InvalidPattern> {
         let everything = paths.is_empty() || paths.iter().all(|p| p == "**" || p == "*");
-        let paths = if everything { None } else { Some(compile(paths)?) };
+        let paths =
+            if everything { None } else { Some(Patterns::new(paths.iter().map(String::as_str))?) };
         Ok(Self { events: events.to_vec(), paths })
     }
 
@@ -46,7 +35,7 @@ impl Filter {
             return false;
         }
         match &self.paths {
-            Some(paths) if carries_changes(kind) => changed.any(|path| matches(paths, path)),
+            Some(paths) if carries_changes(kind) => changed.any(|path| paths.mean_file(path)),
             _ => true,
         }
     }
@@ -62,21 +51,6 @@ pub const fn carries_changes(kind: EventKind) -> bool {
             | EventKind::DriftDetected
             | EventKind::DriftRepaired
     )
-}
-
-fn compile(patterns: &[String]) -> Result<Gitignore, InvalidPattern> {
-    let invalid = |pattern: &str, source| InvalidPattern { pattern: pattern.to_owned(), source };
-    let mut builder = GitignoreBuilder::new("");
-    for pattern in patterns {
-        builder.add_line(None, pattern).map_err(|source| invalid(pattern, source))?;
-    }
-    builder.build().map_err(|source| invalid(&patterns.join(" "), source))
-}
-
-fn matches(patterns: &Gitignore, path: &str) -> bool {
-    // An absolute path would be a panic in `ignore`; paths in a tree never are.
-    let relative = path.trim_start_matches('/');
-    patterns.matched_path_or_any_parents(relative, false).is_ignore()
 }
 
 #[cfg(test)]
@@ -112,6 +86,12 @@ mod tests {
         assert!(!wants(&[], &["*.yaml", "!secret.yaml"], kind, &["deep/secret.yaml"]));
         assert!(!wants(&[], &["*.yaml"], kind, &[]));
         assert!(wants(&[], &["/etc"], kind, &["/etc/x"]), "an absolute path is no panic");
+    }
+
+    #[test]
+    fn a_pattern_for_folders_is_not_about_files_at_the_root() {
+        assert!(!wants(&[], &["*/"], EventKind::Applied, &["system.env"]));
+        assert!(wants(&[], &["*/"], EventKind::Applied, &["agents/a.yaml"]));
     }
 
     #[test]

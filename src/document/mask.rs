@@ -1,9 +1,8 @@
 mod text;
 
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
-
 use super::tree::key_name;
 use super::{Document, Node, Value};
+use crate::decide::patterns::{InvalidPattern, Patterns};
 use crate::model::TreePath;
 
 /// What is shown in place of a secret.
@@ -35,19 +34,9 @@ const NOT_SECRET: [&str; 10] = [
 /// It is meant to hide too much rather than too little.
 #[derive(Clone, Debug)]
 pub struct Masker {
-    files: Gitignore,
+    files: Patterns,
     /// Beside [`KEYS`], written the same way.
     keys: Vec<String>,
-}
-
-/// A pattern of `mask.files` that cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("`{pattern}` is not a pattern for files")]
-pub struct InvalidMask {
-    /// The pattern.
-    pub pattern: String,
-    /// What is wrong with it.
-    pub source: ignore::Error,
 }
 
 impl Masker {
@@ -56,15 +45,9 @@ impl Masker {
     ///
     /// # Errors
     /// When a pattern cannot be read.
-    pub fn new(files: &[String], keys: &[String]) -> Result<Self, InvalidMask> {
-        let mut builder = GitignoreBuilder::new("");
-        for pattern in FILES.into_iter().chain(files.iter().map(String::as_str)) {
-            builder
-                .add_line(None, pattern)
-                .map_err(|source| InvalidMask { pattern: pattern.to_owned(), source })?;
-        }
-        let files =
-            builder.build().map_err(|source| InvalidMask { pattern: files.join(" "), source })?;
+    pub fn new(files: &[String], keys: &[String]) -> Result<Self, InvalidPattern> {
+        let files = FILES.into_iter().chain(files.iter().map(String::as_str));
+        let files = Patterns::new(files)?;
         let keys = keys.iter().map(|key| normal(key)).filter(|key| !key.is_empty()).collect();
         Ok(Self { files, keys })
     }
@@ -72,7 +55,7 @@ impl Masker {
     /// Whether a file is secret as a whole, by its path.
     #[must_use]
     pub fn hides_file(&self, path: &TreePath) -> bool {
-        self.files.matched_path_or_any_parents(path.as_str(), false).is_ignore()
+        self.files.mean_file(path.as_str())
     }
 
     /// Whether the value under a key is secret.

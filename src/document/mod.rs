@@ -19,7 +19,7 @@ mod yaml;
 pub use detail::{Detail, detail};
 pub use emit::emit;
 pub use keys::key_changes;
-pub use mask::{InvalidMask, Masker};
+pub use mask::Masker;
 pub use merge::{Conflict, merge};
 pub use tree::{Document, Kind, Node, Scalar, Style, Value};
 

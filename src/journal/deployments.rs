@@ -6,6 +6,7 @@ use super::error::query;
 use super::intent::IntentKind;
 use super::open::{read_meta, write_meta};
 use super::wire::{self, WireDeployment, WireLive, WireSuspension, key_columns};
+use super::wishes::FOLLOWED_MAX;
 use super::{Journal, JournalError, outbox};
 use crate::model::{
     Attempt, Deployment, DeploymentId, Digest, Event, LiveState, Outcome, Quarantine,
@@ -53,6 +54,10 @@ pub struct Adoption {
     pub recipe: String,
     /// The commit.
     pub revision: Revision,
+    /// The rules that the content passed; `None`: as before.
+    pub rules: Option<String>,
+    /// Whether it is the last accepted one of its line from now on.
+    pub accepted: bool,
     /// The head that an operator's decision passes over.
     pub passed_over: Option<Revision>,
     /// The wish that it fulfils.
@@ -87,7 +92,7 @@ impl Journal {
         Ok(DeploymentId(stored.unwrap_or(1).max(newest + 1)))
     }
 
-    /// Sees to it that numbers go on from what the trees on disk tell, when the journal was lost.
+    /// Sees to it that no number before `first` is given again.
     ///
     /// # Errors
     /// See [`JournalError`].
@@ -96,6 +101,40 @@ impl Journal {
             let stored: u64 =
                 read_meta(tx, "next_deployment")?.and_then(|text| text.parse().ok()).unwrap_or(1);
             write_meta(tx, "next_deployment", Some(&stored.max(first.0).to_string()))
+        })
+    }
+
+    /// Whether what the trees on disk tell has been written into this journal.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn has_learned(&self) -> Result<bool, JournalError> {
+        let learned = read_meta(&self.lock(), "learned");
+        Ok(learned.map_err(query("read what was learned"))?.is_some())
+    }
+
+    /// Writes down what the trees on disk tell, once: deployments that are not known yet, what is
+    /// in quarantine, and that numbers go on from there. All or nothing.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn learn(
+        &self,
+        rows: &[Deployment],
+        quarantine: &[Quarantine],
+    ) -> Result<(), JournalError> {
+        self.transaction("write down what the trees tell", |tx| {
+            for row in rows {
+                let known = tx
+                    .prepare_cached("SELECT 1 FROM deployments WHERE id = ?1")?
+                    .exists([row.id.0])?;
+                if !known {
+                    WireDeployment::from(row).insert(tx)?;
+                    consume_number(tx, row.id)?;
+                }
+            }
+            quarantine.iter().try_for_each(|entry| insert_quarantine(tx, entry))?;
+            write_meta(tx, "learned", Some("1"))
         })
     }
 
@@ -192,11 +231,25 @@ impl Journal {
             write_meta(tx, "held", None)?;
             write_meta(tx, "recipe", Some(&adoption.recipe))?;
             pass_over(tx, adoption.passed_over.as_ref())?;
+            if let Some(rules) = &adoption.rules {
+                write_meta(tx, "rules", Some(rules))?;
+            }
             if let Some(wish) = adoption.wish {
                 finish_wish(tx, wish, adoption.at)?;
             }
-            accept(tx, &adoption.line, &adoption.revision)
+            if adoption.accepted {
+                accept(tx, &adoption.line, &adoption.revision)?;
+            }
+            Ok(())
         })
+    }
+
+    /// A commit that is live is the last accepted one of a line.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn accept(&self, line: &str, revision: &Revision) -> Result<(), JournalError> {
+        self.transaction("accept the head", |tx| accept(tx, line, revision))
     }
 
     /// Brings the journal into line with what the live path shows, where no intent explains it.
@@ -305,21 +358,25 @@ impl Journal {
     /// # Errors
     /// See [`JournalError`].
     pub fn returnable(&self, limit: usize) -> Result<Vec<Deployment>, JournalError> {
-        let connection = self.lock();
-        let rows = connection
-            .prepare_cached(
-                "SELECT * FROM deployments WHERE id IN (
-                    SELECT MAX(id) FROM deployments
-                    WHERE outcome IN ('live', 'superseded', 'rolled_back') AND digest IS NOT NULL
-                    GROUP BY digest)
-                 ORDER BY id DESC LIMIT ?1",
-            )
-            .and_then(|mut s| {
-                s.query_map([limit], WireDeployment::from_row)?
-                    .collect::<rusqlite::Result<Vec<_>>>()
-            })
-            .map_err(query("read what can be returned to"))?;
-        Ok(rows.into_iter().filter_map(WireDeployment::into_deployment).collect())
+        let read = |connection: &rusqlite::Connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT * FROM deployments
+                 WHERE outcome IN ('live', 'superseded', 'rolled_back') AND digest IS NOT NULL
+                 ORDER BY id DESC",
+            )?;
+            let mut rows = statement.query([])?;
+            let mut newest: Vec<Deployment> = Vec::new();
+            let mut seen = HashSet::new();
+            // Read from the newest on, and no further than that: the history only grows.
+            while newest.len() < limit
+                && let Some(row) = rows.next()?
+            {
+                let row = WireDeployment::from_row(row)?.into_deployment();
+                newest.extend(row.filter(|row| seen.insert(row.digest)));
+            }
+            Ok(newest)
+        };
+        read(&self.lock()).map_err(query("read what can be returned to"))
     }
 
     /// The digests of [`Journal::returnable`].
@@ -349,6 +406,8 @@ fn pass_over(tx: &Transaction<'_>, revision: Option<&Revision>) -> rusqlite::Res
 pub(super) fn finish_wish(tx: &Transaction<'_>, id: u64, now: Timestamp) -> rusqlite::Result<()> {
     tx.prepare_cached("UPDATE wishes SET done_at = ?1 WHERE id = ?2")?
         .execute(rusqlite::params![now.0, id])?;
+    tx.prepare_cached("DELETE FROM wishes WHERE done_at IS NOT NULL AND id <= ?1")?
+        .execute([id.saturating_sub(FOLLOWED_MAX)])?;
     Ok(())
 }
 

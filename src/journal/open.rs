@@ -45,7 +45,7 @@ CREATE TABLE deployments (
     started_at INTEGER NOT NULL, finished_at INTEGER NOT NULL, duration_ms INTEGER NOT NULL,
     added INTEGER NOT NULL, modified INTEGER NOT NULL, removed INTEGER NOT NULL,
     confirmed INTEGER, findings TEXT NOT NULL, tree TEXT NOT NULL);
-CREATE INDEX deployments_by_digest ON deployments (digest, id);
+CREATE INDEX deployments_live ON deployments (id) WHERE outcome = 'live';
 CREATE TABLE quarantine (
     kind TEXT NOT NULL, key TEXT NOT NULL, revision TEXT NOT NULL, reason TEXT NOT NULL,
     rules TEXT NOT NULL, message TEXT NOT NULL, since INTEGER NOT NULL,
@@ -221,6 +221,25 @@ fn put_aside(path: &Path, now: Timestamp) -> Result<PathBuf, JournalError> {
 
 fn error_text(error: &JournalError) -> String {
     std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+#[cfg(test)]
+impl Journal {
+    /// From now on nothing can be written to a table, or again it can: a disk that is full at a
+    /// bad moment.
+    pub(crate) fn refuse(&self, table: &str, refused: bool) {
+        for verb in ["INSERT", "UPDATE"] {
+            let trigger = format!("refuse_{table}_{verb}");
+            let sql = if refused {
+                format!(
+                    "CREATE TEMP TRIGGER {trigger} BEFORE {verb} ON {table} BEGIN SELECT RAISE(ABORT, 'refused'); END"
+                )
+            } else {
+                format!("DROP TRIGGER {trigger}")
+            };
+            self.lock().execute_batch(&sql).unwrap();
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,9 @@ use super::error::query;
 use super::{Journal, JournalError};
 use crate::model::{DeploymentId, Revision, Timestamp, Wish, WishKind};
 
+/// Orders that were followed and are remembered.
+pub(super) const FOLLOWED_MAX: u64 = 1000;
+
 impl Journal {
     /// Writes down what an operator wants; the loop is woken afterwards.
     ///
@@ -38,15 +41,17 @@ impl Journal {
         })
     }
 
-    /// The oldest wish that nothing was done about yet.
+    /// The oldest wish behind `after` that nothing was done about yet.
     ///
     /// # Errors
     /// See [`JournalError`].
-    pub fn pending_wish(&self) -> Result<Option<Wish>, JournalError> {
+    pub fn pending_wish(&self, after: u64) -> Result<Option<Wish>, JournalError> {
         let connection = self.lock();
         connection
-            .prepare_cached("SELECT * FROM wishes WHERE done_at IS NULL ORDER BY id LIMIT 1")
-            .and_then(|mut statement| statement.query_row([], wish_from).optional())
+            .prepare_cached(
+                "SELECT * FROM wishes WHERE done_at IS NULL AND id > ?1 ORDER BY id LIMIT 1",
+            )
+            .and_then(|mut statement| statement.query_row([after], wish_from).optional())
             .map_err(query("read what is wanted"))
     }
 

@@ -19,6 +19,8 @@ pub enum PassOutcome {
     Unreachable(Reason),
     /// The tree could not be applied; the live tree is as it was.
     Failed,
+    /// A tree became live, and the journal could not be told: recovery tells it later.
+    Unrecorded,
     /// An order that cannot be followed as it stands; nothing was done.
     Declined,
     /// A dry run: this is what would have been done.

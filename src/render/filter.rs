@@ -1,6 +1,4 @@
-use ignore::Match;
-use ignore::gitignore::{Gitignore, GitignoreBuilder, Glob};
-
+use crate::decide::patterns::Patterns;
 use crate::model::Finding;
 
 /// `include` and `exclude`, in the patterns of .gitignore: the last one that matches decides.
@@ -9,18 +7,17 @@ use crate::model::Finding;
 /// A folder that is included stands for what is below it, and a later `!` takes from that: otherwise
 /// `include: ["agents/", "!*.md"]` could not be said.
 pub(super) struct Filter {
-    /// A matcher for each pattern, in order; `None`: everything is in.
-    include: Option<Vec<Gitignore>>,
+    /// `None`: everything is in.
+    include: Option<Patterns>,
     /// `None`: nothing is out.
-    exclude: Option<Gitignore>,
+    exclude: Option<Patterns>,
 }
 
 impl Filter {
     /// Compiles the patterns. `**` alone stands for everything.
     pub(super) fn new(include: &[String], exclude: &[String]) -> Result<Self, Box<Finding>> {
         let everything = include.is_empty() || include.iter().all(|p| p == "**" || p == "*");
-        let each = || include.iter().map(|one| compile("include", std::slice::from_ref(one)));
-        let include = if everything { None } else { Some(each().collect::<Result<_, _>>()?) };
+        let include = if everything { None } else { Some(compile("include", include)?) };
         let exclude = if exclude.is_empty() { None } else { Some(compile("exclude", exclude)?) };
         Ok(Self { include, exclude })
     }
@@ -32,45 +29,23 @@ impl Filter {
 
     /// Whether a folder is not even looked into.
     pub(super) fn leaves_out_folder(&self, path: &str) -> bool {
-        self.exclude.as_ref().is_some_and(|e| e.matched(path, true).is_ignore())
+        self.exclude.as_ref().is_some_and(|exclude| exclude.mean(path, true))
     }
 
     /// Whether a file is in. Folders above it that are out have been left out before.
     pub(super) fn takes_file(&self, path: &str) -> bool {
-        let out = |exclude: &Gitignore| exclude.matched(path, false).is_ignore();
-        !self.exclude.as_ref().is_some_and(out)
-            && self.include.as_ref().is_none_or(|include| {
-                let from_the_last = include.iter().rev();
-                from_the_last
-                    .map(|one| matched(one, path))
-                    .find(|m| !m.is_none())
-                    .is_some_and(|m| m.is_ignore())
-            })
+        !self.exclude.as_ref().is_some_and(|exclude| exclude.mean(path, false))
+            && self.include.as_ref().is_none_or(|include| include.mean_file(path))
     }
 }
 
-/// What a pattern says of a file by its own name, or else by the folders above it. (The crate's
-/// own way of doing that takes the root for a folder with a name: `*/` would mean every file.)
-fn matched<'p>(pattern: &'p Gitignore, path: &str) -> Match<&'p Glob> {
-    let mut found = pattern.matched(path, false);
-    let mut above = path;
-    while let (true, Some((folder, _))) = (found.is_none(), above.rsplit_once('/')) {
-        found = pattern.matched(folder, true);
-        above = folder;
-    }
-    found
-}
-
-fn compile(key: &str, patterns: &[String]) -> Result<Gitignore, Box<Finding>> {
-    let bad = |error: ignore::Error| {
-        let text = format!("gitops.{key} has a pattern that is none: {error}");
+fn compile(key: &str, patterns: &[String]) -> Result<Patterns, Box<Finding>> {
+    Patterns::new(patterns.iter().map(String::as_str)).map_err(|error| {
+        let cause =
+            std::error::Error::source(&error).map_or_else(String::new, |e| format!(": {e}"));
+        let text = format!("gitops.{key} has a pattern that is none: {error}{cause}");
         Box::new(Finding::error("render.patterns", text))
-    };
-    let mut builder = GitignoreBuilder::new("");
-    for pattern in patterns {
-        builder.add_line(None, pattern).map_err(bad)?;
-    }
-    builder.build().map_err(bad)
+    })
 }
 
 #[cfg(test)]

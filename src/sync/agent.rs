@@ -12,7 +12,7 @@ use crate::decide::subscribe::Filter;
 use crate::decide::{drift, retry};
 use crate::gates::Rules;
 use crate::journal::{Journal, Standing};
-use crate::model::{Revision, Timestamp, Trigger};
+use crate::model::{EventKind, Revision, Timestamp, Trigger};
 use crate::objects::Mirror;
 use crate::progress::Progress;
 use crate::source::{Head, Source};
@@ -73,15 +73,20 @@ pub struct Agent {
     pub(super) stop_before_intent: bool,
     /// Whether the last pass was about an order, so that nobody has looked at the source in it.
     pub(super) was_ordered: bool,
+    /// The last order that was followed.
+    pub(super) wish_done: u64,
+    /// What there is to tidy up.
+    pub(super) untidy: super::live::Untidy,
+    /// When the outbox was last freed of what is old.
+    pub(super) pruned_at: Option<Timestamp>,
     /// Whether that of every pass does.
     pub(super) dry: bool,
     /// Whether the next tree is made ready after publishing.
     pub(super) prepares: bool,
 }
 
-/// The shortest and the longest wait after an error.
+/// The shortest wait after an error.
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
-const BACKOFF_MAX: Duration = Duration::from_secs(5 * 60);
 /// The shortest wait between two looks.
 const LOOK_MIN: Duration = Duration::from_millis(1);
 
@@ -106,7 +111,7 @@ impl Agent {
             settled: None,
             failures: 0,
             retry_after: None,
-            repairs: drift::Repairs::default(),
+            repairs: repairs_so_far(&parts.journal, parts.clock.now())?,
             drift_checked_at: None,
             scanned: None,
             asked_at: None,
@@ -115,6 +120,9 @@ impl Agent {
             must_recover: false,
             stop_before_intent: false,
             was_ordered: false,
+            wish_done: 0,
+            untidy: super::live::Untidy::default(),
+            pruned_at: None,
             dry: false,
             prepares: false,
             settings: parts.settings,
@@ -191,6 +199,12 @@ impl Agent {
         format!("{:?} {:?}", self.settings.source.location, self.settings.source.reference)
     }
 
+    /// What a refusal of a rewritten history depends on: it holds as long as this is the same.
+    pub(super) fn trust_key(&self) -> String {
+        let accepted = self.standing.accepted.as_ref().map(ToString::to_string).unwrap_or_default();
+        format!("{:?} {} {accepted}", self.settings.source.history_rewrite, self.line())
+    }
+
     /// What makes of a commit the tree of this node.
     pub(super) fn recipe(&self) -> String {
         recipe_of(&self.settings)
@@ -257,14 +271,27 @@ impl Agent {
     pub fn next_look(&self, chance: f64) -> (Duration, Trigger) {
         let now = self.clock.now();
         let ask = self.next_ask(now, chance);
-        let drift = (self.drift_policy().is_some() && self.standing.live.is_some()).then(|| {
-            let interval = self.settings.live.drift_interval;
-            self.drift_checked_at.map_or(Duration::ZERO, |at| at.plus(interval).since(now))
-        });
+        let looks = self.drift_policy().is_some() && self.standing.live.is_some();
+        let drift = looks.then(|| self.until_drift_check(now));
         match drift {
             Some(drift) if drift < ask => (drift.max(LOOK_MIN), Trigger::Drift),
             _ => (ask.max(LOOK_MIN), Trigger::Interval),
         }
+    }
+
+    /// How long until the live tree is compared again. A clock that stepped back by a year does not
+    /// put that off by one.
+    pub(super) fn until_drift_check(&self, now: Timestamp) -> Duration {
+        let interval = self.settings.live.drift_interval;
+        let last = self.drift_checked_at.filter(|at| *at <= now);
+        last.map_or(Duration::ZERO, |at| interval.saturating_sub(now.since(at)))
+    }
+
+    /// Whether the live tree should have been compared an interval ago.
+    pub(super) fn drift_check_is_late(&self, now: Timestamp) -> bool {
+        let late = self.settings.live.drift_interval.saturating_mul(2);
+        let last = self.drift_checked_at.filter(|at| *at <= now);
+        last.is_none_or(|at| now.since(at) >= late)
     }
 
     /// Counted from when the source was asked last: looks at the live tree in between, which are
@@ -273,10 +300,9 @@ impl Agent {
         let since = self.asked_at.map_or(Duration::MAX, |at| now.since(at));
         let source = &self.settings.source;
         if self.failures > 0 {
-            let max = BACKOFF_MAX.max(source.interval);
+            let max = retry::SOURCE_DELAY_MAX.max(source.interval);
             let backoff = retry::after_failures(self.failures, BACKOFF_MIN, max, chance);
-            let wait = self.retry_after.map_or(backoff, |asked| asked.max(backoff));
-            return wait.saturating_sub(since);
+            return retry::after_refusal(backoff, self.retry_after, chance).saturating_sub(since);
         }
         let poll = retry::poll_delay(source.interval, source.jitter, chance).saturating_sub(since);
         let held = self.settled.as_ref().and_then(|settled| settled.until);
@@ -294,6 +320,18 @@ impl Agent {
             DriftPolicy::Off => None,
         }
     }
+}
+
+/// The repairs that count for the next ones, also when each pass is a process of its own.
+fn repairs_so_far(journal: &Journal, now: Timestamp) -> Result<drift::Repairs, SyncError> {
+    let mut repairs = drift::Repairs::default();
+    let since = drift::Repairs::counted_from(now);
+    for event in journal.events_since(EventKind::DriftRepaired, since)? {
+        let Some(lists) = &event.facts.changes else { continue };
+        let paths = lists.added.iter().chain(&lists.modified).chain(&lists.removed);
+        repairs.repaired(paths.map(String::as_str), event.at);
+    }
+    Ok(repairs)
 }
 
 fn recipe_of(settings: &Settings) -> String {

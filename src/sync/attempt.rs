@@ -62,12 +62,15 @@ impl Agent {
             Err(findings) => return self.refuse(&attempt, None, findings),
         };
         if self.is_live_already(&rendered.summary.digest) {
-            return self.take_over(&attempt);
+            return self.take_over(&mirror, &attempt, rendered.tree);
         }
         if wish.is_none()
             && let Some(report) = self.quarantined(&attempt, &rendered.summary.digest)
         {
             return Ok(report);
+        }
+        if let Err(error) = self.regain_live(&mirror) {
+            tracing::warn!(error = %error.chain(), "the mirror has lost the live tree: the plan tells all files as new");
         }
         let plan = self.plan(&mirror, &rendered)?;
         let passed =
@@ -99,7 +102,8 @@ impl Agent {
             summary: rendered.summary,
             plan,
             findings,
-            accepted: Some(attempt.revision.clone()),
+            // What an operator made live beside the head says nothing of the line.
+            accepted: attempt.passes_over.is_none().then(|| attempt.revision.clone()),
         };
         self.deploy(&mirror, &attempt, next)
     }
@@ -119,7 +123,11 @@ impl Agent {
         self.progress.begin(Stage::Fetching, 0);
         let fetched = self.source.fetch(head, since.as_ref(), mirror);
         self.progress.begin(Stage::Idle, 0);
-        if let Err(error) = &fetched {
+        self.untidy.rest = true;
+        // What our own mirror lacks says nothing of the source.
+        if let Err(error) = &fetched
+            && !error.mirror_damaged()
+        {
             let now = self.clock.now();
             self.note_source(now, Some(error))?;
         }
@@ -171,7 +179,12 @@ impl Agent {
     }
 
     /// A commit of the same content: it becomes the live revision, without a new tree.
-    fn take_over(&mut self, attempt: &Attempt<'_>) -> Result<Report, SyncError> {
+    fn take_over(
+        &mut self,
+        mirror: &Mirror,
+        attempt: &Attempt<'_>,
+        tree: ObjectId,
+    ) -> Result<Report, SyncError> {
         let message = "this commit gives what is live already";
         let mut report = Report::new(PassOutcome::InSync, message);
         report.revision = Some(attempt.revision.clone());
@@ -179,12 +192,15 @@ impl Agent {
             return Ok(report);
         }
         if let Some(live) = self.standing.live.clone() {
+            let rules = self.rules_passed(mirror, tree)?;
             self.journal.adopt_revision(
                 &live,
                 &crate::journal::Adoption {
                     line: self.line(),
                     recipe: self.recipe(),
                     revision: attempt.revision.clone(),
+                    rules,
+                    accepted: attempt.passes_over.is_none(),
                     passed_over: attempt.wish.and(attempt.passes_over.clone()),
                     wish: attempt.wish.map(|w| w.id),
                     at: self.clock.now(),
@@ -196,10 +212,21 @@ impl Agent {
         Ok(report)
     }
 
+    /// The rules of now, where the live content passed others and passes these too, so that the
+    /// next commit is held against them by what changes alone.
+    fn rules_passed(&self, mirror: &Mirror, tree: ObjectId) -> Result<Option<String>, SyncError> {
+        if self.standing.rules.as_ref() == Some(&self.rules_key) {
+            return Ok(None);
+        }
+        let findings = gates::check(mirror, tree, None, &self.rules)?;
+        let refused = findings.iter().any(Finding::is_error);
+        Ok((!refused).then(|| self.rules_key.clone()))
+    }
+
     /// What is not tried again, since the digest is known to be bad under the rules of now.
     fn quarantined(&mut self, attempt: &Attempt<'_>, digest: &Digest) -> Option<Report> {
         let entry = self.standing.quarantine.iter().find(|entry| {
-            entry.key == QuarantineKey::Digest(*digest) && rules_hold(entry, &self.rules_key)
+            entry.key == QuarantineKey::Digest(*digest) && rules_hold(entry, &self.rules_key, "")
         })?;
         let message = format!(
             "{} gives content that is in quarantine: {}",
@@ -242,7 +269,7 @@ impl Agent {
             key: QuarantineKey::Revision(attempt.revision.clone()),
             revision: attempt.revision.clone(),
             reason: Reason::HistoryRewritten,
-            rules: String::new(),
+            rules: self.trust_key(),
             message: message.clone(),
             since: self.clock.now(),
         };

@@ -28,7 +28,7 @@ impl Agent {
         }
         let now = self.clock.now();
         let mirror = self.mirror()?;
-        let (tree, files) = self.tree_of(&target, digest)?;
+        let (name, tree, files) = self.tree_of(&target, digest)?;
         let attempt = Attempt {
             revision: target.revision.clone(),
             trigger,
@@ -36,6 +36,13 @@ impl Agent {
             started_at: now,
             passes_over: self.standing.desired.as_ref().map(|d| d.revision.clone()),
         };
+        // A way back must not depend on the mirror: without it, the plan just says less.
+        let both = self
+            .regain_live(&mirror)
+            .and_then(|()| self.regain(&mirror, &name, &target.revision, (tree, digest)));
+        if let Err(error) = both {
+            tracing::warn!(error = %error.chain(), "the mirror has lost what this goes back to or from");
+        }
         let plan = self.plan_back(&mirror, tree, files, digest)?;
         let next = Next {
             origin: Origin::Rollback,
@@ -98,9 +105,9 @@ impl Agent {
         &self,
         target: &Deployment,
         digest: Digest,
-    ) -> Result<(crate::model::ObjectId, u64), SyncError> {
+    ) -> Result<(String, crate::model::ObjectId, u64), SyncError> {
         let manifest = self.trees.manifests().values().find(|m| m.digest == digest);
-        manifest.map(|m| (m.tree, m.files)).ok_or_else(|| {
+        manifest.map(|m| (m.name.clone(), m.tree, m.files)).ok_or_else(|| {
             order(&format!(
                 "the tree of deployment {} is not kept any more (gitops.rollback_limit); `kconfigd apply {}` makes it from the repository again",
                 target.id, target.revision
@@ -118,7 +125,6 @@ impl Agent {
         let live = self.standing.live.as_ref();
         let manifest = live.and_then(|live| self.trees.manifests().get(&live.tree));
         let from = manifest.map(|m| m.tree);
-        // A way back must not depend on the mirror: without it, the plan just says less.
         let known = mirror.has(tree) && from.is_none_or(|from| mirror.has(from));
         let changes = if known { mirror.changes(from, tree)? } else { Vec::new() };
         Ok(Plan {

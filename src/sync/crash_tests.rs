@@ -10,7 +10,7 @@ use super::{Agent, Parts};
 use crate::board::Board;
 use crate::clock::ManualClock;
 use crate::config::{self, Flags, LiveMode, Settings, Sources};
-use crate::journal::{Journal, Opened};
+use crate::journal::Journal;
 use crate::model::{PassOutcome, Report, Revision, Timestamp, Trigger, WishKind};
 use crate::objects::{Item, ItemKind, Mirror};
 use crate::source::{Descent, Fetched, Head, Source, SourceError};
@@ -19,7 +19,7 @@ use crate::trees::sim::{Fault, PowerIsOut, SimDisk, Unsynced};
 
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
-const LIVE: &str = "/etc/config";
+pub(super) const LIVE: &str = "/etc/config";
 
 /// A source that shows what it is told to; its commits are in the mirror already.
 struct Told(Arc<Mutex<Revision>>);
@@ -127,6 +127,18 @@ impl Machine {
         machine
     }
 
+    /// Other settings, from the next start on.
+    pub(super) fn set(&mut self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = (*self.settings).clone();
+        change(&mut settings);
+        self.settings = Arc::new(settings);
+    }
+
+    /// The journal is gone.
+    pub(super) fn forget(&mut self) {
+        self.journal = Journal::open_in_memory().unwrap();
+    }
+
     pub(super) fn show(&self, n: usize) {
         *self.head.lock().unwrap() = COMMITS.revisions[n].clone();
     }
@@ -146,7 +158,7 @@ impl Machine {
         })
         .unwrap()
         .preparing();
-        agent.recover(&Opened::Fine).unwrap();
+        agent.recover().unwrap();
         agent
     }
 
@@ -160,6 +172,15 @@ impl Machine {
 
     pub(super) fn wish(&self, kind: &WishKind) {
         self.journal.wish(kind, "test", None, Timestamp(0)).unwrap();
+    }
+
+    /// Somebody writes to a file of the live tree.
+    pub(super) fn scribble(&self, path: &str, text: &str) {
+        use crate::trees::Disk;
+        let live = Path::new(LIVE);
+        let link = self.disk.read_link(live).map(|t| String::from_utf8(t).unwrap());
+        let tree = link.map_or_else(|_| live.to_owned(), |t| Path::new("/etc").join(t));
+        self.disk.scribble(&tree.join(path), text.as_bytes());
     }
 
     /// What a reader of the live path sees.
@@ -251,11 +272,7 @@ const WAYS: &[Way] = &[
             m.wish(&WishKind::Repair);
         },
         act: |m, a| {
-            use crate::trees::Disk;
-            let live = Path::new(LIVE);
-            let link = m.disk.read_link(live).map(|t| String::from_utf8(t).unwrap());
-            let tree = link.map_or_else(|_| live.to_owned(), |t| Path::new("/etc").join(t));
-            m.disk.scribble(&tree.join("number"), b"number: 0\n");
+            m.scribble("number", "number: 0\n");
             drop(m.pass(a));
         },
         before: Some(0),
@@ -345,11 +362,7 @@ fn a_rollback_after_an_edit_in_place_gives_the_right_bytes() {
     machine.show(1);
     machine.pass(&mut agent);
     // `same` is one file under two names: written through the live tree, the earlier one has it too.
-    let live = PathBuf::from("/etc").join(
-        String::from_utf8(crate::trees::Disk::read_link(&*machine.disk, Path::new(LIVE)).unwrap())
-            .unwrap(),
-    );
-    machine.disk.scribble(&live.join("same"), b"scribbled\n");
+    machine.scribble("same", "scribbled\n");
     machine.wish(&WishKind::Rollback { to: None, hold: false });
     let report = machine.pass(&mut agent);
     assert_eq!(report.outcome, PassOutcome::Returned, "{}", report.message);

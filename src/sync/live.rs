@@ -22,6 +22,15 @@ pub(super) struct Next {
 /// How long delivered events are kept for those who look.
 const DELIVERED_KEPT: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
 
+/// What there is to tidy up.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Untidy {
+    /// Something became live.
+    pub(super) trees: bool,
+    /// Something was fetched, or a day has passed.
+    pub(super) rest: bool,
+}
+
 /// What else becomes true with a way back.
 #[derive(Default)]
 pub(super) struct WayBack {
@@ -67,6 +76,7 @@ impl Agent {
             Ok(staged) => staged,
             Err(error) => return self.fail(attempt, id, &next, error.into()),
         };
+        let staged = if self.is_ours_by_the_journal()? { staged.over_anything() } else { staged };
         let row = Deployment {
             origin: next.origin,
             changes: ChangeCounts::of(&next.plan),
@@ -166,19 +176,32 @@ impl Agent {
             }
         };
         if let Err(error) = self.journal.complete(&intent.completion, &live) {
-            self.must_recover = true;
-            return Err(SyncError::Unrecorded(error));
+            // It may be recorded all the same, or be possible now: recovery finds out.
+            if self.recover().is_err() {
+                self.must_recover = true;
+                return Err(SyncError::Unrecorded(error));
+            }
         }
+        self.untidy.trees = true;
         self.read_standing()?;
         self.settled = None;
         Ok(())
     }
 
-    /// What comes after a tree became live, off the way of the next commit: old trees retire, the
-    /// next one is made ready, the mirror is kept small. Nothing here can fail a deployment.
+    /// Whether there is something to tidy up.
+    #[must_use]
+    pub const fn is_untidy(&self) -> bool {
+        self.untidy.trees || self.untidy.rest
+    }
+
+    /// What comes after a tree became live or something was fetched, off the way of the next
+    /// commit: old trees retire, the next one is made ready, the mirror is kept small. Nothing here
+    /// can fail a deployment.
     pub fn tidy_up(&mut self) {
         let now = self.clock.now();
-        if let Err(error) = self.tidy_trees(now) {
+        let untidy = std::mem::take(&mut self.untidy);
+        let trees = if untidy.trees { self.tidy_trees(now) } else { Ok(()) };
+        if let Err(error) = trees.and_then(|()| self.tidy_rest(now)) {
             tracing::warn!(error = %error.chain(), "tidying up did not succeed; it is tried again after the next deployment");
         }
     }
@@ -199,13 +222,20 @@ impl Agent {
         let kept = usize::try_from(self.settings.policy.rollback_limit).unwrap_or(usize::MAX - 1);
         let history = self.journal.returnable_digests(kept + 1)?;
         self.trees.retire(&history, now)?;
-        let mirror = self.mirror()?;
         if self.prepares
             && let Some(tree) = self.live_tree()
         {
-            self.trees.prepare(&mirror, tree, now)?;
+            self.trees.prepare(&self.mirror()?, tree, now)?;
         }
+        Ok(())
+    }
+
+    /// Every fetch adds a pack, also one that gave nothing new for this machine; and events come
+    /// without deployments too.
+    fn tidy_rest(&mut self, now: Timestamp) -> Result<(), SyncError> {
         self.journal.prune_outbox(now.minus(DELIVERED_KEPT))?;
+        self.pruned_at = Some(now);
+        let mirror = self.mirror()?;
         if mirror.pack_count()? > self.settings.limits.mirror_packs_max {
             let commits: Vec<Revision> = self.standing.accepted.iter().cloned().collect();
             let trees: Vec<ObjectId> = self.trees.manifests().values().map(|m| m.tree).collect();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::crash_tests::Machine;
 use crate::config::LiveMode;
-use crate::model::{PassOutcome, State, Trigger, WishKind};
+use crate::model::{PassOutcome, State, Timestamp, Trigger, WishKind};
 use crate::trees::{Attributes, Disk as _};
 
 #[test]
@@ -73,6 +73,18 @@ fn a_live_tree_that_is_good_does_not_hide_that_the_head_is_not_taken() {
     machine.clock.advance(Duration::from_secs(60));
     assert_eq!(agent.pass(Trigger::Drift).outcome, PassOutcome::InSync);
     assert_eq!(machine.journal.standing().unwrap().state, before);
+}
+
+#[test]
+fn a_clock_that_steps_back_does_not_put_off_looks_at_the_live_tree() {
+    let machine = Machine::new(LiveMode::Symlink);
+    machine.clock.advance(Duration::from_secs(365 * 24 * 3600));
+    let mut agent = machine.start();
+    agent.pass(Trigger::Start);
+    agent.pass(Trigger::Drift);
+    machine.clock.set(Timestamp(1_000_000));
+    let (wait, trigger) = agent.next_look(0.5);
+    assert!(wait < Duration::from_secs(60) && trigger == Trigger::Drift, "{wait:?} {trigger:?}");
 }
 
 /// A machine that has a spare tree ready and knows what is in it.

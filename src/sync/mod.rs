@@ -6,7 +6,8 @@
 //! [`Agent::pass`] begins it, [`attempt`] is its middle, and every way to a live tree (a new
 //! commit, an order, a way back, a repair) ends in [`Agent::make_live`]. The pass is plain
 //! synchronous code, run on a blocking thread; it has no retry loop: an error says of itself
-//! whether the next tick tries again.
+//! whether the next tick tries again. Only what a damaged mirror spoiled is done once more, with a
+//! new one.
 
 mod agent;
 mod attempt;
@@ -15,11 +16,18 @@ mod back;
 mod crash_tests;
 mod error;
 mod events;
+#[cfg(test)]
+mod learn_tests;
 mod live;
 #[cfg(test)]
 mod looks_tests;
+#[cfg(test)]
+mod order_tests;
 mod recover;
+mod regain;
 mod repair;
+#[cfg(test)]
+mod repair_tests;
 mod show;
 
 pub use agent::{Agent, Parts};
@@ -27,8 +35,9 @@ pub use error::SyncError;
 pub use recover::Started;
 
 use crate::decide::next::{Decision, Observed, decide};
-use crate::model::{PassOutcome, Report, Trigger, WishKind};
+use crate::model::{Origin, PassOutcome, Report, Trigger, Wish, WishKind};
 use crate::source::Head;
+use repair::Mended;
 
 impl Agent {
     /// One pass. Most end after the first request: in sync.
@@ -41,47 +50,75 @@ impl Agent {
             _ => {}
         }
         let asked_at = self.asked_at;
-        if self.must_recover
-            && let Err(error) = self.recover(&crate::journal::Opened::Fine)
-        {
-            let report = self.explain(error);
-            self.remember(&report, None, false, trigger != Trigger::Drift);
-            return report;
-        }
-        self.must_recover = false;
-        let wish = self.journal.pending_wish().ok().flatten();
-        let number = wish.as_ref().map(|w| w.id);
-        self.was_ordered = wish.is_some();
-        let result = match wish {
-            Some(wish) => self.fulfil(wish, trigger),
-            None => self.follow(trigger),
-        };
-        let report = result.unwrap_or_else(|error| self.explain(error));
+        let wish = self.next_wish();
+        let number = wish.as_ref().ok().and_then(Option::as_ref).map(|wish| wish.id);
+        self.was_ordered = number.is_some();
+        let report = wish
+            .and_then(|wish| match self.go(wish.as_ref(), trigger) {
+                Err(error) if error.mirror_damaged() => {
+                    self.begin_mirror_anew(&error)?;
+                    self.go(wish.as_ref(), trigger)
+                }
+                result => result,
+            })
+            .unwrap_or_else(|error| self.explain(error));
+        // The first change after a start is not to wait for what can be made ready before it.
+        self.untidy.trees |=
+            trigger == Trigger::Start && self.prepares && report.outcome == PassOutcome::InSync;
         let has_asked = trigger == Trigger::Interval || self.asked_at != asked_at;
         let follows = number.is_none() && trigger != Trigger::Drift;
         self.remember(&report, number, has_asked, follows);
         report
     }
 
-    /// Whether the next pass comes at once: an order waits, or one was just followed, in whose
-    /// pass nobody looked at the source.
-    #[must_use]
-    pub fn goes_on(&self) -> bool {
-        self.was_ordered || self.journal.pending_wish().is_ok_and(|wish| wish.is_some())
+    /// The order that this pass is about, once journal and disk agree. One that was followed and
+    /// could not be noted as done is not followed twice.
+    fn next_wish(&mut self) -> Result<Option<Wish>, SyncError> {
+        if self.must_recover {
+            self.recover()?;
+            self.must_recover = false;
+        }
+        Ok(self.journal.pending_wish(self.wish_done)?)
     }
 
-    /// What an operator ordered.
-    fn fulfil(&mut self, wish: crate::model::Wish, trigger: Trigger) -> Result<Report, SyncError> {
+    /// Whether the next pass comes at once: an order waits, or one was just followed, in whose
+    /// pass nobody looked at the source. Not while the journal cannot be brought into line with
+    /// the disk: that is tried again with backoff.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        let waits = || self.journal.pending_wish(self.wish_done).is_ok_and(|wish| wish.is_some());
+        !self.must_recover && (self.was_ordered || waits())
+    }
+
+    /// What an operator ordered, or else what the source wants.
+    fn go(&mut self, wish: Option<&Wish>, trigger: Trigger) -> Result<Report, SyncError> {
+        match wish {
+            Some(wish) => self.fulfil(wish, trigger),
+            None => self.follow(trigger),
+        }
+    }
+
+    /// The mirror is a cache: one that is damaged is replaced by an empty one, and what was done
+    /// with it is done once more.
+    fn begin_mirror_anew(&self, error: &SyncError) -> Result<(), SyncError> {
+        tracing::warn!(error = %error.chain(), "the mirror is damaged: it is rebuilt beside; what is live stays");
+        Ok(crate::objects::Mirror::rebuild_beside(&self.mirror_path())?)
+    }
+
+    fn fulfil(&mut self, wish: &Wish, trigger: Trigger) -> Result<Report, SyncError> {
         match wish.kind {
             WishKind::Apply(ref revision) => {
                 let head = match revision {
-                    Some(revision) => Head::of(revision.clone()),
+                    Some(revision) => {
+                        self.see_head();
+                        Head::of(revision.clone())
+                    }
                     None => self.ask()?,
                 };
-                self.attempt(&head, trigger, Some(&wish))
+                self.attempt(&head, trigger, Some(wish))
             }
-            WishKind::Rollback { to, hold } => self.go_back(to, hold, trigger, &wish),
-            WishKind::Repair => self.repair_now(Some(&wish)),
+            WishKind::Rollback { to, hold } => self.go_back(to, hold, trigger, wish),
+            WishKind::Repair => self.repair_now(Some(wish)),
             WishKind::Compare => self.compare_now(),
             WishKind::Plan(ref revision) => {
                 self.stop_before_intent = true;
@@ -90,6 +127,30 @@ impl Agent {
                 planned
             }
         }
+    }
+
+    /// An order for another revision passes over the head, so that has to be known.
+    fn see_head(&mut self) {
+        if self.standing.desired.is_none()
+            && let Err(error) = self.ask()
+        {
+            tracing::warn!(error = %error.chain(), "the head that this order passes over is not known");
+        }
+    }
+
+    /// The head is live. What an operator made live before the source showed it counts as accepted
+    /// from then on; and another repository or reference begins a new line.
+    fn stay(&mut self, head: &Head) -> Result<Report, SyncError> {
+        let line = self.line();
+        let is_new_line = self.standing.line.as_ref() != Some(&line);
+        let ordered = self.standing.live.as_ref().is_some_and(|l| l.origin == Origin::Apply);
+        let is_accepted = self.standing.accepted.as_ref() == Some(&head.revision);
+        if (is_new_line || (ordered && !is_accepted)) && !self.stop_before_intent {
+            self.journal.accept(&line, &head.revision)?;
+            self.standing.line = Some(line);
+            self.standing.accepted = Some(head.revision.clone());
+        }
+        Ok(Report::new(PassOutcome::InSync, "the head is live"))
     }
 
     /// The whole way up to the intent, as if an operator had ordered it.
@@ -108,10 +169,13 @@ impl Agent {
     /// What the source wants.
     fn follow(&mut self, trigger: Trigger) -> Result<Report, SyncError> {
         self.refresh(trigger)?;
-        self.trees.ensure_folder()?;
-        if let Some(report) = self.mend_drift(trigger)? {
-            return Ok(report);
+        if self.trees.ensure_folder()? {
+            self.regain_manifest();
         }
+        let unrepaired = match self.mend_drift(trigger)? {
+            Mended::Ends(report) => return Ok(report),
+            Mended::GoesOn(unrepaired) => unrepaired,
+        };
         let head = self.ask()?;
         let decision = decide(&Observed {
             now: self.clock.now(),
@@ -121,13 +185,16 @@ impl Agent {
             suspended: self.standing.suspended.as_ref(),
             quarantine: &self.standing.quarantine,
             rules: &self.rules_key,
+            trust: &self.trust_key(),
             passed_over: self.standing.passed_over.as_ref(),
             settled: self.settled.as_ref(),
         });
-        match decision {
-            Decision::InSync => Ok(Report::new(PassOutcome::InSync, "the head is live")),
-            Decision::Wait(reason, message) => self.wait(&head, reason, message),
-            Decision::Attempt => self.attempt(&head, trigger, None),
+        match (decision, unrepaired) {
+            (Decision::Attempt, _) => self.attempt(&head, trigger, None),
+            // A new commit would have replaced what could not be repaired.
+            (_, Some(error)) => Err(error),
+            (Decision::InSync, None) => self.stay(&head),
+            (Decision::Wait(reason, message), None) => self.wait(&head, reason, message),
         }
     }
 }

@@ -1,9 +1,8 @@
 use super::{Agent, SyncError};
 use crate::decide::recover::{Recovery, Shown, decide};
-use crate::journal::Opened;
 use crate::model::{
-    ChangeCounts, Deployment, DeploymentId, LiveState, Origin, Outcome, Quarantine, QuarantineKey,
-    Reason, Trigger,
+    ChangeCounts, Deployment, DeploymentId, Digest, LiveState, Origin, Outcome, Quarantine,
+    QuarantineKey, Reason, Trigger,
 };
 use crate::trees::{Found, Live, Manifest, Use};
 
@@ -26,16 +25,16 @@ pub enum Started {
 
 impl Agent {
     /// Brings the journal into line with the disk, before the first pass. The live path is not
-    /// changed. `opened` tells whether the journal is new, so that what the manifests tell is
-    /// written into it.
+    /// changed. What the manifests tell is written into a journal that is new.
     ///
     /// # Errors
     /// When the disk or the journal cannot be used, or something that is not ours is at the live
     /// path and nothing of ours was ever live there.
-    pub fn recover(&mut self, opened: &Opened) -> Result<Started, SyncError> {
-        if *opened != Opened::Fine {
+    pub fn recover(&mut self) -> Result<Started, SyncError> {
+        if !self.journal.has_learned()? {
             self.learn_from_manifests()?;
         }
+        self.regain_manifest();
         let found = self.trees.found()?;
         let intent = self.journal.intent()?;
         let shown = match &found {
@@ -54,6 +53,11 @@ impl Agent {
             }
             (Recovery::Follow, Found::Tree(live)) => self.follow_link(live)?,
             (Recovery::Drop, _) => {
+                if let Some(intent) = &intent {
+                    // A manifest may tell of it: the number is not given to another attempt.
+                    let dropped = intent.completion.deployment.id;
+                    self.journal.number_from(DeploymentId(dropped.0 + 1))?;
+                }
                 self.journal.drop_intent()?;
                 Started::Dropped
             }
@@ -81,37 +85,23 @@ impl Agent {
             uses.extend(manifest.uses.iter().map(|used| (used, manifest)));
         }
         uses.sort_by_key(|(used, _)| used.deployment);
-        for (used, manifest) in &uses {
-            self.journal.record_attempt(
-                &row_of(used, manifest, Outcome::Superseded),
-                None,
-                None,
-                &[],
-            )?;
-        }
-        if let Some((last, _)) = uses.last() {
-            self.journal.number_from(DeploymentId(last.deployment.0 + 1))?;
-        }
-        // The last thing done was a way back: what it left must not come again.
-        if let [.., (left, manifest), (last, _)] = &uses[..]
-            && last.origin == Origin::Rollback
-        {
-            let row = row_of(left, manifest, Outcome::RolledBack);
-            let quarantine = Quarantine {
-                key: QuarantineKey::Digest(manifest.digest),
-                revision: left.revision.clone(),
-                reason: Reason::RolledBack,
-                rules: String::new(),
-                message: format!(
-                    "deployment {} ({}) was rolled back, as the trees' manifests tell",
-                    left.deployment,
-                    left.revision.short()
-                ),
-                since: last.at,
-            };
-            self.journal.record_attempt(&row, Some(&quarantine), None, &[])?;
-        }
-        Ok(())
+        // After a repair two trees tell of the same deployment.
+        uses.dedup_by_key(|(used, _)| used.deployment);
+        let live = match self.trees.found()? {
+            Found::Tree(live) => Some(live.digest()),
+            _ => None,
+        };
+        let left = left_by_rollbacks(&uses, live);
+        let rows: Vec<Deployment> = uses
+            .iter()
+            .map(|(used, manifest)| {
+                let was_left = left.iter().any(|(id, _)| *id == used.deployment);
+                let outcome = if was_left { Outcome::RolledBack } else { Outcome::Superseded };
+                row_of(used, manifest, outcome)
+            })
+            .collect();
+        let quarantine: Vec<Quarantine> = left.into_iter().map(|(_, entry)| entry).collect();
+        Ok(self.journal.learn(&rows, &quarantine)?)
     }
 
     /// What the live path shows becomes the record.
@@ -133,6 +123,40 @@ impl Agent {
         self.journal.follow_link(Some((&state, live)), (!known).then_some(&row))?;
         Ok(Started::Followed(used.deployment))
     }
+}
+
+/// What ways back left, and did not become live again since: it must not come again by itself.
+fn left_by_rollbacks(
+    uses: &[(&Use, &Manifest)],
+    live: Option<Digest>,
+) -> Vec<(DeploymentId, Quarantine)> {
+    let mut all: Vec<(DeploymentId, Quarantine)> = Vec::new();
+    let key = |manifest: &Manifest| QuarantineKey::Digest(manifest.digest);
+    for (at, (used, manifest)) in uses.iter().enumerate() {
+        all.retain(|(_, entry)| entry.key != key(manifest));
+        let Some((left, of)) = at.checked_sub(1).and_then(|before| uses.get(before)) else {
+            continue;
+        };
+        if used.origin != Origin::Rollback || of.digest == manifest.digest {
+            continue;
+        }
+        let message = format!(
+            "deployment {} ({}) was rolled back, as the trees' manifests tell",
+            left.deployment,
+            left.revision.short()
+        );
+        let entry = Quarantine {
+            key: key(of),
+            revision: left.revision.clone(),
+            reason: Reason::RolledBack,
+            rules: String::new(),
+            message,
+            since: used.at,
+        };
+        all.push((left.deployment, entry));
+    }
+    all.retain(|(_, entry)| live.is_none_or(|live| entry.key != QuarantineKey::Digest(live)));
+    all
 }
 
 fn row_of(used: &Use, manifest: &Manifest, outcome: Outcome) -> Deployment {

@@ -1,6 +1,5 @@
-use std::time::Duration;
-
 use super::{Agent, SyncError};
+use crate::decide::drift::Policy;
 use crate::decide::next::is_suspended;
 use crate::journal::{Completion, IntentKind};
 use crate::model::{
@@ -9,45 +8,66 @@ use crate::model::{
 };
 use crate::trees::{Drift, Found, Look, Scan, Scanned, Target, Use};
 
+/// What a look at the live tree means for the rest of the pass.
+pub(super) enum Mended {
+    /// It was all that this pass was about.
+    Ends(Report),
+    /// The pass goes on with the source; with what kept a repair from being made.
+    GoesOn(Option<SyncError>),
+}
+
 impl Agent {
-    /// Looks at the live tree when that is due, and puts it right when that is wanted. `None`: the
-    /// pass goes on with the source.
-    pub(super) fn mend_drift(&mut self, trigger: Trigger) -> Result<Option<Report>, SyncError> {
-        let Some(policy) = self.drift_policy() else { return Ok(None) };
+    /// Looks at the live tree when that is due, and puts it right when that is wanted. A repair
+    /// that succeeds or does not must not keep a new commit waiting.
+    pub(super) fn mend_drift(&mut self, trigger: Trigger) -> Result<Mended, SyncError> {
+        let goes_on = Ok(Mended::GoesOn(None));
+        let Some(policy) = self.drift_policy() else { return goes_on };
         let now = self.clock.now();
-        let interval = self.settings.live.drift_interval;
-        let since = self.drift_checked_at.map_or(Duration::MAX, |at| now.since(at));
         let due = match trigger {
-            Trigger::Interval => since >= interval,
+            Trigger::Interval => self.until_drift_check(now).is_zero(),
             // A push is not kept waiting for it: the loop comes back for it right after. Pushes
             // without end put it off by one interval at most.
-            Trigger::Webhook => since >= interval.saturating_mul(2),
+            Trigger::Webhook => self.drift_check_is_late(now),
             _ => true,
         };
         if !due || self.standing.live.is_none() || self.stop_before_intent {
-            return Ok(None);
+            return goes_on;
         }
         if self.live_tree().is_none() {
             // Its manifest is gone, so nothing can be repaired from it: the head is staged anew.
-            return Ok(None);
+            return goes_on;
         }
+        let known = self.standing.drift.paths.clone();
         let only_drift = trigger == Trigger::Drift;
         let look = if only_drift && self.scanned.is_none() { Look::Whole } else { Look::Told };
         let drift = self.look_at_drift(look)?;
-        if drift.is_none() {
-            let report = || Report::new(PassOutcome::InSync, "the live tree is as it should be");
-            return Ok(only_drift.then(report));
-        }
+        let report = if drift.is_none() {
+            Report::new(PassOutcome::InSync, "the live tree is as it should be")
+        } else if self.may_repair(&drift, policy) {
+            match self.repair(&drift, None) {
+                Ok(report) => {
+                    self.repairs.done(&drift.paths, now);
+                    report
+                }
+                Err(error @ SyncError::Unrecorded(_)) => return Err(error),
+                Err(error) if only_drift || error.mirror_damaged() => {
+                    return Err(error);
+                }
+                Err(error) => return Ok(Mended::GoesOn(Some(error))),
+            }
+        } else {
+            if drift.paths != known {
+                self.repairs.touched(&drift.paths, now);
+            }
+            Report::new(PassOutcome::Held(Reason::Drift), drift_text(&drift))
+        };
+        Ok(if only_drift { Mended::Ends(report) } else { Mended::GoesOn(None) })
+    }
+
+    fn may_repair(&self, drift: &Drift, policy: Policy) -> bool {
+        let now = self.clock.now();
         let stopped = self.standing.suspended.as_ref().is_some_and(|s| is_suspended(s, now));
-        if stopped || !self.repairs.allow(&drift.paths, policy, now) {
-            self.repairs.touched(&drift.paths, now);
-            let report = || Report::new(PassOutcome::Held(Reason::Drift), drift_text(&drift));
-            return Ok(only_drift.then(report));
-        }
-        self.repairs.done(&drift.paths, now);
-        let report = self.repair(&drift, None)?;
-        // The rest of the pass goes on: a repair must not keep a new commit waiting.
-        Ok(only_drift.then_some(report))
+        !stopped && self.repairs.allow(&drift.paths, policy, now)
     }
 
     /// A look at all of the live tree, to be made beside the passes: what it sees is handed to
@@ -139,7 +159,7 @@ impl Agent {
             return Err(SyncError::Order(text.to_owned()));
         };
         let mirror = self.mirror()?;
-        let kept = self.trees.keep_aside(drift, &self.settings.state_dir.join("drift"), now);
+        self.regain_live(&mirror)?;
         let used = Use {
             deployment: live.deployment,
             revision: live.revision.clone(),
@@ -149,6 +169,8 @@ impl Agent {
         let target =
             Target { tree: manifest.tree, digest: live.digest, files: manifest.files, used };
         let staged = self.trees.stage(&mirror, &target, now)?.over_anything();
+        // Not before: a repair that fails again and again would push out what others kept.
+        let kept = self.trees.keep_aside(drift, &self.settings.state_dir.join("drift"), now);
         let event = self.drift_event(EventKind::DriftRepaired, drift);
         let row = Deployment {
             id: live.deployment,

@@ -15,6 +15,9 @@ pub(super) type Shown = (State, Option<Reason>, String);
 /// How often freshness is written to the journal when nothing else is.
 const FRESHNESS_EVERY: Duration = Duration::from_secs(60);
 
+/// How often old events are forgotten when nothing else is tidied up.
+const PRUNE_EVERY: Duration = Duration::from_secs(24 * 3600);
+
 impl Agent {
     /// Notes how asking the source went: in memory always; in the journal when it changed between
     /// good and bad, and once a minute.
@@ -50,6 +53,8 @@ impl Agent {
         if (changed || stale) && !self.dry {
             self.journal.note_source(&self.standing.source, &events)?;
             self.freshness_noted_at = Some(now);
+            let pruned = self.pruned_at.is_some_and(|at| now.since(at) < PRUNE_EVERY);
+            self.untidy.rest = self.untidy.rest || !pruned;
         }
         Ok(())
     }
@@ -122,16 +127,10 @@ impl Agent {
     /// A pass that could not go on.
     pub(super) fn explain(&mut self, error: SyncError) -> Report {
         let text = error.chain();
-        if error.mirror_damaged() {
-            tracing::warn!(error = %text, "the mirror is damaged: it is rebuilt beside; what is live stays");
-            if let Err(error) = crate::objects::Mirror::rebuild_beside(&self.mirror_path()) {
-                tracing::error!(error = %error, "the damaged mirror could not be put aside");
-            }
-        }
         let reason = error.reason();
         match error {
             SyncError::Source(_) => Report::new(PassOutcome::Unreachable(reason), text),
-            SyncError::Unrecorded(_) => Report::new(PassOutcome::Declined, text),
+            SyncError::Unrecorded(_) => Report::new(PassOutcome::Unrecorded, text),
             SyncError::Order(text) => Report::new(PassOutcome::Declined, text),
             _ if reason == Reason::SourceDamaged => {
                 Report::new(PassOutcome::Unreachable(reason), text)
@@ -150,17 +149,21 @@ impl Agent {
         has_asked: bool,
         follows: bool,
     ) {
-        let failed = matches!(report.outcome, PassOutcome::Unreachable(_) | PassOutcome::Failed);
+        let failed = matches!(
+            report.outcome,
+            PassOutcome::Unreachable(_) | PassOutcome::Failed | PassOutcome::Unrecorded
+        );
         if failed {
             self.failures = self.failures.saturating_add(1);
         } else if has_asked {
             self.failures = 0;
             self.retry_after = None;
         }
-        if let Some(wish) = wish
-            && let Err(error) = self.journal.end_wish(wish, self.clock.now())
-        {
-            tracing::error!(error = %error, "a wish could not be ended");
+        if let Some(wish) = wish {
+            self.wish_done = wish;
+            if let Err(error) = self.journal.end_wish(wish, self.clock.now()) {
+                tracing::error!(error = %error, "an order could not be noted as followed");
+            }
         }
         if matches!(report.outcome, PassOutcome::Declined | PassOutcome::Planned) {
             // Nothing was done, so nothing is different.
@@ -205,7 +208,9 @@ impl Agent {
         let message = report.message.clone();
         match report.outcome {
             PassOutcome::Unreachable(reason) => (State::Degraded, Some(reason), message),
-            PassOutcome::Failed => (State::Degraded, Some(Reason::ApplyFailed), message),
+            PassOutcome::Failed | PassOutcome::Unrecorded => {
+                (State::Degraded, Some(Reason::ApplyFailed), message)
+            }
             _ if suspended => (State::Suspended, Some(Reason::Suspended), message),
             PassOutcome::Refused(reason) => (State::Degraded, Some(reason), message),
             PassOutcome::Held(reason) => match reason {

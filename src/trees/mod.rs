@@ -18,6 +18,7 @@ mod place;
 mod publish;
 mod real;
 mod recover;
+mod regain;
 mod retire;
 mod scan;
 #[cfg(test)]

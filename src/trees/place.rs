@@ -1,9 +1,6 @@
-use std::path::Path;
-
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
-
 use super::disk::{Attributes, Kind, Stat};
 use crate::config::LiveSettings;
+use crate::decide::patterns::Patterns;
 use crate::model::{Entry, FileMode, ObjectId, Timestamp, TreePath};
 
 /// What an entry of a tree becomes on disk, beside its bytes: mode, owner, and the mark by which
@@ -12,7 +9,7 @@ use crate::model::{Entry, FileMode, ObjectId, Timestamp, TreePath};
 pub struct Materialisation {
     uid: Option<u32>,
     gid: Option<u32>,
-    modes: Vec<(Gitignore, u32)>,
+    modes: Vec<(Patterns, u32)>,
     key: String,
 }
 
@@ -24,11 +21,8 @@ impl Materialisation {
         let mut key = format!("1;{:?}", settings.owner);
         let mut modes = Vec::new();
         for rule in &settings.file_modes {
-            let mut builder = GitignoreBuilder::new("");
-            if builder.add_line(None, &rule.pattern).is_ok()
-                && let Ok(matcher) = builder.build()
-            {
-                modes.push((matcher, rule.mode));
+            if let Ok(patterns) = Patterns::new([rule.pattern.as_str()]) {
+                modes.push((patterns, rule.mode));
             }
             key.push_str(&format!(";{}={:o}", rule.pattern, rule.mode));
         }
@@ -64,9 +58,8 @@ impl Materialisation {
     }
 
     fn mode(&self, path: &TreePath, mode: FileMode) -> u32 {
-        let ruled = self.modes.iter().rev().find(|(matcher, _)| {
-            matcher.matched_path_or_any_parents(Path::new(path.as_str()), false).is_ignore()
-        });
+        let path = path.as_str();
+        let ruled = self.modes.iter().rev().find(|(patterns, _)| patterns.mean_file(path));
         match (ruled, mode) {
             (Some((_, bits)), _) => *bits,
             (None, FileMode::Executable) => 0o755,
@@ -101,5 +94,31 @@ pub(super) const fn kind_of(mode: FileMode) -> Kind {
     match mode {
         FileMode::Regular | FileMode::Executable => Kind::File,
         FileMode::Link => Kind::Link,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{DriftPolicy, LiveMode, MaxDeletions};
+
+    #[test]
+    fn modes_for_folders_are_not_given_to_files_at_the_root() {
+        let rule = crate::config::FileModeRule { pattern: "*/".to_owned(), mode: 0o600 };
+        let settings = LiveSettings {
+            path: "/etc/config".into(),
+            mode: LiveMode::Symlink,
+            drift: DriftPolicy::Repair,
+            drift_interval: std::time::Duration::from_secs(60),
+            adopt: false,
+            max_deletions: MaxDeletions::Part(0.5),
+            reuse_after: std::time::Duration::ZERO,
+            owner: None,
+            file_modes: vec![rule],
+        };
+        let material = Materialisation::new(&settings);
+        let mode = |path: &str| material.mode(&TreePath::parse(path).unwrap(), FileMode::Regular);
+        assert_eq!(mode("a.yaml"), 0o644);
+        assert_eq!(mode("folder/a.yaml"), 0o600);
     }
 }

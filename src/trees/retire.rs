@@ -1,5 +1,5 @@
 use std::cmp::Reverse;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -39,11 +39,17 @@ impl Trees {
     /// What the disk says; nothing that is live or in the history is touched.
     pub fn retire(&mut self, history: &HashSet<Digest>, now: Timestamp) -> Result<(), TreesError> {
         let live = self.live_name()?;
+        let known: HashMap<String, Timestamp> =
+            self.left.drain(..).map(|(at, name)| (name, at)).collect();
         let mut kept = HashSet::new();
         // Of two trees of one content (a damaged one and the one that took its place), the newest
         // is the one to return to.
         let mut trees: Vec<&Manifest> = self.manifests.values().collect();
-        trees.sort_by_key(|m| (live.as_deref() != Some(&m.name), Reverse(last_deployment(m))));
+        trees.sort_by_key(|m| {
+            let is_other = live.as_deref() != Some(&m.name);
+            // A repair is no deployment: both have its number, and the sound one is younger.
+            (is_other, Reverse(last_deployment(m)), Reverse(m.sealed_at))
+        });
         let mut left = Vec::new();
         let mut stays = Vec::new();
         for manifest in trees {
@@ -63,12 +69,23 @@ impl Trees {
             .copied()
             .chain(left.iter().map(|m| m.last_use().map_or(now, |u| u.at)))
             .collect();
-        self.left = left
+        let mut left: Vec<(Timestamp, String)> = left
             .iter()
             .enumerate()
-            .map(|(place, m)| (uses.get(place).copied().unwrap_or(now), m.name.clone()))
+            .map(|(place, m)| {
+                let at = if kept.contains(&m.digest) {
+                    // A repair took its place, at a time that no manifest tells: it is counted
+                    // from when that was seen first.
+                    known.get(&m.name).copied()
+                } else {
+                    uses.get(place).copied()
+                };
+                (at.unwrap_or(now), m.name.clone())
+            })
             .rev()
             .collect();
+        left.sort_by_key(|(at, _)| *at);
+        self.left = left;
         self.remove_excess(now)
     }
 

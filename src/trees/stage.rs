@@ -166,13 +166,14 @@ impl Trees {
         Ok(trees)
     }
 
-    /// Makes the trees folder again where somebody removed it, with all that was in it.
+    /// Makes the trees folder again where somebody removed it, with all that was in it. Gives
+    /// whether that was so.
     ///
     /// # Errors
     /// What the disk says.
-    pub fn ensure_folder(&mut self) -> Result<(), TreesError> {
+    pub fn ensure_folder(&mut self) -> Result<bool, TreesError> {
         if self.disk.stat(&self.layout.trees())?.is_some() {
-            return Ok(());
+            return Ok(false);
         }
         tracing::error!(folder = %self.layout.trees().display(), "the trees were removed by somebody else; the next pass makes the live one again");
         self.manifests.clear();
@@ -180,7 +181,8 @@ impl Trees {
         self.spare = None;
         self.rubbish.clear();
         self.watches.borrow_mut().forget_all(&*self.disk);
-        make_trees_folder(&*self.disk, &self.layout)
+        make_trees_folder(&*self.disk, &self.layout)?;
+        Ok(true)
     }
 
     /// From now on the kernel is asked to tell of changes, so that looking at a tree costs what
@@ -380,7 +382,7 @@ impl Trees {
     }
 
     /// Whether the volume keeps nanoseconds; found out once and remembered by the manifests.
-    fn keeps_stamps(&self) -> Result<bool, TreesError> {
+    pub(super) fn keeps_stamps(&self) -> Result<bool, TreesError> {
         if let Some(manifest) = self.manifests.values().next() {
             return Ok(manifest.stamps);
         }

@@ -40,7 +40,7 @@ fn files_are_known_by_path() {
 #[test]
 fn a_pattern_that_cannot_be_read_is_named() {
     let error = Masker::new(&["[z-a]".to_owned()], &[]).unwrap_err();
-    assert_eq!(error.to_string(), "`[z-a]` is not a pattern for files");
+    assert_eq!(error.to_string(), "`[z-a]` is not a gitignore-style pattern");
 }
 
 #[test]

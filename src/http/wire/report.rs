@@ -11,7 +11,7 @@ pub struct ReportBody {
     /// [`super::FORMAT_VERSION`].
     pub format_version: u32,
     /// `in_sync`, `applied`, `rolled_back_to`, `repaired`, `held`, `refused`, `unreachable`,
-    /// `failed`, `declined` or `planned`.
+    /// `failed`, `unrecorded`, `declined` or `planned`.
     pub outcome: String,
     /// A stable code, where there is something to explain.
     pub reason: Option<String>,
@@ -200,6 +200,7 @@ pub const fn outcome_words(outcome: &PassOutcome) -> (&'static str, Option<Reaso
         PassOutcome::Unreachable(reason) => ("unreachable", Some(*reason)),
         PassOutcome::Failed => ("failed", Some(Reason::ApplyFailed)),
         PassOutcome::Planned => ("planned", None),
+        PassOutcome::Unrecorded => ("unrecorded", None),
         PassOutcome::Declined => ("declined", None),
     }
 }

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::rows::{self, DELIVERY};
 use super::{Journal, JournalError, number, strings};
-use crate::model::{Delivery, DeliveryState, Event, OutboxCounts, Timestamp};
+use crate::model::{Delivery, DeliveryState, Event, EventKind, OutboxCounts, Timestamp};
 
 /// Failed deliveries of one node that retention keeps.
 const FAILED_MAX: i64 = 10_000;
@@ -96,6 +96,24 @@ impl Journal {
             )?;
             let limit = limit.min(LISTING_MAX);
             statement.query_map(params![number(sequence), limit], rows::event)?.collect()
+        })
+    }
+
+    /// Events of one kind since a moment, oldest first: at most 1,000. A record that cannot be read
+    /// any more is passed over.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn events_since(&self, kind: EventKind, at: Timestamp) -> Result<Vec<Event>, JournalError> {
+        self.query("reading events", |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT NULL, NULL, id, kind, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+                 sequence, at, facts FROM events WHERE at >= ?1 AND kind = ?2
+                 ORDER BY sequence LIMIT ?3",
+            )?;
+            let rows =
+                statement.query_map(params![at.0, kind.as_str(), LISTING_MAX], rows::event)?;
+            Ok(rows.filter_map(Result::ok).collect())
         })
     }
 

@@ -39,22 +39,6 @@ impl Machine {
         self.is_live(&revision, when);
     }
 
-    /// The same, where the first pass may find the mirror damaged: it says so, leaves what is live
-    /// and begins a new one.
-    #[track_caller]
-    fn advance_by_the_second_pass(&mut self, when: &str) {
-        let before = self.agent.live_files();
-        let revision = self.commit();
-        let mut ran = self.agent.once();
-        if ran.code == 11 {
-            assert!(ran.stderr.contains("the mirror is damaged"), "{when}: {ran:#?}");
-            assert_eq!(self.agent.live_files(), before, "{when}");
-            ran = self.agent.once();
-        }
-        assert_eq!(ran.code, 0, "{when}: {ran:#?}");
-        self.is_live(&revision, when);
-    }
-
     fn commit(&mut self) -> String {
         self.count += 1;
         self.repo.commit(&[("a.yaml", &self.text()), (&format!("d{}/f", self.count % 5), "f\n")])
@@ -145,25 +129,40 @@ fn lose_manifests(agent: &Agent) {
 }
 
 #[test]
-fn a_live_folder_without_manifests_stays_until_it_may_be_moved_aside() {
+fn the_manifests_may_be_lost_beside_a_live_folder() {
     let mut machine = Machine::with("exchange");
-    let before = machine.agent.live_files();
     lose_manifests(&machine.agent);
-    machine.commit();
-    // Nothing says that the folder is ours, so it is taken for somebody else's.
-    let ran = machine.agent.once();
-    assert_ne!(ran.code, 0, "{ran:#?}");
-    assert!(format!("{}{}", ran.stdout, ran.stderr).contains("live.adopt"), "{ran:#?}");
-    assert_eq!(machine.agent.live_files(), before);
+    machine.stays_without_the_remote("without manifests");
+    machine.advance("without manifests");
+    lose_manifests(&machine.agent);
+    machine.advance("without manifests, and with a commit that waits");
+    let aside = machine.agent.folder().join("etc/config.before-kconfigd");
+    assert!(!aside.exists(), "the live folder was taken for somebody else's");
+}
 
-    let settings = std::fs::read_to_string(machine.agent.settings_file()).expect("the settings");
-    let adopting = settings.replace("live:\n", "live:\n  adopt: true\n");
-    machine.agent.settings(&adopting);
-    let ran = machine.agent.once();
-    assert_eq!(ran.code, 0, "{ran:#?}");
-    assert_eq!(machine.agent.live("a.yaml"), Some(machine.text()));
+#[test]
+fn a_live_folder_that_was_changed_and_lost_its_manifest_is_replaced_and_kept_aside() {
+    let mut machine = Machine::with("exchange");
+    lose_manifests(&machine.agent);
+    let edited = machine.agent.live_path().join("a.yaml");
+    std::fs::write(&edited, "a: mine\n").expect("an edit");
+    machine.advance("edited and without manifests");
     let aside = machine.agent.folder().join("etc/config.before-kconfigd/a.yaml");
-    assert_eq!(std::fs::read(aside).ok().as_ref(), before.get("a.yaml"));
+    assert_eq!(std::fs::read_to_string(aside).ok().as_deref(), Some("a: mine\n"));
+}
+
+#[test]
+fn the_trees_may_be_lost_beside_a_live_folder_while_the_agent_runs() {
+    let mut machine = Machine::with("exchange");
+    let sync = machine.agent.start_sync();
+    machine.agent.wait_until_live(&machine.repo.tip("main"));
+    std::fs::remove_dir_all(machine.agent.folder().join("etc/.config.trees")).expect("the trees");
+    let revision = machine.commit();
+    machine.agent.wait_until_live(&revision);
+    // A pass that was under way may have failed, and has its number.
+    assert_eq!(machine.agent.live("a.yaml"), Some(machine.text()));
+    assert!(!machine.agent.folder().join("etc/config.before-kconfigd").exists());
+    sync.stop();
 }
 
 #[test]
@@ -217,6 +216,43 @@ fn the_mirror_may_be_lost_also_while_the_agent_runs() {
 }
 
 #[test]
+fn a_plan_without_mirror_or_state_tells_what_changes_and_nothing_else() {
+    for (lost, edited) in [("repo.git", false), ("repo.git", true), ("", false)] {
+        let mut machine = Machine::new();
+        std::fs::remove_dir_all(machine.agent.state_dir().join(lost)).expect("what is lost");
+        if edited {
+            let file = machine.agent.live_path().join("sub/b.yaml");
+            std::fs::write(file, "b: mine\n").expect("an edit");
+        }
+        machine.commit();
+        let plan = machine.agent.json(&["plan"]);
+        let files = plan["plan"]["files"].as_array().unwrap_or_else(|| panic!("{plan:#}"));
+        let told: Vec<String> = files
+            .iter()
+            .map(|file| format!("{} {}", file["kind"], file["path"]).replace('"', ""))
+            .collect();
+        assert_eq!(told, ["modified a.yaml", "added d4/f"], "{lost} {edited}");
+    }
+}
+
+#[test]
+fn drift_is_repaired_though_the_mirror_is_lost() {
+    let mut machine = Machine::new();
+    let when = "with drift and without the mirror";
+    std::fs::remove_dir_all(machine.agent.state_dir().join("repo.git")).expect("the mirror");
+    std::fs::write(machine.agent.live_path().join("a.yaml"), "a: mine\n").expect("an edit");
+    machine.server.down();
+    let ran = machine.agent.once();
+    assert_eq!(ran.code, 11, "{ran:#?}");
+    assert_eq!(machine.agent.live("a.yaml").as_deref(), Some("a: mine\n"));
+    machine.server.up();
+    let ran = machine.agent.once();
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    machine.is_live(&machine.repo.tip("main"), when);
+    machine.advance(when);
+}
+
+#[test]
 fn any_file_of_the_mirror_may_be_damaged() {
     let mut machine = Machine::new();
     let mirror = machine.agent.state_dir().join("repo.git");
@@ -229,7 +265,7 @@ fn any_file_of_the_mirror_may_be_damaged() {
             std::fs::remove_dir_all(&mirror).expect("the mirror");
             copy(&kept, &mirror);
             damage(file);
-            machine.advance_by_the_second_pass(&format!("{} is {name}", file.display()));
+            machine.advance(&format!("{} is {name}", file.display()));
         }
     }
 }

@@ -17,10 +17,12 @@ mod costs;
 mod crash;
 mod events;
 mod losses;
+mod orders;
 mod outage;
 mod polls;
 mod readers;
 mod secrecy;
+mod signals;
 mod trace;
 mod volume;
 

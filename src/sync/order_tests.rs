@@ -1,0 +1,92 @@
+//! Orders and passes beside each other, and a journal that cannot be written.
+
+use std::time::Duration;
+
+use super::crash_tests::Machine;
+use crate::config::LiveMode;
+use crate::model::{EventKind, PassOutcome, State, Trigger, WishKind};
+
+#[test]
+fn an_order_that_cannot_be_noted_as_followed_is_not_followed_twice() {
+    let machine = Machine::new(LiveMode::Symlink);
+    let mut agent = machine.start();
+    machine.pass(&mut agent);
+    machine.wish(&WishKind::Repair);
+    machine.journal.refuse("wishes", true);
+    machine.pass(&mut agent);
+    assert!(agent.goes_on(), "nobody has looked at the source");
+    machine.show(1);
+    assert_eq!(machine.pass(&mut agent).outcome, PassOutcome::Applied);
+    assert!(!agent.goes_on(), "the order is followed again and again");
+}
+
+#[test]
+fn a_look_that_is_asked_for_together_with_an_order_is_not_lost() {
+    let machine = Machine::new(LiveMode::Symlink);
+    let mut agent = machine.start();
+    machine.pass(&mut agent);
+    machine.wish(&WishKind::Compare);
+    machine.show(1);
+    // One ring of the bell for both.
+    assert_eq!(agent.pass(Trigger::Webhook).outcome, PassOutcome::InSync);
+    assert!(agent.goes_on());
+    assert_eq!(agent.pass(Trigger::Command).outcome, PassOutcome::Applied);
+    assert!(!agent.goes_on());
+}
+
+#[test]
+fn a_tree_that_became_live_and_could_not_be_recorded_is_recorded_later_with_its_event_once() {
+    let machine = Machine::new(LiveMode::Symlink);
+    let mut agent = machine.start();
+    machine.pass(&mut agent);
+    machine.show(1);
+    machine.wish(&WishKind::Apply(None));
+    machine.journal.refuse("deployments", true);
+    let report = machine.pass(&mut agent);
+    assert_eq!(report.outcome, PassOutcome::Unrecorded, "{}", report.message);
+    assert!(report.message.contains("is live"), "{}", report.message);
+    assert!(!agent.goes_on(), "it is tried again without a rest");
+    agent.pass(Trigger::Drift);
+    let (wait, _) = agent.next_look(0.5);
+    assert!(wait >= Duration::from_millis(500), "{wait:?}");
+    let shown = machine.journal.standing().unwrap().state;
+    assert_eq!(shown.map(|shown| shown.0), Some(State::Degraded));
+
+    machine.journal.refuse("deployments", false);
+    assert_eq!(machine.pass(&mut agent).outcome, PassOutcome::InSync);
+    machine.holds_promises(&[Some(1)], "recorded later");
+    let events = machine.journal.events_after(0, 100).unwrap();
+    let applied = events.iter().filter(|event| event.kind == EventKind::Applied).count();
+    assert_eq!(applied, 2, "{events:?}");
+}
+
+#[test]
+fn fetches_that_change_nothing_do_not_fill_the_mirror() {
+    let machine = Machine::new(LiveMode::Symlink);
+    let mut agent = machine.start();
+    machine.pass(&mut agent);
+    assert!(!agent.is_untidy());
+    machine.show(1);
+    machine.wish(&WishKind::Plan(None));
+    assert_eq!(agent.pass(Trigger::Command).outcome, PassOutcome::Planned);
+    assert!(agent.is_untidy(), "the pack that was fetched is not counted");
+}
+
+#[test]
+fn a_head_that_is_taken_over_under_other_rules_passes_them_and_that_is_remembered() {
+    let mut machine = Machine::new(LiveMode::Symlink);
+    let mut agent = machine.start();
+    machine.pass(&mut agent);
+    machine.set(|settings| settings.render.exclude = vec!["nowhere".to_owned()]);
+    let mut agent = machine.start();
+    assert_ne!(agent.standing.rules.as_ref(), Some(&agent.rules_key));
+    assert_eq!(machine.pass(&mut agent).outcome, PassOutcome::InSync);
+    assert_eq!(agent.standing.rules.as_ref(), Some(&agent.rules_key));
+    assert_eq!(agent.standing.recipe, Some(agent.recipe()));
+    // Content that these rules refuse stays live, and is not said to have passed them.
+    machine.set(|settings| settings.limits.file_bytes_max = 1);
+    let mut agent = machine.start();
+    machine.show(0);
+    machine.pass(&mut agent);
+    assert_ne!(agent.standing.rules.as_ref(), Some(&agent.rules_key));
+}
