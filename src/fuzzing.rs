@@ -70,6 +70,8 @@ pub fn settings(bytes: &[u8]) -> Reached {
                 assert!(length <= MESSAGE_CHARS_MAX, "{length} characters in a message");
                 let control = finding.message.contains(|c: char| c.is_control());
                 assert!(!control, "a control character in {:?}", finding.message);
+                let file = finding.file.as_deref().unwrap_or_default();
+                assert!(!file.contains(|c: char| c.is_control()), "{file:?} is named");
             }
             Reached::Refused
         }
