@@ -129,7 +129,8 @@ impl<'a> Writer<'a> {
             files += 1;
             for name in path.as_str().split('/') {
                 let plain = name.trim_end_matches([' ', '.']).to_lowercase();
-                assert!(!matches!(plain.as_str(), "" | ".git" | "git~1"), "{path} passed");
+                assert!(!matches!(plain.as_str(), ".git" | "git~1"), "{path} passed");
+                assert!(!matches!(name, "" | "." | ".."), "{path} passed");
                 assert!(!name.contains(|c: char| c.is_control()), "{path} passed");
             }
             if entry.mode == FileMode::Link {
