@@ -31,3 +31,6 @@ pub mod diff;
 pub mod http;
 pub mod sync;
 pub mod triggers;
+
+#[doc(hidden)]
+pub mod fuzzing;

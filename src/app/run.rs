@@ -36,6 +36,9 @@ impl Mode {
 
 /// A wait that is worth being small for; for a shorter one, what was let go of would soon be back.
 const LONG_WAIT: Duration = Duration::from_secs(2);
+/// How long nothing happens before memory is given back: what comes within it, such as the next of
+/// some pushes, does not wait for it, nor for pages that have to be read again.
+const QUIET: Duration = Duration::from_secs(1);
 /// A pass that takes longer than its time limits and this much more is not making progress.
 const PASS_SLACK: Duration = Duration::from_secs(10 * 60);
 
@@ -47,6 +50,8 @@ struct Running {
     deliverer: Handle,
     systemd: Systemd,
     turning: watch::Sender<Option<Instant>>,
+    /// When work was done whose memory is not given back yet.
+    worked_at: Option<Instant>,
     /// Whether we were told to read the settings again while the agent was at work.
     must_reload: bool,
 }
@@ -102,6 +107,7 @@ pub async fn run(
         deliverer: handle,
         systemd: Systemd::default(),
         turning: watch::Sender::new(None),
+        worked_at: None,
         must_reload: false,
     };
     let first = engine.settings.clone();
@@ -216,7 +222,7 @@ impl Running {
 
     /// Waits for the next reason to look. `None`: told to stop.
     async fn wait(
-        &self,
+        &mut self,
         agent: &mut Agent,
         report: &Report,
         beside: &mut Beside,
@@ -225,10 +231,10 @@ impl Running {
         loop {
             let (wait, at) = agent.next_look(chance());
             if report.outcome != PassOutcome::InSync || wait >= LONG_WAIT {
-                memory::give_back();
+                self.worked_at = Some(Instant::now());
             }
             tokio::select! {
-                () = tokio::time::sleep(wait) => match at {
+                () = quiet(wait, &mut self.worked_at) => match at {
                     Trigger::Drift => match agent.scan() {
                         Some(scan) => beside.scan(scan),
                         None => return Some(at),
@@ -344,6 +350,18 @@ impl Running {
         self.settings.send_replace(new);
         Ok(restart)
     }
+}
+
+/// Waits, and gives memory back once nothing has happened for a while.
+async fn quiet(wait: Duration, worked_at: &mut Option<Instant>) {
+    let rest = worked_at.map(|at| QUIET.saturating_sub(at.elapsed()));
+    let rest = rest.filter(|rest| *rest <= wait);
+    if let Some(rest) = rest {
+        tokio::time::sleep(rest).await;
+        memory::give_back();
+        *worked_at = None;
+    }
+    tokio::time::sleep(wait.saturating_sub(rest.unwrap_or_default())).await;
 }
 
 /// Chance, for jitter: between 0 and 1.

@@ -75,6 +75,9 @@ pub(super) fn finding_at(origin: &Origin, node: &Node, message: impl Into<String
     }
 }
 
+/// Characters of a variable's name in a message.
+const VARIABLE_CHARS_MAX: usize = 200;
+
 impl Given {
     /// Lays the settings file over what is there.
     pub(super) fn add_file(&mut self, name: &str, bytes: &[u8]) {
@@ -108,7 +111,10 @@ impl Given {
     }
 
     fn add_variable(&mut self, name: &str, value: &str) {
-        let origin = Origin::Environment(name.to_owned());
+        // Names that are none of ours may hold anything, and messages are printed.
+        let plain: String =
+            name.chars().take(VARIABLE_CHARS_MAX).flat_map(char::escape_debug).collect();
+        let origin = Origin::Environment(plain.clone());
         let rest = name.strip_prefix("KCONFIGD_").unwrap_or(name);
         let path = rest.to_lowercase().replace("__", ".");
         let is_twin = table::twin_of(&path) == name;
@@ -129,7 +135,7 @@ impl Given {
                 self.settings.insert(key.path, Setting { node, origin });
             }
         } else if rest.contains("__") {
-            let message = format!("no key of the settings has the twin {name}");
+            let message = format!("no key of the settings has the twin {plain}");
             let twins = table::keys().iter().filter_map(table::Key::twin).collect::<Vec<_>>();
             let nearest = table::nearest(name, twins.iter().map(String::as_str));
             let hint = match nearest {
@@ -141,7 +147,7 @@ impl Given {
         } else if !FOR_PROGRAMS.contains(&name) {
             let message = "this variable is not ours and is not used";
             let warning = Finding::warning("config.environment", message);
-            self.findings.push(warning.in_file(name));
+            self.findings.push(warning.in_file(plain));
         }
     }
 

@@ -60,9 +60,28 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
 
 /// The same, with a file looked for in `places` when none is named.
 pub(super) fn load_in(sources: &Sources, places: &[&Path]) -> Result<Loaded, ConfigError> {
-    let Gathered { given, folders, file } = gather(sources, places)?;
+    decode(gather(sources, places)?, &sources.environment)
+}
+
+/// Settings of these bytes, as if they stood in a file, and this environment.
+pub(crate) fn load_bytes(
+    bytes: &[u8],
+    environment: Vec<(String, String)>,
+) -> Result<Loaded, ConfigError> {
+    let mut gathered = Gathered { given: Given::default(), folders: folders()?, file: None };
+    gathered.given.add_file("kconfigd.yaml", bytes);
+    if gathered.given.is_broken {
+        return Err(ConfigError::Invalid { file: None, findings: gathered.given.findings });
+    }
+    let sources = Sources { environment, ..Sources::default() };
+    add_rest(&mut gathered.given, &sources);
+    decode(gathered, &sources.environment)
+}
+
+fn decode(gathered: Gathered, environment: &[(String, String)]) -> Result<Loaded, ConfigError> {
+    let Gathered { given, folders, file } = gathered;
     let mut reader = Reader::new(given, &folders);
-    let settings = decode::settings(&mut reader, file.clone(), &sources.environment);
+    let settings = decode::settings(&mut reader, file.clone(), environment);
     let mut given = reader.into_given();
     let findings = std::mem::take(&mut given.findings);
     match settings {

@@ -28,6 +28,7 @@ mod values;
 pub use effective::Effective;
 pub use error::{ConfigError, Listed};
 pub use gather::Origin;
+pub(crate) use load::load_bytes;
 pub use load::{Flags, Loaded, Sources, load, load_state_dir};
 pub(crate) use location::location;
 pub use reload::needs_restart;

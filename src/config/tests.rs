@@ -287,6 +287,15 @@ fn lists_and_mappings_are_json_in_the_environment() {
 }
 
 #[test]
+fn a_variables_name_is_told_in_plain_characters_and_cut() {
+    let long = format!("KCONFIGD_{}", "X".repeat(5_000));
+    let setup = setup(SEED).variable("KCONFIGD_LIVE__\u{1b}[31m", "x").variable(&long, "x");
+    let refusal = setup.refusal();
+    assert!(refusal.contains(r"the twin KCONFIGD_LIVE__\u{1b}[31m"), "{refusal}");
+    assert!(refusal.len() < 1_000, "{} bytes", refusal.len());
+}
+
+#[test]
 fn wrong_variables_are_errors_and_foreign_ones_a_warning() {
     insta::assert_snapshot!(
         setup(SEED)

@@ -100,7 +100,8 @@ impl Scalar {
             "", "~", "null", "true", "false", "yes", "no", "on", "off", "y", "n", ".inf", "+.inf",
             "-.inf", ".nan", "<<",
         ];
-        let number = self.text.trim_start_matches(['+', '-', '.', '_']);
+        let unsigned = self.text.strip_prefix(['+', '-']).unwrap_or(&self.text);
+        let number = unsigned.trim_start_matches(['.', '_']);
         let of_a_number = |c: char| c.is_ascii_hexdigit() || "xXoO_.:+-TtZz ".contains(c);
         WORDS.iter().any(|word| self.text.eq_ignore_ascii_case(word))
             || (number.starts_with(|c: char| c.is_ascii_digit()) && number.chars().all(of_a_number))

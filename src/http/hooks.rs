@@ -22,6 +22,7 @@ use serde::Serialize;
 use super::Api;
 use super::problem::Problem;
 use super::wire::FORMAT_VERSION;
+use crate::config::Reference;
 use crate::model::Trigger;
 
 /// What the forge is told; it shows this beside the delivery.
@@ -35,7 +36,7 @@ struct Answer {
 
 /// What a delivery with a right signature asks for.
 #[derive(Debug, PartialEq, Eq)]
-enum Ask {
+pub(crate) enum Ask {
     /// To look at the source, and why.
     Look(String),
     /// For nothing, and why.
@@ -100,4 +101,18 @@ async fn verified(
         }
         Err(_) => Err(internal("verifying the signature was broken off")),
     }
+}
+
+/// All that is made of a delivery once it is read: for tests that try what comes from outside.
+/// `None`: it is not believed.
+#[must_use]
+pub(crate) fn judge(
+    headers: &HeaderMap,
+    body: &[u8],
+    secret: &[u8],
+    followed: &Reference,
+) -> Option<Ask> {
+    let claims = signature::claims(headers).ok()?;
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret);
+    signature::matches(&[key], &claims, body).then(|| push::read(headers, body, followed))
 }

@@ -28,6 +28,7 @@ mod server;
 pub mod standing;
 pub mod wire;
 
+pub(crate) use hooks::{Ask, judge};
 pub use server::{Control, Public, until_stopped, with_short_path};
 
 use std::sync::Arc;

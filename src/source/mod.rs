@@ -21,6 +21,7 @@ mod credentials;
 mod descent;
 mod embedded;
 mod error;
+pub(crate) mod fuzzing;
 mod gitmodules;
 mod http;
 mod intake;

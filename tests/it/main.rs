@@ -3,6 +3,7 @@
 mod support;
 
 mod demo;
+mod fuzz;
 mod hooks;
 mod house;
 mod outputs;

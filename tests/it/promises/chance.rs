@@ -3,11 +3,11 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 /// Chance that a seed repeats (SplitMix64).
-pub(super) struct Chance(u64);
+pub(crate) struct Chance(u64);
 
 impl Chance {
     /// From `KCONFIGD_TEST_SEED`, or a seed of its own; printed, to repeat what failed.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let seed = env::var("KCONFIGD_TEST_SEED").map_or_else(
             |_| RandomState::new().hash_one(0_u8),
             |text| text.parse().expect("KCONFIGD_TEST_SEED is a number"),
@@ -25,7 +25,7 @@ impl Chance {
     }
 
     /// From 0 to `end`, without it.
-    pub(super) fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % (end as u64)).expect("less than a usize")
     }
 
