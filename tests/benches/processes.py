@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import time
 from dataclasses import dataclass
@@ -73,6 +74,11 @@ def io_calls(pid: int) -> int:
     return sum(int(line.split()[1]) for line in lines if line.startswith(("syscr", "syscw")))
 
 
+def own_peak_kib() -> int:
+    """The peak memory of the driver."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
 @dataclass
 class Ended:
     """A process that has ended, with all that it had started."""
@@ -82,15 +88,39 @@ class Ended:
     peak_kib: int
 
 
+class Started:
+    """A program that was begun, and is awaited with all that it starts."""
+
+    def __init__(self, arguments: list[str], log: Path, env: dict[str, str] | None = None) -> None:
+        self._log = log
+        self._arguments = arguments
+        with log.open("ab") as sink:
+            self.began = time.perf_counter()
+            self._process = subprocess.Popen(arguments, stdout=sink, stderr=sink, env=env)
+
+    def runs(self) -> bool:
+        """Whether it has not ended; its end is left for `wait`."""
+        return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+    def peak_kib(self) -> int:
+        """Its peak memory so far, without what it started; 0 when it has just ended."""
+        try:
+            return memory(self._process.pid).peak
+        except (FileNotFoundError, ProcessLookupError):
+            return 0
+
+    def wait(self) -> Ended:
+        """Its end; a failure is an error with the end of its log."""
+        _, status, usage = os.wait4(self._process.pid, 0)
+        wall = time.perf_counter() - self.began
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        if self._process.returncode != 0:
+            tail = self._log.read_text(errors="replace")[-2000:]
+            what = " ".join(self._arguments[:4])
+            raise RuntimeError(f"{what} ended with {self._process.returncode}:\n{tail}")
+        return Ended(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+
+
 def run(arguments: list[str], log: Path, env: dict[str, str] | None = None) -> Ended:
-    """Runs a program to its end; its output goes to `log`, and is shown if it fails."""
-    with log.open("ab") as sink:
-        began = time.perf_counter()
-        process = subprocess.Popen(arguments, stdout=sink, stderr=sink, env=env)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        tail = log.read_text(errors="replace")[-2000:]
-        raise RuntimeError(f"{' '.join(arguments[:6])} ended with {process.returncode}:\n{tail}")
-    return Ended(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+    """Runs a program to its end."""
+    return Started(arguments, log, env).wait()

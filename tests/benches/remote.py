@@ -6,10 +6,13 @@ import http.client
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import TracebackType
 
 from .server import COUNTERS, Counters
+
+COUNTED_SECONDS = 0.01
 
 
 class Remote:
@@ -36,7 +39,11 @@ class Remote:
         return f"http://127.0.0.1:{self._port}/{name}"
 
     def counters(self) -> Counters:
-        """What was asked of the server so far."""
+        """What was asked of the server so far.
+
+        A request is counted when it was answered, a moment after who asked has the answer.
+        """
+        time.sleep(COUNTED_SECONDS)
         self._connection.request("GET", COUNTERS)
         return Counters(**json.loads(self._connection.getresponse().read()))
 
