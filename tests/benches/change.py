@@ -26,6 +26,8 @@ FILLING = 5
 TRACED_FILES_MAX = 10_000
 """Larger trees are traced for kconfigd alone: the others' counts grow with the tree."""
 
+PERCENT_FILES_MIN = 1_000
+
 MANY_FILES = 50_000
 ROUNDS_OF_MANY = 3
 
@@ -39,7 +41,6 @@ def measure(run: Run) -> None:
 
 def _size(run: Run, size: int) -> None:
     repository = run.repository(size)
-    rounds = min(run.rounds, ROUNDS_OF_MANY) if size >= MANY_FILES else run.rounds
     with ExitStack() as stack:
         agent = stack.enter_context(run.agent(repository, **STEADY))
         control = agent.start()
@@ -50,25 +51,41 @@ def _size(run: Run, size: int) -> None:
         run.say(f"change: {size} files, the history fills")
         for commit in repository.prepare(FILLING):
             _agent(run.results, "change.filling", size, agent, control, repository, commit)
-        kinds = [("change.one", 1)] + ([("change.percent", size // 100)] if size >= 1_000 else [])
-        for figure, changed in kinds:
-            run.say(f"{figure}: {size} files")
-            for number, commit in enumerate(repository.prepare(rounds, changed)):
-                repository.push(commit.revision)
-                # Who comes second finds the server's files in memory: take turns at it.
-                if number % 2 == 0:
-                    _agent(run.results, figure, size, agent, control, repository, commit)
-                for peer in peers:
-                    _command(run.results, figure, size, peer, commit)
-                if number % 2 == 1:
-                    _agent(run.results, figure, size, agent, control, repository, commit)
-        memory = processes.memory(agent.pid)
-        run.results.add("memory.changes", size, agent.name, "KiB", memory.resident)
-        run.results.add("memory.changes.peak", size, agent.name, "KiB", memory.peak)
+        _rounds(run, "change.one", 1, size, agent, control, peers, repository)
         if syscalls.available():
+            # Before larger changes: the tree that is prepared next is brought over the last ones.
             _traced(run, size, agent, control, peers, repository)
         else:
             run.results.note("files and processes are not counted: strace is missing")
+        if size >= PERCENT_FILES_MIN:
+            changed = size // 100
+            _rounds(run, "change.percent", changed, size, agent, control, peers, repository)
+        memory = processes.memory(agent.pid)
+        run.results.add("memory.changes", size, agent.name, "KiB", memory.resident)
+        run.results.add("memory.changes.peak", size, agent.name, "KiB", memory.peak)
+
+
+def _rounds(
+    run: Run,
+    figure: str,
+    changed: int,
+    size: int,
+    agent: Agent,
+    control: Control,
+    peers: list[Command],
+    repository: Repository,
+) -> None:
+    run.say(f"{figure}: {size} files")
+    rounds = min(run.rounds, ROUNDS_OF_MANY) if size >= MANY_FILES else run.rounds
+    for number, commit in enumerate(repository.prepare(rounds, changed)):
+        repository.push(commit.revision)
+        # Who comes second finds the server's files in memory: take turns at it.
+        if number % 2 == 0:
+            _agent(run.results, figure, size, agent, control, repository, commit)
+        for peer in peers:
+            _command(run.results, figure, size, peer, commit)
+        if number % 2 == 1:
+            _agent(run.results, figure, size, agent, control, repository, commit)
 
 
 def _agent(

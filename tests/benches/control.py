@@ -1,14 +1,18 @@
-"""An agent's control socket: HTTP/1.1 over a Unix socket, on one kept connection."""
+"""An agent's control socket: HTTP/1.1 over a Unix socket, on a kept connection."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
 ANSWER_SECONDS_MAX = 600.0
+
+IDLE_SECONDS_MAX = 2.0
+"""A connection that rested longer may have been closed by the agent: a new one is opened."""
 
 
 class Control(http.client.HTTPConnection):
@@ -17,6 +21,7 @@ class Control(http.client.HTTPConnection):
     def __init__(self, path: Path) -> None:
         super().__init__("localhost", timeout=ANSWER_SECONDS_MAX)
         self._path = path
+        self._used = 0.0
 
     def connect(self) -> None:
         """Opens the socket; http.client calls this when it needs to."""
@@ -28,9 +33,12 @@ class Control(http.client.HTTPConnection):
         """One question; an answer that is not a success is an error with its text."""
         text = json.dumps(body if body is not None else {})
         headers = {"Content-Type": "application/json"}
+        if time.monotonic() - self._used > IDLE_SECONDS_MAX:
+            self.close()
         self.request(method, path, body=text if method != "GET" else None, headers=headers)
         answer = self.getresponse()
         data = answer.read()
+        self._used = time.monotonic()
         if answer.status >= 300:
             raise RuntimeError(f"{method} {path}: {answer.status} {data.decode(errors='replace')}")
         return json.loads(data) if data else None

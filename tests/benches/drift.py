@@ -26,7 +26,7 @@ def measure(run: Run) -> None:
     run.say(f"drift: {size} files")
     with run.agent(repository, interval="10ms", **STEADY) as agent:
         control = agent.start()
-        fill(agent, repository)
+        fill(agent, control, repository)
         for _ in range(3 if run.quick else SCANS):
             began, used = time.perf_counter(), processes.cpu_seconds(agent.pid)
             scan(control)

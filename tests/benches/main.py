@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,6 +50,7 @@ def main() -> None:
         report.write_json(asked.json, results, about)
     if asked.write_docs:
         report.write_docs(TOP / "docs", results, about, asked.only)
+    sys.exit(1 if results.broken else 0)
 
 
 def _measure(asked: Options, binary: Path, folder: Path, results: Results) -> None:
@@ -57,7 +61,11 @@ def _measure(asked: Options, binary: Path, folder: Path, results: Results) -> No
             binary, asked.git_sync, folder, asked.sizes, asked.rounds, asked.quick, remote, results
         )
         for subject in asked.only:
-            MEASURES[subject](run)
+            try:
+                MEASURES[subject](run)
+            except (RuntimeError, OSError, http.client.HTTPException) as error:
+                traceback.print_exc()
+                results.fail(f"{subject}: broke off: {str(error).splitlines()[0]}")
         run.say(f"done in {time.monotonic() - began:.0f} s")
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from . import processes
 from .change import FILLING, STEADY
+from .control import Control
 from .reader import await_live
 from .repositories import BRANCH, GIT_ENV, Commit, Repository
 from .run import Run
@@ -40,8 +41,7 @@ def measure(run: Run) -> None:
 def _by_poll(run: Run, size: int, repository: Repository) -> None:
     run.say(f"push: {size} files, by polls every 10 ms")
     with run.agent(repository, interval="10ms", **STEADY) as agent:
-        agent.start()
-        fill(agent, repository)
+        fill(agent, agent.start(), repository)
         _pushes(run, "push.poll", size, agent, repository, lambda _: None)
 
 
@@ -58,7 +58,7 @@ def _by_webhook(run: Run, size: int, repository: Repository) -> None:
             "KCONFIGD_GITOPS__WEBHOOK_SECRET_FILE": str(secret),
         }
         try:
-            agent.start()
+            control = agent.start()
         except RuntimeError as error:
             run.results.note(f"push by webhook: not available ({str(error).splitlines()[0]})")
             return
@@ -72,7 +72,7 @@ def _by_webhook(run: Run, size: int, repository: Repository) -> None:
             if _deliver(hook, commit.revision) >= 300:
                 raise RuntimeError("a webhook was refused")
 
-        fill(agent, repository, announce)
+        fill(agent, control, repository, announce)
         _pushes(run, "push.webhook", size, agent, repository, announce)
 
 
@@ -93,14 +93,19 @@ def _deliver(hook: http.client.HTTPConnection, revision: str) -> int:
 
 
 def fill(
-    agent: Agent, repository: Repository, announce: Callable[[Commit], None] = lambda _: None
+    agent: Agent,
+    control: Control,
+    repository: Repository,
+    announce: Callable[[Commit], None] = lambda _: None,
 ) -> None:
     """Fills the history, so that what is measured is what every later push costs."""
     for commit in repository.prepare(FILLING):
         repository.push(commit.revision)
         announce(commit)
         await_live(agent.live, commit, agent.place.log)
-        processes.settle(agent.pid, limit=10.0)
+        # The next tree is prepared at the end of a pass: the one that is asked for comes after.
+        control.look()
+        processes.settle(agent.pid, limit=1.0)
 
 
 def _pushes(

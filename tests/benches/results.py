@@ -54,6 +54,7 @@ class Results:
     def __init__(self) -> None:
         self._series: dict[Key, Series] = {}
         self.notes: list[str] = []
+        self.broken = False
 
     def add(self, figure: str, size: int, tool: str, unit: str, value: float) -> None:
         """One more sample."""
@@ -63,6 +64,11 @@ class Results:
         """Something that was not measured, and why."""
         if text not in self.notes:
             self.notes.append(text)
+
+    def fail(self, text: str) -> None:
+        """A subject that broke off: told, and the run has failed."""
+        self.note(text)
+        self.broken = True
 
     def get(self, figure: str, size: int, tool: str) -> Series | None:
         """The samples of one figure."""

@@ -24,7 +24,7 @@ def measure(run: Run) -> None:
     repository = run.repository(size)
     with run.agent(repository, interval="10ms", **STEADY) as agent:
         control = agent.start()
-        fill(agent, repository)
+        fill(agent, control, repository)
         commits = repository.prepare(count, same_file=True)
         used, deployed = processes.cpu_seconds(agent.pid), control.history()[0]["deployment"]
         memory = [processes.memory(agent.pid).resident]
