@@ -26,10 +26,11 @@ def measure(run: Run) -> None:
             for peer in peers:
                 peer.look()
         processes.settle(agent.pid)
-        for tool in (agent, *peers):
-            used, inodes = usage([tool.place.live_volume, tool.place.state_volume])
-            run.results.add("disk.bytes", size, tool.name, "bytes", used)
-            run.results.add("disk.inodes", size, tool.name, "", inodes)
+        places = [(agent.name, agent.place), *((peer.name, peer.place) for peer in peers)]
+        for name, place in places:
+            used, inodes = usage([place.live_volume, place.state_volume])
+            run.results.add("disk.bytes", size, name, "bytes", used)
+            run.results.add("disk.inodes", size, name, "", inodes)
 
 
 def usage(folders: list[Path]) -> tuple[int, int]:

@@ -39,7 +39,7 @@ def _until_live(run: Run, tool: str, size: int, live: Path, started: Started) ->
     ended = started.wait()
     run.results.add("first.visible", size, tool, "s", visible)
     run.results.add("first.cpu", size, tool, "s", ended.cpu_seconds)
-    # The kernel begins a program's peak with the one of who started it: below that it tells nothing.
+    # The kernel begins a program's peak with that of who started it, and tells nothing below.
     peak = peak or (ended.peak_kib if ended.peak_kib > processes.own_peak_kib() else 0)
     if peak:
         run.results.add("memory.peak", size, tool, "KiB", peak)

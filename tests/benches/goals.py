@@ -15,7 +15,7 @@ KCONFIGD = "kconfigd"
 PEERS = ["shell", "git-sync"]
 
 Limit = Callable[[Results, int], float | None]
-"""What a figure of one size is to be at most; `None`: nothing was set, or its measure is missing."""
+"""What a figure of one size is to be at most; `None`: nothing is set, or cannot be told."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,12 @@ ROWS = [
     Row(MEMORY, "of that, its own", "memory.idle.anonymous"),
     Row(MEMORY, "resident after changes", "memory.changes", at_most(8 * MIB)),
     Row(MEMORY, "peak of the first sync", "memory.peak", at_most(60 * MIB)),
-    Row(MEMORY, "peak of the agent, its first sync included", "memory.changes.peak", at_most(60 * MIB)),
+    Row(
+        MEMORY,
+        "peak of the agent, its first sync included",
+        "memory.changes.peak",
+        at_most(60 * MIB),
+    ),
     Row(DISK, "bytes", "disk.bytes", at_most(65e6, up_to=10_000)),
     Row(DISK, "inodes", "disk.inodes"),
     Row(ROLLBACK, "in the agent, until visible", "rollback.agent", at_most(2 * MS)),

@@ -42,7 +42,9 @@ def parse() -> Options:
     add("--binary", type=Path, metavar="FILE", help="a kconfigd that is built already")
     add("--dir", type=Path, metavar="DIR", help="where to work (default: a folder in target/)")
     add("--json", type=Path, metavar="FILE", help="write all figures there")
-    add("--write-docs", action="store_true", help="bring docs/benchmarks.md and its plot up to date")
+    add(
+        "--write-docs", action="store_true", help="bring docs/benchmarks.md and its plot up to date"
+    )
     given = parser.parse_args()
     git_sync = os.environ.get("GIT_SYNC")
     return Options(

@@ -1,4 +1,4 @@
-"""The plot of docs/benchmarks.md: what one changed file costs, by the size of the tree. Plain SVG."""
+"""The plot of docs/benchmarks.md: what one changed file costs, by the size of the tree."""
 
 from __future__ import annotations
 

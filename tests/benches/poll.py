@@ -1,4 +1,4 @@
-"""A poll that finds nothing: what following costs while nothing happens, and the memory meanwhile."""
+"""A poll that finds nothing: its cost, and memory meanwhile."""
 
 from __future__ import annotations
 

@@ -66,9 +66,8 @@ def _beside(value: float, own: float, unit: str) -> str:
     if own <= 0:
         return shown(value, unit)
     ratio = value / own
-    return f"{shown(value, unit)} ({ratio:,.0f}×)" if ratio >= 10 else (
-        f"{shown(value, unit)} ({ratio:.2g}×)"
-    )
+    times = f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"
+    return f"{shown(value, unit)} ({times}×)"
 
 
 def shown(value: float, unit: str) -> str:

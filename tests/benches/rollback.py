@@ -66,7 +66,7 @@ def _until_moved(live: Path, before: Path) -> None:
 
 
 def _shell(run: Run) -> None:
-    """A link swapped by hand, which is all there is to it in a shell: no record, nothing durable."""
+    """A link swapped by hand, with no record and nothing made durable."""
     folder = run.folder / "shell-rollback"
     folder.mkdir()
     for _ in range(ROUNDS):

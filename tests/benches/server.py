@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from dataclasses import asdict, dataclass
+from io import BufferedIOBase
 from pathlib import Path
 from typing import IO
 
@@ -150,7 +151,7 @@ class Connection(socketserver.StreamRequestHandler):
         return len(data)
 
 
-def read_request(source: IO[bytes]) -> Request | None:
+def read_request(source: BufferedIOBase) -> Request | None:
     """The next request of a connection; `None` when there is none."""
     try:
         line = source.readline()

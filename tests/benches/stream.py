@@ -1,4 +1,4 @@
-"""Ten commits a second for a minute: is the last one live at once, does memory grow, is a pass lost?"""
+"""Ten commits a second for a minute: is it kept up with, and does memory grow?"""
 
 from __future__ import annotations
 
