@@ -1,0 +1,149 @@
+"""A commit that changes one file, and one that changes one in a hundred: until a reader sees it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import ExitStack
+
+from . import processes, syscalls
+from .control import Control
+from .reader import await_live
+from .repositories import Commit, Repository
+from .results import Results
+from .run import Run
+from .tools import Agent, Command
+
+SCALE_SIZES = [100, 1_000]
+"""Measured beside the sizes asked for, for the plot of cost against size."""
+
+STEADY = {"GITOPS__ROLLBACK_LIMIT": "2", "LIVE__REUSE_AFTER": "0s", "LIVE__DRIFT_INTERVAL": "1h"}
+"""A history that is soon full: what an agent with ten kept is after ten changes."""
+
+FILLING = 5
+"""Commits until trees leave the history and are brought up to date instead of made."""
+
+TRACED_FILES_MAX = 10_000
+"""Larger trees are traced for kconfigd alone: the others' counts grow with the tree."""
+
+PERCENT_FILES_MIN = 1_000
+
+MANY_FILES = 50_000
+ROUNDS_OF_MANY = 3
+
+
+def measure(run: Run) -> None:
+    """All sizes and those of the plot."""
+    extra = [size for size in SCALE_SIZES if size <= max(run.sizes)]
+    for size in sorted({*run.sizes, *extra}):
+        _size(run, size)
+
+
+def _size(run: Run, size: int) -> None:
+    repository = run.repository(size)
+    with ExitStack() as stack:
+        agent = stack.enter_context(run.agent(repository, **STEADY))
+        control = agent.start()
+        processes.settle(agent.pid)
+        peers = stack.enter_context(run.commands(repository))
+        for peer in peers:
+            peer.look()
+        run.say(f"change: {size} files, the history fills")
+        for commit in repository.prepare(FILLING):
+            _agent(run.results, "change.filling", size, agent, control, repository, commit)
+        _rounds(run, "change.one", 1, size, agent, control, peers, repository)
+        if syscalls.available():
+            # Before larger changes: the tree that is prepared next is brought over the last ones.
+            _traced(run, size, agent, control, peers, repository)
+        else:
+            run.results.note("files and processes are not counted: strace is missing")
+        if size >= PERCENT_FILES_MIN:
+            changed = size // 100
+            _rounds(run, "change.percent", changed, size, agent, control, peers, repository)
+        memory = processes.memory(agent.pid)
+        run.results.add("memory.changes", size, agent.name, "KiB", memory.resident)
+        run.results.add("memory.changes.peak", size, agent.name, "KiB", memory.peak)
+
+
+def _rounds(
+    run: Run,
+    figure: str,
+    changed: int,
+    size: int,
+    agent: Agent,
+    control: Control,
+    peers: list[Command],
+    repository: Repository,
+) -> None:
+    run.say(f"{figure}: {size} files")
+    rounds = min(run.rounds, ROUNDS_OF_MANY) if size >= MANY_FILES else run.rounds
+    for number, commit in enumerate(repository.prepare(rounds, changed)):
+        repository.push(commit.revision)
+        # Who comes second finds the server's files in memory: take turns at it.
+        if number % 2 == 0:
+            _agent(run.results, figure, size, agent, control, repository, commit)
+        for peer in peers:
+            _command(run.results, figure, size, peer, commit)
+        if number % 2 == 1:
+            _agent(run.results, figure, size, agent, control, repository, commit)
+
+
+def _agent(
+    results: Results,
+    figure: str,
+    size: int,
+    agent: Agent,
+    control: Control,
+    repository: Repository,
+    commit: Commit,
+) -> None:
+    used = processes.settle(agent.pid)
+    repository.push(commit.revision)
+    looking = threading.Thread(target=control.look)
+    began = time.perf_counter()
+    looking.start()
+    visible = await_live(agent.live, commit, agent.place.log) - began
+    at_visible = processes.cpu_seconds(agent.pid) - used
+    looking.join()
+    results.add(f"{figure}.visible", size, agent.name, "s", visible)
+    results.add(f"{figure}.cpu.visible", size, agent.name, "s", at_visible)
+    results.add(f"{figure}.cpu", size, agent.name, "s", processes.settle(agent.pid) - used)
+
+
+def _command(results: Results, figure: str, size: int, peer: Command, commit: Commit) -> None:
+    started = peer.begin_look()
+    visible = await_live(peer.live, commit, peer.place.log) - started.began
+    ended = started.wait()
+    results.add(f"{figure}.visible", size, peer.name, "s", visible)
+    results.add(f"{figure}.cpu", size, peer.name, "s", ended.cpu_seconds)
+
+
+def _traced(
+    run: Run,
+    size: int,
+    agent: Agent,
+    control: Control,
+    peers: list[Command],
+    repository: Repository,
+) -> None:
+    run.say(f"change: {size} files, under strace")
+    commit = repository.prepare(1)[0]
+    processes.settle(agent.pid)
+    out = agent.place.folder / "strace"
+    with syscalls.Attached(agent.pid, out):
+        repository.push(commit.revision)
+        control.look()
+        processes.settle(agent.pid)
+    _counted(run, size, agent.name, syscalls.count(out, agent.place))
+    for peer in peers if size <= TRACED_FILES_MAX else []:
+        out = peer.place.folder / "strace"
+        processes.run(syscalls.traced(peer.arguments(), out), peer.place.log, peer.environment)
+        _counted(run, size, peer.name, syscalls.count(out, peer.place))
+
+
+def _counted(run: Run, size: int, tool: str, counts: dict[str, int]) -> None:
+    for volume in ("live", "state"):
+        for kind in ("made", "linked", "renamed", "removed", "synced"):
+            key = f"{volume}.{kind}"
+            run.results.add(f"change.one.{key}", size, tool, "", counts[key])
+    run.results.add("change.one.processes", size, tool, "", counts["processes"])

@@ -1,0 +1,76 @@
+"""Back to the deployment before: asked of the agent, and by the command."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from . import processes
+from .reader import STEP_SECONDS
+from .run import Run
+from .tools import Agent
+
+ROUNDS = 20
+DEPLOYMENTS = 4
+
+
+def measure(run: Run) -> None:
+    """The smallest size and the largest."""
+    for size in sorted({min(run.sizes), max(run.sizes)}):
+        repository = run.repository(size)
+        run.say(f"rollback: {size} files")
+        with run.agent(repository, LIVE__DRIFT_INTERVAL="1h") as agent:
+            control = agent.start()
+            targets = []
+            for commit in repository.prepare(DEPLOYMENTS):
+                repository.push(commit.revision)
+                control.look()
+                targets.append((control.history()[0]["deployment"], commit.watched))
+            two = [number for number, _ in targets[:2]]
+            rounds = 4 if run.quick else ROUNDS
+            for number in range(rounds):
+                _settle(agent)
+                target = two[number % 2]
+                ask = threading.Thread(
+                    target=control.ask,
+                    args=("POST", "/api/config/rollback?wait=300s", {"to": target}),
+                )
+                began, before = time.perf_counter(), agent.live.readlink()
+                ask.start()
+                _until_moved(agent.live, before)
+                run.results.add(
+                    "rollback.agent", size, agent.name, "s", time.perf_counter() - began
+                )
+                ask.join()
+                whole = time.perf_counter() - began
+                run.results.add("rollback.answered", size, agent.name, "s", whole)
+            for number in range(rounds):
+                _settle(agent)
+                ended = agent.command("rollback", str(two[number % 2])).wait()
+                run.results.add("rollback.command", size, agent.name, "s", ended.wall_seconds)
+    _shell(run)
+
+
+def _settle(agent: Agent) -> None:
+    processes.settle(agent.pid, limit=10.0)
+
+
+def _until_moved(live: Path, before: Path) -> None:
+    end = time.monotonic() + 60
+    while live.readlink() == before:
+        if time.monotonic() > end:
+            raise RuntimeError(f"{live} was not moved back")
+        time.sleep(STEP_SECONDS)
+
+
+def _shell(run: Run) -> None:
+    """A link swapped by hand, with no record and nothing made durable."""
+    folder = run.folder / "shell-rollback"
+    folder.mkdir()
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        subprocess.run(["sh", "-c", "ln -s a next && mv -T next current"], cwd=folder, check=True)
+        wall = time.perf_counter() - began
+        run.results.add("rollback.command", min(run.sizes), "shell", "s", wall)
