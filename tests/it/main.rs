@@ -3,6 +3,7 @@
 mod support;
 
 mod demo;
+mod enemies;
 mod house;
 mod outputs;
 mod promises;

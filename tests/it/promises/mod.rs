@@ -27,7 +27,7 @@ mod volume;
 use std::env;
 
 /// How many rounds a repeating test makes: `few`, unless the long form is asked for.
-fn rounds(few: usize) -> usize {
+pub(crate) fn rounds(few: usize) -> usize {
     env::var("KCONFIGD_TEST_ROUNDS").map_or(few, |text| {
         text.parse().unwrap_or_else(|_| panic!("KCONFIGD_TEST_ROUNDS={text} is no number"))
     })
