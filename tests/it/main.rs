@@ -3,6 +3,7 @@
 mod support;
 
 mod demo;
+mod enemies;
 mod fuzz;
 mod hooks;
 mod house;

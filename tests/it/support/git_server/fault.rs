@@ -14,6 +14,8 @@ pub(crate) enum Fault {
     Hang,
     /// The connection is closed after this many bytes of the right answer.
     Truncate(usize),
+    /// The right answer, head and body, with some bits of this byte turned over.
+    Flip(usize),
     /// The right answer, a few bytes at a time with a pause after each.
     Slow { bytes: usize, pause: Duration },
     /// A success whose body of zeros never ends.
@@ -58,6 +60,14 @@ impl Fault {
                 let mut answer = Vec::new();
                 backend::answer(shared, request, &mut answer)?;
                 out.write_all(answer.get(..bytes).unwrap_or(&answer))?;
+            }
+            Self::Flip(at) => {
+                let mut answer = Vec::new();
+                backend::answer(shared, request, &mut answer)?;
+                if let Some(byte) = answer.get_mut(at) {
+                    *byte ^= 0x55;
+                }
+                out.write_all(&answer)?;
             }
             Self::Slow { bytes, pause } => {
                 let mut answer = Vec::new();
