@@ -169,6 +169,7 @@ impl Agent {
     fn is_live_already(&self, digest: &Digest) -> bool {
         self.standing.live.as_ref().is_some_and(|live| {
             live.digest == *digest
+                && self.was_live_here()
                 && self
                     .trees
                     .manifests()
