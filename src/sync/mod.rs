@@ -150,7 +150,7 @@ impl Agent {
         Ok(Report::new(PassOutcome::InSync, "the head is live"))
     }
 
-    /// The whole way up to the intent, as if an operator had ordered it.
+    /// The whole way up to the intent, told whatever it waits for.
     fn plan_only(
         &mut self,
         revision: Option<&crate::model::Revision>,

@@ -204,6 +204,25 @@ fn the_manifests_may_be_lost() {
 }
 
 #[test]
+fn what_stands_in_place_of_a_manifest_keeps_no_agent_from_starting() {
+    let mut machine = Machine::new();
+    let trees = machine.agent.folder().join("etc/.config.trees");
+    let manifests =
+        files(&trees).into_iter().filter(|file| file.extension().is_some_and(|e| e == "json"));
+    for (place, manifest) in manifests.enumerate() {
+        match place % 3 {
+            0 => std::fs::write(&manifest, vec![b' '; 100_000]).expect("a large one"),
+            1 => std::fs::write(&manifest, b"{").expect("a torn one"),
+            _ => {
+                std::fs::remove_file(&manifest).expect("a manifest");
+                std::fs::create_dir(&manifest).expect("a folder");
+            }
+        }
+    }
+    machine.advance("with manifests that are none");
+}
+
+#[test]
 fn state_and_manifests_may_be_lost_together() {
     let mut machine = Machine::new();
     let before = machine.agent.live_files();
