@@ -147,6 +147,11 @@ impl Agent {
             self.standing.line = Some(line);
             self.standing.accepted = Some(head.revision.clone());
         }
+        if self.standing.held.is_some() && !self.stop_before_intent {
+            // What waited is not the head any more; when it is again, that is told again.
+            self.journal.note_held(None, &[])?;
+            self.standing.held = None;
+        }
         Ok(Report::new(PassOutcome::InSync, "the head is live"))
     }
 

@@ -144,9 +144,10 @@ impl Trees {
     ) -> Result<(), TreesError> {
         let mut spare = self.take_folder(now)?;
         let result = self.bring(mirror, &spare, live, now);
+        // What was made until an error came may be right to the eye, and gone with the power.
+        spare.durable = result.is_ok();
         if result.is_ok() {
             spare.sealed_at = self.disk.now();
-            spare.durable = true;
         }
         self.spare = Some(spare);
         result.map(drop)
