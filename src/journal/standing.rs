@@ -13,6 +13,8 @@ use crate::model::{
 pub struct Standing {
     /// What is recorded as live.
     pub live: Option<LiveState>,
+    /// The live path at which something of ours was live last.
+    pub place: Option<String>,
     /// Which repository and reference the accepted commit belongs to.
     pub line: Option<String>,
     /// The last accepted commit of that line.
@@ -61,6 +63,7 @@ impl Journal {
             .map_err(query("read the quarantine"))?;
         Ok(Standing {
             live: live.and_then(|text| wire::from_json::<WireLive>(&text)?.into_live()),
+            place: read("place")?,
             line: read("line")?,
             accepted: read("accepted")?.and_then(|text| Revision::parse(&text).ok()),
             recipe: read("recipe")?,
@@ -105,6 +108,14 @@ impl Journal {
         events: &[(Event, Vec<String>)],
     ) -> Result<(), JournalError> {
         self.note("source", Some(&wire::to_json(&WireSource::from(source))), events)
+    }
+
+    /// Records the live path at which something of ours is live.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn note_place(&self, place: &str) -> Result<(), JournalError> {
+        self.note("place", Some(place), &[])
     }
 
     /// Records what waits, or that nothing does.

@@ -214,6 +214,7 @@ impl Agent {
     pub(super) fn live_fits(&self) -> bool {
         let Some(live) = &self.standing.live else { return false };
         self.standing.recipe.as_deref() == Some(&self.recipe())
+            && self.was_live_here()
             && self
                 .trees
                 .manifests()

@@ -64,15 +64,21 @@ impl Agent {
         if self.is_live_already(&rendered.summary.digest) {
             return self.take_over(&mirror, &attempt, rendered.tree);
         }
-        if wish.is_none()
-            && let Some(report) = self.quarantined(&attempt, &rendered.summary.digest)
-        {
+        let quarantined = match wish {
+            None => self.quarantined(&attempt, &rendered.summary.digest),
+            Some(_) => None,
+        };
+        if let Some(report) = quarantined.clone().filter(|_| !self.stop_before_intent) {
             return Ok(report);
         }
         if let Err(error) = self.regain_live(&mirror) {
             tracing::warn!(error = %error.chain(), "the mirror has lost the live tree: the plan tells all files as new");
         }
         let plan = self.plan(&mirror, &rendered)?;
+        if let Some(mut report) = quarantined {
+            report.plan = Some(plan);
+            return Ok(report);
+        }
         let passed =
             self.live_tree().filter(|_| self.standing.rules.as_ref() == Some(&self.rules_key));
         let mut findings = gates::check(&mirror, rendered.tree, passed, &self.rules)?;
@@ -169,6 +175,7 @@ impl Agent {
     fn is_live_already(&self, digest: &Digest) -> bool {
         self.standing.live.as_ref().is_some_and(|live| {
             live.digest == *digest
+                && self.was_live_here()
                 && self
                     .trees
                     .manifests()
@@ -233,12 +240,14 @@ impl Agent {
             attempt.revision.short(),
             entry.message
         );
-        self.settled = Some(Settled {
-            revision: attempt.revision.clone(),
-            reason: entry.reason,
-            message: message.clone(),
-            until: None,
-        });
+        if !self.stop_before_intent {
+            self.settled = Some(Settled {
+                revision: attempt.revision.clone(),
+                reason: entry.reason,
+                message: message.clone(),
+                until: None,
+            });
+        }
         let mut report = Report::new(PassOutcome::Held(entry.reason), message);
         report.revision = Some(attempt.revision.clone());
         Some(report)

@@ -79,7 +79,11 @@ impl Commits {
         let below = [file("a.yaml", &text), file("b.yaml", "same: 1\n")];
         let below = mirror.write_tree(&below).unwrap();
         let folder = Item { name: "folder".into(), id: below, kind: ItemKind::Folder };
-        let items = [file("number", &text), file("same", "same\n"), file(&only, ""), folder];
+        // A folder that changes with every second commit only.
+        let half = format!("half: {}\n", n / 2);
+        let id = mirror.write_tree(&[file("c.yaml", &half)]).unwrap();
+        let slow = Item { name: "slow".into(), id, kind: ItemKind::Folder };
+        let items = [file("number", &text), file("same", "same\n"), file(&only, ""), folder, slow];
         let tree = mirror.write_tree(&items).unwrap();
         let repository = mirror.repository();
         let who = git2::Signature::new("a", "a@example.com", &git2::Time::new(0, 0)).unwrap();
@@ -92,6 +96,7 @@ impl Commits {
             (&only, ""),
             ("folder/a.yaml", &text),
             ("folder/b.yaml", "same: 1\n"),
+            ("slow/c.yaml", &half),
         ];
         let files = files.map(|(path, text)| (PathBuf::from(path), text.as_bytes().to_vec()));
         self.contents.insert(revision.clone(), Files::from(files));
@@ -367,4 +372,39 @@ fn a_rollback_after_an_edit_in_place_gives_the_right_bytes() {
     let report = machine.pass(&mut agent);
     assert_eq!(report.outcome, PassOutcome::Returned, "{}", report.message);
     machine.holds_promises(&[Some(0)], "rollback after an edit in place");
+}
+
+#[test]
+fn a_tree_that_was_made_ready_and_not_to_its_end_is_durable_before_it_is_live() {
+    for mode in [LiveMode::Symlink, LiveMode::Exchange] {
+        let tidy = |fault| {
+            let machine = Machine::new(mode);
+            let mut agent = machine.start();
+            for n in 0..4 {
+                machine.show(n);
+                machine.pass(&mut agent);
+            }
+            machine.show(4);
+            machine.clock.advance(std::time::Duration::from_secs(5));
+            agent.pass(Trigger::Command);
+            machine.disk.plan(fault);
+            agent.tidy_up();
+            let verbs = machine.disk.verbs();
+            machine.disk.plan(None);
+            (machine, agent, verbs)
+        };
+        let (_, _, verbs) = tidy(None);
+        for (at, verb) in verbs.iter().enumerate() {
+            for unsynced in [Unsynced::Dropped, Unsynced::Torn] {
+                let fault = Some((at, Fault::Error(std::io::ErrorKind::StorageFull)));
+                let (machine, mut agent, _) = tidy(fault);
+                machine.show(5);
+                agent.pass(Trigger::Command);
+                machine.disk.cut(unsynced);
+                drop(machine.start());
+                let context = format!("{mode:?}: no room at verb {at} ({verb}), {unsynced:?}");
+                machine.holds_promises(&[Some(5)], &context);
+            }
+        }
+    }
 }

@@ -150,10 +150,15 @@ impl Agent {
             self.standing.line = Some(line);
             self.standing.accepted = Some(head.revision.clone());
         }
+        if self.standing.held.is_some() && !self.stop_before_intent {
+            // What waited is not the head any more; when it is again, that is told again.
+            self.journal.note_held(None, &[])?;
+            self.standing.held = None;
+        }
         Ok(Report::new(PassOutcome::InSync, "the head is live"))
     }
 
-    /// The whole way up to the intent, as if an operator had ordered it.
+    /// The whole way up to the intent, told whatever it waits for.
     fn plan_only(
         &mut self,
         revision: Option<&crate::model::Revision>,

@@ -61,6 +61,39 @@ fn a_tree_that_became_live_and_could_not_be_recorded_is_recorded_later_with_its_
 }
 
 #[test]
+fn a_plan_that_sees_the_head_first_does_not_swallow_that_it_waits() {
+    let mut machine = Machine::new(LiveMode::Symlink);
+    machine.pass(&mut machine.start());
+    machine.set(|settings| settings.policy.auto_sync = false);
+    let mut agent = machine.start();
+    machine.show(1);
+    machine.wish(&WishKind::Plan(None));
+    let report = machine.pass(&mut agent);
+    assert!(matches!(report.outcome, PassOutcome::Held(_)) && report.plan.is_some(), "{report:?}");
+    assert_eq!(machine.journal.standing().unwrap().held, None, "a plan decides nothing");
+    for _ in 0..2 {
+        assert!(matches!(machine.pass(&mut agent).outcome, PassOutcome::Held(_)));
+    }
+    assert!(machine.journal.standing().unwrap().held.is_some());
+    let events = machine.journal.events_after(0, 100).unwrap();
+    assert_eq!(events.iter().filter(|event| event.kind == EventKind::Held).count(), 1);
+}
+
+#[test]
+fn a_plan_of_what_is_in_quarantine_tells_what_would_change() {
+    let machine = Machine::new(LiveMode::Symlink);
+    let mut agent = machine.start();
+    machine.pass(&mut agent);
+    machine.show(1);
+    machine.pass(&mut agent);
+    machine.wish(&WishKind::Rollback { to: None, hold: false });
+    machine.pass(&mut agent);
+    machine.wish(&WishKind::Plan(None));
+    let report = machine.pass(&mut agent);
+    assert!(matches!(report.outcome, PassOutcome::Held(_)) && report.plan.is_some(), "{report:?}");
+}
+
+#[test]
 fn fetches_that_change_nothing_do_not_fill_the_mirror() {
     let machine = Machine::new(LiveMode::Symlink);
     let mut agent = machine.start();

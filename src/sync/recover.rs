@@ -66,6 +66,11 @@ impl Agent {
                 Started::Nothing
             }
             (Recovery::Clear, _) => Started::Nothing,
+            // What is recorded was live elsewhere: the settings name another live path now.
+            (Recovery::Drifted, Found::Foreign) if !self.was_live_here() => {
+                self.trees.may_move_aside()?;
+                Started::Nothing
+            }
             (Recovery::Drifted, _) => {
                 self.journal.drop_intent()?;
                 Started::Drifted
@@ -74,6 +79,9 @@ impl Agent {
             _ => Started::Agreed,
         };
         self.standing = self.journal.standing()?;
+        if matches!(found, Found::Tree(_)) {
+            self.note_place()?;
+        }
         Ok(started)
     }
 

@@ -12,7 +12,7 @@ impl Agent {
     /// again by its content, and stays. Best effort: what is not known again is replaced.
     pub(super) fn regain_manifest(&mut self) {
         let Some(live) = self.standing.live.clone() else { return };
-        if self.trees.manifests().contains_key(&live.tree) {
+        if self.trees.manifests().contains_key(&live.tree) || !self.was_live_here() {
             return;
         }
         let known = self.mirror().and_then(|mirror| Ok(self.trees.know_again(&mirror, &live)?));
@@ -28,10 +28,30 @@ impl Agent {
         }
     }
 
+    /// Whether what is recorded as live was live at this path: in another one, what is there is
+    /// somebody else's, whatever the journal says.
+    pub(super) fn was_live_here(&self) -> bool {
+        self.standing.place.as_ref() == Some(&self.place())
+    }
+
+    /// Notes where something of ours is live, when it is another place than before.
+    pub(super) fn note_place(&mut self) -> Result<(), SyncError> {
+        if !self.was_live_here() {
+            self.journal.note_place(&self.place())?;
+            self.standing.place = Some(self.place());
+        }
+        Ok(())
+    }
+
+    fn place(&self) -> String {
+        self.trees.layout().live().to_string_lossy().into_owned()
+    }
+
     /// Whether what the live path shows is ours by the journal alone: its manifest is gone, and its
     /// content is another by now.
     pub(super) fn is_ours_by_the_journal(&self) -> Result<bool, SyncError> {
         Ok(self.standing.live.is_some()
+            && self.was_live_here()
             && self.live_tree().is_none()
             && self.trees.found()? == Found::Foreign)
     }

@@ -33,8 +33,9 @@ impl Agent {
         if !due || self.standing.live.is_none() || self.stop_before_intent {
             return goes_on;
         }
-        if self.live_tree().is_none() {
-            // Its manifest is gone, so nothing can be repaired from it: the head is staged anew.
+        if self.live_tree().is_none() || !self.was_live_here() {
+            // Its manifest is gone, so nothing can be repaired from it, or the live path is
+            // another one now: the head is staged anew.
             return goes_on;
         }
         let known = self.standing.drift.paths.clone();
@@ -168,7 +169,8 @@ impl Agent {
         };
         let target =
             Target { tree: manifest.tree, digest: live.digest, files: manifest.files, used };
-        let staged = self.trees.stage(&mirror, &target, now)?.over_anything();
+        let staged = self.trees.stage(&mirror, &target, now)?;
+        let staged = if self.was_live_here() { staged.over_anything() } else { staged };
         // Not before: a repair that fails again and again would push out what others kept.
         let kept = self.trees.keep_aside(drift, &self.settings.state_dir.join("drift"), now);
         let event = self.drift_event(EventKind::DriftRepaired, drift);

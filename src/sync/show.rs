@@ -100,6 +100,14 @@ impl Agent {
         plan: Option<Plan>,
         findings: Vec<Finding>,
     ) -> Result<Report, SyncError> {
+        let mut report = Report::new(PassOutcome::Held(held.reason), held.message.clone());
+        report.revision = Some(held.revision.clone());
+        report.plan = plan;
+        report.findings = findings;
+        if self.stop_before_intent {
+            // A plan decides nothing: the pass that follows the head tells that it waits.
+            return Ok(report);
+        }
         self.settled = Some(Settled {
             revision: held.revision.clone(),
             reason: held.reason,
@@ -110,15 +118,9 @@ impl Agent {
             self.standing.held.as_ref().is_some_and(|before| {
                 before.revision == held.revision && before.reason == held.reason
             });
-        if !known && !self.stop_before_intent {
+        if !known {
             let event = self.held_event(&held);
             self.journal.note_held(Some(&held), &[event])?;
-        }
-        let mut report = Report::new(PassOutcome::Held(held.reason), held.message.clone());
-        report.revision = Some(held.revision.clone());
-        report.plan = plan;
-        report.findings = findings;
-        if !known {
             self.standing.held = Some(held);
         }
         Ok(report)

@@ -1,3 +1,4 @@
+use std::io::ErrorKind::{FileTooLarge, InvalidInput};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -74,7 +75,14 @@ impl Manifest {
         if disk.stat(&path)?.is_none() {
             return Ok(None);
         }
-        let bytes = disk.read(&path, MANIFEST_BYTES_MAX)?;
+        let bytes = match disk.read(&path, MANIFEST_BYTES_MAX) {
+            Ok(bytes) => bytes,
+            // Something else has its name; that must not keep an agent from starting.
+            Err(error) if matches!(error.source.kind(), FileTooLarge | InvalidInput) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
         let wire = serde_json::from_slice::<Wire>(&bytes).ok();
         Ok(wire.and_then(|wire| wire.into_manifest(name)))
     }

@@ -191,10 +191,12 @@ impl Trees {
             spare.sealed_at = self.disk.now();
             spare.durable = true;
             spare.is_watched = true;
-            if self.is_stranger(&spare.folder)? {
+            if self.is_stranger(&spare.folder).unwrap_or(false) {
                 result = self.bring(mirror, &spare, live, now);
             }
         }
+        // What was made until an error came may be right to the eye, and gone with the power.
+        spare.durable = result.is_ok();
         self.spare = Some(spare);
         result.map(drop)
     }

@@ -152,6 +152,29 @@ fn a_live_folder_that_was_changed_and_lost_its_manifest_is_replaced_and_kept_asi
 }
 
 #[test]
+fn a_folder_at_another_live_path_is_somebody_elses_whatever_the_journal_says() {
+    for mode in ["symlink", "exchange"] {
+        let machine = Machine::with(mode);
+        let theirs = machine.agent.folder().join("etc/theirs");
+        // As it may be, even of the same content.
+        succeed(Command::new("cp").arg("-rL").arg(machine.agent.live_path()).arg(&theirs));
+        for own in [false, true] {
+            if own {
+                std::fs::write(theirs.join("a.yaml"), "theirs\n").expect("a file");
+            }
+            let settings = std::fs::read_to_string(machine.agent.settings_file()).expect("it");
+            let ours = machine.agent.live_path().display().to_string();
+            machine.agent.settings(&settings.replace(&ours, &theirs.display().to_string()));
+            let ran = machine.agent.once();
+            assert_eq!(ran.code, 10, "{mode}: {ran:#?}");
+            assert!(format!("{}{}", ran.stdout, ran.stderr).contains("live.adopt"), "{ran:#?}");
+            assert!(theirs.is_dir() && !theirs.is_symlink(), "{mode}");
+            assert!(!machine.agent.folder().join("etc/theirs.before-kconfigd").exists());
+        }
+    }
+}
+
+#[test]
 fn the_trees_may_be_lost_beside_a_live_folder_while_the_agent_runs() {
     let mut machine = Machine::with("exchange");
     let sync = machine.agent.start_sync();
@@ -178,6 +201,25 @@ fn the_manifests_may_be_lost() {
     machine.server.up();
     machine.advance(when);
     machine.advance(when);
+}
+
+#[test]
+fn what_stands_in_place_of_a_manifest_keeps_no_agent_from_starting() {
+    let mut machine = Machine::new();
+    let trees = machine.agent.folder().join("etc/.config.trees");
+    let manifests =
+        files(&trees).into_iter().filter(|file| file.extension().is_some_and(|e| e == "json"));
+    for (place, manifest) in manifests.enumerate() {
+        match place % 3 {
+            0 => std::fs::write(&manifest, vec![b' '; 100_000]).expect("a large one"),
+            1 => std::fs::write(&manifest, b"{").expect("a torn one"),
+            _ => {
+                std::fs::remove_file(&manifest).expect("a manifest");
+                std::fs::create_dir(&manifest).expect("a folder");
+            }
+        }
+    }
+    machine.advance("with manifests that are none");
 }
 
 #[test]
