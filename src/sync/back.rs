@@ -36,12 +36,13 @@ impl Agent {
             started_at: now,
             passes_over: self.standing.desired.as_ref().map(|d| d.revision.clone()),
         };
-        // A way back must not depend on the mirror: without it, the plan just says less.
-        let both = self
-            .regain_live(&mirror)
-            .and_then(|()| self.regain(&mirror, &name, &target.revision, (tree, digest)));
-        if let Err(error) = both {
-            tracing::warn!(error = %error.chain(), "the mirror has lost what this goes back to or from");
+        // A way back needs neither the mirror nor the source, as long as its tree on disk is whole;
+        // without what is live, the plan just says less.
+        if let Some(live) = self.standing.live.as_ref().zip(self.live_tree()) {
+            self.regain_from_disk(&mirror, &live.0.tree, live.1);
+        }
+        if let Err(error) = self.regain(&mirror, &name, &target.revision, (tree, digest)) {
+            tracing::warn!(error = %error.chain(), "the mirror has lost what this goes back to");
         }
         let plan = self.plan_back(&mirror, tree, files, digest)?;
         let next = Next {
@@ -106,7 +107,9 @@ impl Agent {
         target: &Deployment,
         digest: Digest,
     ) -> Result<(String, crate::model::ObjectId, u64), SyncError> {
-        let manifest = self.trees.manifests().values().find(|m| m.digest == digest);
+        // Of two of one content, the younger took the place of one that somebody changed.
+        let all = self.trees.manifests().values().filter(|m| m.digest == digest);
+        let manifest = all.max_by_key(|m| m.sealed_at);
         manifest.map(|m| (m.name.clone(), m.tree, m.files)).ok_or_else(|| {
             order(&format!(
                 "the tree of deployment {} is not kept any more (gitops.rollback_limit); `kconfigd apply {}` makes it from the repository again",

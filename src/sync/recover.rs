@@ -82,6 +82,7 @@ impl Agent {
         if matches!(found, Found::Tree(_)) {
             self.note_place()?;
         }
+        self.show_standing();
         Ok(started)
     }
 

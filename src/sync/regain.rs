@@ -63,6 +63,11 @@ impl Agent {
         self.regain(mirror, &live.tree, &live.revision, (tree, live.digest))
     }
 
+    /// Whether the mirror has a tree, if need be from its folder.
+    pub(super) fn regain_from_disk(&self, mirror: &Mirror, name: &str, tree: ObjectId) -> bool {
+        mirror.has(tree) || self.trees.give_objects(name, mirror).is_ok_and(|id| id == tree)
+    }
+
     /// Sees to it that the mirror has a tree that is on disk under `name`: where it was lost, from
     /// there, and where somebody changed that, from the commit that it was made of.
     pub(super) fn regain(
@@ -72,7 +77,7 @@ impl Agent {
         revision: &Revision,
         (tree, digest): (ObjectId, Digest),
     ) -> Result<(), SyncError> {
-        if mirror.has(tree) || self.trees.give_objects(name, mirror).is_ok_and(|id| id == tree) {
+        if self.regain_from_disk(mirror, name, tree) {
             return Ok(());
         }
         let fetched = self.source.fetch(&Head::of(revision.clone()), None, mirror)?;

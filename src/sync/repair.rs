@@ -134,6 +134,10 @@ impl Agent {
             (Found::Nothing, _) => replaced(DriftKind::Removed),
             (Found::Tree(shown), Some(live)) if shown.name() == live.tree => {
                 let mirror = self.mirror()?;
+                // So that a mirror that lost it is not a reason to read the tree whole each time.
+                if let Some(tree) = self.live_tree() {
+                    self.regain_from_disk(&mirror, &live.tree, tree);
+                }
                 let seen = match scanned {
                     Some(scanned) => self.trees.drift_seen(&mirror, scanned)?,
                     None => None,

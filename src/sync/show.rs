@@ -246,6 +246,16 @@ impl Agent {
         }
     }
 
+    /// Shows how things stood when the last pass ended: a tree is live before the first one ends,
+    /// however long the source takes.
+    pub(super) fn show_standing(&self) {
+        let (state, reason, message) = match self.standing.state.clone() {
+            Some(shown) => shown,
+            None => (State::Starting, None, "no pass has ended yet".to_owned()),
+        };
+        self.show(state, reason, &message);
+    }
+
     pub(super) fn show_applying(&self, revision: &Revision) {
         let message = format!("making {} live", revision.short());
         self.show(State::Applying, None, &message);

@@ -295,6 +295,20 @@ fn drift_is_repaired_though_the_mirror_is_lost() {
 }
 
 #[test]
+fn a_rollback_needs_neither_the_mirror_nor_the_source() {
+    let mut machine = Machine::new();
+    std::fs::remove_dir_all(machine.agent.state_dir().join("repo.git")).expect("the mirror");
+    machine.server.down();
+    let ran = machine.agent.run(&["rollback", "-o", "json"]);
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    assert_eq!(machine.agent.live("a.yaml").as_deref(), Some("a: 2\n"));
+    // And its plan is told whole.
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!(report["plan"]["changes"]["modified"], 1, "{report:#}");
+    assert_eq!(report["plan"]["changes"]["removed"], 1, "{report:#}");
+}
+
+#[test]
 fn any_file_of_the_mirror_may_be_damaged() {
     let mut machine = Machine::new();
     let mirror = machine.agent.state_dir().join("repo.git");

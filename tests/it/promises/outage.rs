@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use crate::support::{Agent, GitServer, Key, Receiver, Repo, wait_until};
+use crate::support::{Agent, Fault, GitServer, Key, Receiver, Repo, wait_until};
 
 /// The status of the running agent, once it is as told.
 #[track_caller]
@@ -72,4 +72,21 @@ fn a_remote_that_is_gone_leaves_the_live_tree_and_is_told_once() {
     sync.stop();
     let told: Vec<_> = node.events().iter().map(|event| event.kind().to_owned()).collect();
     assert_eq!(told, ["source.unreachable", "source.recovered"]);
+}
+
+#[test]
+fn a_restart_while_the_remote_hangs_is_ready_with_what_is_live() {
+    let repo = Repo::new();
+    repo.commit(&[("a.yaml", "a: 1\n")]);
+    let server = GitServer::start(repo.root());
+    let agent = Agent::following(&server.url(), "");
+    assert_eq!(agent.once().code, 0);
+    server.break_all(Fault::Hang);
+    let sync = agent.start_sync();
+    wait_until("the first pass hangs", || {
+        server.seen().last().is_some_and(|seen| seen.bytes.is_none())
+    });
+    assert_eq!(agent.run(&["healthcheck"]).code, 0);
+    server.heal();
+    sync.stop();
 }
