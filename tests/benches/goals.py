@@ -34,11 +34,11 @@ class Row:
         return series.p99 if self.worst else series.median
 
 
-def at_most(limit: float, up_to: int | None = None, since: int = 0) -> Limit:
-    """A number, for the sizes in a range."""
+def at_most(limit: float, since: int = 0) -> Limit:
+    """A number, for trees of so many files and more."""
 
     def of(_results: Results, size: int) -> float | None:
-        return limit if size >= since and (up_to is None or size <= up_to) else None
+        return limit if size >= since else None
 
     return of
 
@@ -131,7 +131,7 @@ ROWS = [
         "memory.changes.peak",
         at_most(60 * MIB),
     ),
-    Row(DISK, "bytes", "disk.bytes", at_most(65e6, up_to=10_000)),
+    Row(DISK, "bytes", "disk.bytes", at_most(65e6, since=10_000)),
     Row(DISK, "inodes", "disk.inodes"),
     Row(ROLLBACK, "in the agent, until visible", "rollback.agent", at_most(2 * MS)),
     Row(ROLLBACK, "in the agent, until answered", "rollback.answered"),

@@ -95,8 +95,11 @@ class Command:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Nobody's git settings but the tool's own."""
-        return GIT_ENV
+        """Nobody's git settings but the tool's own: git-sync writes some."""
+        if self._program is None:
+            return GIT_ENV
+        home = self.place.folder
+        return GIT_ENV | {"HOME": str(home), "GIT_CONFIG_GLOBAL": str(home / "gitconfig")}
 
     def arguments(self) -> list[str]:
         """The command of one look."""
@@ -109,11 +112,11 @@ class Command:
 
     def look(self) -> Ended:
         """One look, to its end."""
-        return processes.run(self.arguments(), self.place.log, GIT_ENV)
+        return processes.run(self.arguments(), self.place.log, self.environment)
 
     def begin_look(self) -> Started:
         """Begins one look, whose end is not awaited here."""
-        return Started(self.arguments(), self.place.log, GIT_ENV)
+        return Started(self.arguments(), self.place.log, self.environment)
 
 
 @dataclass
