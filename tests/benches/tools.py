@@ -30,11 +30,11 @@ if [ ! -d repo ]; then
     git init -q --bare repo
     git -C repo config gc.auto 0
     git -C repo config maintenance.auto false
-    git -C repo fetch -q --no-tags --depth 1 "$url" main
+    git -C repo fetch -q --no-tags --depth 1 "$url" +main:refs/heads/main
 else
-    git -C repo fetch -q --no-tags "$url" main
+    git -C repo fetch -q --no-tags "$url" +main:refs/heads/main
 fi
-new=$(git -C repo rev-parse FETCH_HEAD)
+new=$(git -C repo rev-parse refs/heads/main)
 old=$(readlink current || true)
 [ "$old" != "trees/$new" ] || exit 0
 mkdir -p "trees/$new"
