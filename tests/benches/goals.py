@@ -127,6 +127,7 @@ ROWS = [
     Row(STREAM, "deployments that failed", "stream.failed", at_most(0)),
     Row(MEMORY, "resident between polls", "memory.idle", at_most(8 * MIB)),
     Row(MEMORY, "of that, its own", "memory.idle.anonymous"),
+    Row(MEMORY, "resident, polling every 10 ms", "memory.polling"),
     Row(MEMORY, "resident after changes", "memory.changes", at_most(8 * MIB)),
     Row(MEMORY, "peak of the first sync", "memory.peak", at_most(60 * MIB)),
     Row(
