@@ -9,9 +9,10 @@ from contextlib import ExitStack
 from . import processes, syscalls
 from .control import Control
 from .reader import await_live
+from .remote import since
 from .repositories import Commit, Repository
-from .results import Results
 from .run import Run
+from .server import Counters
 from .tools import Agent, Command
 
 SCALE_SIZES = [100, 1_000]
@@ -50,7 +51,7 @@ def _size(run: Run, size: int) -> None:
             peer.look()
         run.say(f"change: {size} files, the history fills")
         for commit in repository.prepare(FILLING):
-            _agent(run.results, "change.filling", size, agent, control, repository, commit)
+            _agent(run, "change.filling", size, agent, control, repository, commit)
         _rounds(run, "change.one", 1, size, agent, control, peers, repository)
         if syscalls.available():
             # Before larger changes: the tree that is prepared next is brought over the last ones.
@@ -81,15 +82,15 @@ def _rounds(
         repository.push(commit.revision)
         # Who comes second finds the server's files in memory: take turns at it.
         if number % 2 == 0:
-            _agent(run.results, figure, size, agent, control, repository, commit)
+            _agent(run, figure, size, agent, control, repository, commit)
         for peer in peers:
-            _command(run.results, figure, size, peer, commit)
+            _command(run, figure, size, peer, commit)
         if number % 2 == 1:
-            _agent(run.results, figure, size, agent, control, repository, commit)
+            _agent(run, figure, size, agent, control, repository, commit)
 
 
 def _agent(
-    results: Results,
+    run: Run,
     figure: str,
     size: int,
     agent: Agent,
@@ -99,23 +100,34 @@ def _agent(
 ) -> None:
     used = processes.settle(agent.pid)
     repository.push(commit.revision)
+    asked = run.remote.counters()
     looking = threading.Thread(target=control.look)
     began = time.perf_counter()
     looking.start()
     visible = await_live(agent.live, commit, agent.place.log) - began
     at_visible = processes.cpu_seconds(agent.pid) - used
     looking.join()
-    results.add(f"{figure}.visible", size, agent.name, "s", visible)
-    results.add(f"{figure}.cpu.visible", size, agent.name, "s", at_visible)
-    results.add(f"{figure}.cpu", size, agent.name, "s", processes.settle(agent.pid) - used)
+    _asked(run, figure, size, agent.name, asked)
+    run.results.add(f"{figure}.visible", size, agent.name, "s", visible)
+    run.results.add(f"{figure}.cpu.visible", size, agent.name, "s", at_visible)
+    run.results.add(f"{figure}.cpu", size, agent.name, "s", processes.settle(agent.pid) - used)
 
 
-def _command(results: Results, figure: str, size: int, peer: Command, commit: Commit) -> None:
+def _command(run: Run, figure: str, size: int, peer: Command, commit: Commit) -> None:
+    asked = run.remote.counters()
     started = peer.begin_look()
     visible = await_live(peer.live, commit, peer.place.log) - started.began
     ended = started.wait()
-    results.add(f"{figure}.visible", size, peer.name, "s", visible)
-    results.add(f"{figure}.cpu", size, peer.name, "s", ended.cpu_seconds)
+    _asked(run, figure, size, peer.name, asked)
+    run.results.add(f"{figure}.visible", size, peer.name, "s", visible)
+    run.results.add(f"{figure}.cpu", size, peer.name, "s", ended.cpu_seconds)
+
+
+def _asked(run: Run, figure: str, size: int, tool: str, before: Counters) -> None:
+    passed = since(run.remote.counters(), before)
+    run.results.add(f"{figure}.server", size, tool, "s", passed.busy_seconds)
+    run.results.add(f"{figure}.requests", size, tool, "", passed.requests)
+    run.results.add(f"{figure}.bytes", size, tool, "bytes", passed.bytes_in + passed.bytes_out)
 
 
 def _traced(

@@ -34,11 +34,11 @@ class Row:
         return series.p99 if self.worst else series.median
 
 
-def at_most(limit: float, up_to: int | None = None, since: int = 0) -> Limit:
-    """A number, for the sizes in a range."""
+def at_most(limit: float, since: int = 0) -> Limit:
+    """A number, for trees of so many files and more."""
 
     def of(_results: Results, size: int) -> float | None:
-        return limit if size >= since and (up_to is None or size <= up_to) else None
+        return limit if size >= since else None
 
     return of
 
@@ -95,10 +95,13 @@ ROWS = [
     Row(FIRST, "until visible", "first.visible", _first),
     Row(FIRST, "CPU", "first.cpu"),
     Row(ONE, "until visible", "change.one.visible", _visible),
+    Row(ONE, "of that, the git server", "change.one.server"),
     Row(ONE, "until visible, slowest", "change.one.visible", worst=True),
     Row(ONE, "until visible, while the history fills", "change.filling.visible"),
     Row(ONE, "CPU until visible", "change.one.cpu.visible", at_most(2.5 * MS)),
     Row(ONE, "CPU in all", "change.one.cpu"),
+    Row(ONE, "requests", "change.one.requests"),
+    Row(ONE, "bytes", "change.one.bytes"),
     Row(ONE, "live volume: made", "change.one.live.made", at_most(4)),
     Row(ONE, "live volume: hard links", "change.one.live.linked"),
     Row(ONE, "live volume: renamed", "change.one.live.renamed"),
@@ -110,6 +113,7 @@ ROWS = [
     Row(ONE, "state volume: fsyncs", "change.one.state.synced"),
     Row(ONE, "programs started", "change.one.processes", at_most(0)),
     Row(PERCENT, "until visible", "change.percent.visible", _percent),
+    Row(PERCENT, "of that, the git server", "change.percent.server"),
     Row(PERCENT, "CPU in all", "change.percent.cpu"),
     Row(PUSH, "asking every 10 ms, median", "push.poll", at_most(18 * MS)),
     Row(PUSH, "asking every 10 ms, p99", "push.poll", worst=True),
@@ -123,6 +127,7 @@ ROWS = [
     Row(STREAM, "deployments that failed", "stream.failed", at_most(0)),
     Row(MEMORY, "resident between polls", "memory.idle", at_most(8 * MIB)),
     Row(MEMORY, "of that, its own", "memory.idle.anonymous"),
+    Row(MEMORY, "resident, polling every 10 ms", "memory.polling"),
     Row(MEMORY, "resident after changes", "memory.changes", at_most(8 * MIB)),
     Row(MEMORY, "peak of the first sync", "memory.peak", at_most(60 * MIB)),
     Row(
@@ -131,7 +136,7 @@ ROWS = [
         "memory.changes.peak",
         at_most(60 * MIB),
     ),
-    Row(DISK, "bytes", "disk.bytes", at_most(65e6, up_to=10_000)),
+    Row(DISK, "bytes", "disk.bytes", at_most(65e6, since=10_000)),
     Row(DISK, "inodes", "disk.inodes"),
     Row(ROLLBACK, "in the agent, until visible", "rollback.agent", at_most(2 * MS)),
     Row(ROLLBACK, "in the agent, until answered", "rollback.answered"),

@@ -53,7 +53,7 @@ def parse() -> Options:
         rounds=given.rounds,
         quick=given.quick,
         binary=given.binary,
-        git_sync=Path(git_sync) if git_sync else None,
+        git_sync=Path(git_sync).resolve() if git_sync else None,
         folder=given.dir,
         json=given.json,
         write_docs=given.write_docs,

@@ -50,6 +50,9 @@ def _one(run: Run, repository: Repository, figure: str, size: int) -> None:
             _polls(run, busy, figure, size)
             for peer in peers:
                 _command(run, peer, figure, size)
+            rested = processes.memory(asked.pid)
+            run.results.add("memory.idle", size, asked.name, "KiB", rested.resident)
+            run.results.add("memory.idle.anonymous", size, asked.name, "KiB", rested.anonymous)
 
 
 def _looks(run: Run, control: Control, figure: str, size: int) -> None:
@@ -72,8 +75,10 @@ def _polls(run: Run, agent: Agent, figure: str, size: int) -> None:
     before, used = run.remote.counters(), processes.cpu_seconds(agent.pid)
     time.sleep(0.7 if run.quick else 2.0)
     after, used_after = run.remote.counters(), processes.cpu_seconds(agent.pid)
-    memory = processes.memory(agent.pid)
+    polling = processes.memory(agent.pid).resident
     os.kill(agent.pid, signal.SIGSTOP)
+    # The answer that it waited for is not to be counted as somebody else's.
+    run.remote.rest()
     passed = since(after, before)
     polls = max(passed.requests, 1)
     add = run.results.add
@@ -82,8 +87,7 @@ def _polls(run: Run, agent: Agent, figure: str, size: int) -> None:
     # An agent's poll is one pass; how many requests a pass makes is counted where one is asked for.
     add(f"{figure}.connections", size, agent.name, "", passed.connections / polls)
     add(f"{figure}.server", size, agent.name, "s", passed.busy_seconds / polls)
-    add("memory.idle", size, agent.name, "KiB", memory.resident)
-    add("memory.idle.anonymous", size, agent.name, "KiB", memory.anonymous)
+    add("memory.polling", size, agent.name, "KiB", polling)
 
 
 def _command(run: Run, peer: Command, figure: str, size: int) -> None:

@@ -16,7 +16,7 @@ from . import processes
 from .change import FILLING, STEADY
 from .control import Control
 from .reader import await_live
-from .repositories import BRANCH, GIT_ENV, Commit, Repository
+from .repositories import BRANCH, Commit, Repository
 from .run import Run
 from .tools import Agent, await_that, free_port
 
@@ -134,7 +134,7 @@ def _peers(run: Run, size: int, repository: Repository) -> None:
             peer.look()
             loop = 'while "$@" >/dev/null 2>&1; do sleep 0.01; done'
             command = ["sh", "-c", loop, "loop", *peer.arguments()]
-            process = subprocess.Popen(command, env=GIT_ENV)
+            process = subprocess.Popen(command, env=peer.environment)
             try:
                 for commit in repository.prepare(5 if run.quick else PUSHES_OF_PEERS):
                     began = time.perf_counter()

@@ -13,6 +13,7 @@ from types import TracebackType
 from .server import COUNTERS, Counters
 
 COUNTED_SECONDS = 0.01
+REST_SECONDS = 0.1
 
 
 class Remote:
@@ -46,6 +47,14 @@ class Remote:
         time.sleep(COUNTED_SECONDS)
         self._connection.request("GET", COUNTERS)
         return Counters(**json.loads(self._connection.getresponse().read()))
+
+    def rest(self) -> None:
+        """Waits until nothing is asked of the server."""
+        before = self.counters()
+        time.sleep(REST_SECONDS)
+        while (now := self.counters()) != before:
+            before = now
+            time.sleep(REST_SECONDS)
 
     def __exit__(
         self,

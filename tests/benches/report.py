@@ -13,6 +13,7 @@ from .goals import KCONFIGD, PEERS, ROWS, Row
 from .results import Results, Series
 
 FORMAT_VERSION = 1
+PICTURE = "benchmarks.svg"
 BEGIN, END = "<!-- begin: written by tests/bench -->", "<!-- end: written by tests/bench -->"
 
 
@@ -130,19 +131,22 @@ def write_json(file: Path, results: Results, about: dict[str, str]) -> None:
 
 def write_docs(docs: Path, results: Results, about: dict[str, str], only: list[str]) -> None:
     """Replaces the generated part of the page, and the plot beside it."""
-    page = docs / "benchmarks.md"
-    before, _, rest = page.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n{_generated(results, about, only)}{END}{after}")
     picture = plot.draw(results)
     if picture is not None:
-        (docs / "benchmarks.svg").write_text(picture)
+        (docs / PICTURE).write_text(picture)
+    page = docs / "benchmarks.md"
+    generated = _generated(results, about, only, picture is not None)
+    before, _, rest = page.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(f"{before}{BEGIN}\n{generated}{END}{after}")
 
 
-def _generated(results: Results, about: dict[str, str], only: list[str]) -> str:
+def _generated(results: Results, about: dict[str, str], only: list[str], drawn: bool) -> str:
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     out = [f"Measured on {today}: {', '.join(only)}.", "", "| machine | |", "| --- | --- |"]
     out += [f"| {name} | {value} |" for name, value in about.items()]
+    if drawn:
+        out += ["", f"![One file changed: time until it is visible, by files]({PICTURE})"]
     rows = list(lines(results))
     names = [name for name in PEERS if any(line.peers[PEERS.index(name)] for line in rows)]
     wanted = [index for index, name in enumerate(HEADINGS) if name not in PEERS or name in names]

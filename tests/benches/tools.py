@@ -30,11 +30,11 @@ if [ ! -d repo ]; then
     git init -q --bare repo
     git -C repo config gc.auto 0
     git -C repo config maintenance.auto false
-    git -C repo fetch -q --no-tags --depth 1 "$url" main
+    git -C repo fetch -q --no-tags --depth 1 "$url" +main:refs/heads/main
 else
-    git -C repo fetch -q --no-tags "$url" main
+    git -C repo fetch -q --no-tags "$url" +main:refs/heads/main
 fi
-new=$(git -C repo rev-parse FETCH_HEAD)
+new=$(git -C repo rev-parse refs/heads/main)
 old=$(readlink current || true)
 [ "$old" != "trees/$new" ] || exit 0
 mkdir -p "trees/$new"
@@ -95,8 +95,11 @@ class Command:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Nobody's git settings but the tool's own."""
-        return GIT_ENV
+        """Nobody's git settings but the tool's own: git-sync writes some."""
+        if self._program is None:
+            return GIT_ENV
+        home = self.place.folder
+        return GIT_ENV | {"HOME": str(home), "GIT_CONFIG_GLOBAL": str(home / "gitconfig")}
 
     def arguments(self) -> list[str]:
         """The command of one look."""
@@ -109,11 +112,11 @@ class Command:
 
     def look(self) -> Ended:
         """One look, to its end."""
-        return processes.run(self.arguments(), self.place.log, GIT_ENV)
+        return processes.run(self.arguments(), self.place.log, self.environment)
 
     def begin_look(self) -> Started:
         """Begins one look, whose end is not awaited here."""
-        return Started(self.arguments(), self.place.log, GIT_ENV)
+        return Started(self.arguments(), self.place.log, self.environment)
 
 
 @dataclass
