@@ -31,4 +31,9 @@ mod tests {
         assert_eq!(expected_ms(&past, 1_000), Some(110));
         assert_eq!(expected_ms(&past, 1), Some(10));
     }
+
+    #[test]
+    fn one_that_changed_no_file_tells_the_least_and_nothing_of_a_file() {
+        assert_eq!(expected_ms(&[(0, 5), (1, 8)], 2), Some(11));
+    }
 }

@@ -95,4 +95,50 @@ mod tests {
         assert!(repairs.allow(&paths, Policy::Repair, minute(11)));
         assert!(!repairs.allow(&other, Policy::Report, minute(3)));
     }
+
+    fn named(name: &str) -> [DriftedPath; 1] {
+        [DriftedPath { path: name.to_owned(), kind: DriftKind::Edited }]
+    }
+
+    fn repaired(names: &[&str], times: usize) -> Repairs {
+        let mut repairs = Repairs::default();
+        for name in names.iter().flat_map(|name| std::iter::repeat_n(name, times)) {
+            repairs.done(&named(name), Timestamp(0));
+        }
+        repairs
+    }
+
+    #[test]
+    fn a_path_has_rested_after_ten_minutes_and_not_a_millisecond_before() {
+        let repairs = repaired(&["a"], 3);
+        assert!(!repairs.allow(&named("a"), Policy::Repair, Timestamp(600_000 - 1)));
+        assert!(repairs.allow(&named("a"), Policy::Repair, Timestamp(600_000)));
+    }
+
+    #[test]
+    fn a_path_that_is_touched_again_begins_its_rest_anew() {
+        let mut repairs = repaired(&["a"], 3);
+        repairs.touched(&named("a"), Timestamp(300_000));
+        assert!(!repairs.allow(&named("a"), Policy::Repair, Timestamp(600_000)));
+        assert!(repairs.allow(&named("a"), Policy::Repair, Timestamp(900_000)));
+    }
+
+    #[test]
+    fn a_thousand_paths_are_remembered_until_they_have_rested() {
+        let names: Vec<String> = (0..PATHS_MAX).map(|n| n.to_string()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut repairs = repaired(&names, 1);
+        let (soon, later) = (Timestamp(1), Timestamp(600_000));
+        for _ in 0..3 {
+            repairs.done(&named("one more"), soon);
+        }
+        assert!(repairs.allow(&named("one more"), Policy::Repair, soon), "there is no room for it");
+        repairs.done(&named("7"), soon);
+        repairs.done(&named("7"), soon);
+        assert!(!repairs.allow(&named("7"), Policy::Repair, soon), "it has its place already");
+        for _ in 0..3 {
+            repairs.done(&named("one more"), later);
+        }
+        assert!(!repairs.allow(&named("one more"), Policy::Repair, later), "others made room");
+    }
 }

@@ -31,6 +31,7 @@ fn unit(path: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Change, Digest, TreePath};
 
     #[test]
     fn a_unit_is_the_file_of_a_folder_or_the_folder_in_it() {
@@ -39,5 +40,22 @@ mod tests {
         assert_eq!(unit("agents/a/b/c.yaml"), "agents/a");
         assert_eq!(unit("klp/peers.list"), "klp/peers");
         assert_eq!(unit("klp/.hidden"), "klp/.hidden");
+    }
+
+    fn plan(paths: impl Iterator<Item = String>) -> Plan {
+        let changes = paths
+            .map(|path| Change { path: TreePath::parse(&path).unwrap(), old: None, new: None })
+            .collect();
+        Plan { from: None, to: Digest([0; 32]), changes, files_before: 0, files_after: 0 }
+    }
+
+    #[test]
+    fn what_is_touched_is_told_once_in_order_and_cut_at_fifty() {
+        let some = ["b/x.yaml", "a/d/1.yaml", "a/d/2.yaml", "system.env"];
+        let told = touches(&plan(some.into_iter().map(str::to_owned)));
+        assert_eq!(told, ["a/d", "b/x", "system.env"]);
+        let many = touches(&plan((0..60).map(|n| format!("a/{n:02}.yaml"))));
+        assert_eq!(many.len(), TOUCHES_MAX);
+        assert_eq!(many.last().map(String::as_str), Some("a/49"));
     }
 }

@@ -206,12 +206,23 @@ mod tests {
     }
 
     #[test]
+    fn a_revision_in_quarantine_waits_and_another_does_not() {
+        let (two, three) = (revision(2), revision(3));
+        let refused = [quarantine(QuarantineKey::Revision(revision(2)), "")];
+        let seen = Observed { quarantine: &refused, ..observed(&two, None) };
+        assert!(matches!(decide(&seen), Decision::Wait(Reason::ValidationRefused, _)));
+        assert_eq!(decide(&Observed { head: &three, ..seen }), Decision::Attempt);
+    }
+
+    #[test]
     fn a_suspension_ends_at_its_time() {
         let (two, is_live) = (revision(2), live(1));
         let until = Some(Timestamp(2000));
-        let stop = Suspension { since: Timestamp(0), until, actor: "ann".to_owned(), reason: None };
+        let (actor, reason) = ("ann".to_owned(), Some("lunch".to_owned()));
+        let stop = Suspension { since: Timestamp(0), until, actor, reason };
         let seen = Observed { suspended: Some(&stop), ..observed(&two, Some(&is_live)) };
-        assert!(matches!(decide(&seen), Decision::Wait(Reason::Suspended, _)));
+        let said = "suspended by ann until 1970-01-01T00:00:02.000Z: lunch".to_owned();
+        assert_eq!(decide(&seen), Decision::Wait(Reason::Suspended, said));
         assert_eq!(decide(&Observed { now: Timestamp(2000), ..seen }), Decision::Attempt);
     }
 

@@ -81,6 +81,7 @@ mod tests {
     fn a_wait_varies_by_a_fifth_and_no_more() {
         let after = |chance| after_failures(1, seconds(10), SOURCE_DELAY_MAX, chance);
         assert_eq!((after(0.0), after(1.0)), (seconds(8), seconds(12)));
+        assert_eq!((after(0.25), after(0.75)), (seconds(9), seconds(11)));
         assert_eq!((after(f64::NAN), after(7.0)), (seconds(8), seconds(12)));
         assert_eq!(delivery_delay(1, 1.0), Duration::from_millis(1200));
     }
