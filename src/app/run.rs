@@ -155,6 +155,14 @@ async fn watchdog(turning: watch::Receiver<Option<Instant>>, timeout: Duration) 
     }
 }
 
+/// A pass that ended.
+struct Passed {
+    agent: Agent,
+    report: Report,
+    /// What was heard meanwhile and is still to be done.
+    told: Option<Told>,
+}
+
 impl Running {
     /// The loop: a pass, what comes after it, and the wait for the next reason to look.
     async fn turn(mut self, agent: Agent, signals: &mut Signals) -> Result<(), AppError> {
@@ -162,11 +170,19 @@ impl Running {
         let mut trigger = Trigger::Start;
         loop {
             let Some(passed) = self.pass(agent, trigger, signals).await? else { return Ok(()) };
-            let report;
-            (agent, report) = passed;
+            let (report, told);
+            Passed { agent, report, told } = passed;
             self.tell(&report, agent.live_revision());
+            if told == Some(Told::Stop) {
+                break;
+            }
             if changed(&report) && !self.dry {
                 agent = blocking(agent, Agent::tidy_up).await?.0;
+            }
+            if told == Some(Told::Reload) {
+                self.reload(&mut agent);
+                trigger = Trigger::Signal;
+                continue;
             }
             if agent.goes_on() {
                 trigger = Trigger::Command;
@@ -198,13 +214,13 @@ impl Running {
         Ok(())
     }
 
-    /// One pass on a blocking thread. `None`: told to stop, and the pass was given its grace.
+    /// One pass on a blocking thread. `None`: told to stop, and the pass used up its grace.
     async fn pass(
         &self,
         agent: Agent,
         trigger: Trigger,
         signals: &mut Signals,
-    ) -> Result<Option<(Agent, Report)>, AppError> {
+    ) -> Result<Option<Passed>, AppError> {
         self.turning.send_replace(Some(Instant::now()));
         let mut pass = spawn_blocking(move || {
             let mut agent = agent;
@@ -212,26 +228,28 @@ impl Running {
             (agent, report)
         });
         let grace = self.settings.borrow().shutdown_grace;
-        let mut stopping = false;
+        let mut heard = None;
         loop {
+            let stopping = heard == Some(Told::Stop);
             let deadline = tokio::time::sleep(if stopping { grace } else { Duration::MAX / 4 });
             tokio::select! {
                 ended = &mut pass => {
                     self.turning.send_replace(None);
-                    let ended = ended.map_err(|_| AppError::Task("pass"))?;
-                    return Ok((!stopping).then_some(ended));
+                    let (agent, report) = ended.map_err(|_| AppError::Task("pass"))?;
+                    return Ok(Some(Passed { agent, report, told: heard }));
                 }
                 () = deadline => {
                     tracing::warn!("the pass did not end within shutdown_grace; the next start recovers");
                     return Ok(None);
                 }
                 told = signals.next() => match told {
-                    Told::Reload => self.bell.ring(Trigger::Signal),
                     Told::Stop if stopping => return Ok(None),
                     Told::Stop => {
                         self.systemd.stopping();
-                        stopping = true;
+                        heard = Some(Told::Stop);
                     }
+                    // The agent is lent to the pass: its settings are exchanged after it.
+                    Told::Reload => heard = heard.or(Some(Told::Reload)),
                 },
             }
         }
