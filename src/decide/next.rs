@@ -19,6 +19,8 @@ pub struct Observed<'a> {
     pub quarantine: &'a [Quarantine],
     /// The rules that gates go by now.
     pub rules: &'a str,
+    /// The line of history that is followed now, and whether it may be rewritten.
+    pub line: &'a str,
     /// The head that an operator's decision passed over.
     pub passed_over: Option<&'a Revision>,
     /// What an earlier pass found out about this very head.
@@ -58,7 +60,7 @@ pub fn decide(seen: &Observed<'_>) -> Decision {
     if seen.live.is_some_and(|live| live.revision == *seen.head) && seen.live_fits {
         return Decision::InSync;
     }
-    if let Some(entry) = seen.quarantine.iter().find(|q| blocks(q, seen.head, seen.rules)) {
+    if let Some(entry) = seen.quarantine.iter().find(|q| blocks(q, seen)) {
         return Decision::Wait(entry.reason, entry.message.clone());
     }
     if seen.passed_over == Some(seen.head) {
@@ -77,12 +79,14 @@ pub fn decide(seen: &Observed<'_>) -> Decision {
 
 /// Whether a quarantine entry speaks of this head, under the rules of now. Where only the digest
 /// is named, the commit that gave it is known too, and need not be rendered again to be known.
-fn blocks(entry: &Quarantine, head: &Revision, rules: &str) -> bool {
+fn blocks(entry: &Quarantine, seen: &Observed<'_>) -> bool {
     let same = match &entry.key {
-        QuarantineKey::Revision(revision) => revision == head,
-        QuarantineKey::Digest(_) => entry.revision == *head,
+        QuarantineKey::Revision(revision) => revision == seen.head,
+        QuarantineKey::Digest(_) => entry.revision == *seen.head,
     };
-    same && rules_hold(entry, rules)
+    // Whether history was rewritten is a question of the line alone.
+    let of_line = entry.reason == Reason::HistoryRewritten;
+    same && rules_hold(entry, if of_line { seen.line } else { seen.rules })
 }
 
 /// Whether the rules that put an entry into quarantine are still those of now.
@@ -148,6 +152,7 @@ mod tests {
             suspended: None,
             quarantine: &[],
             rules: "r1",
+            line: "l1",
             passed_over: None,
             settled: None,
         }
@@ -172,6 +177,21 @@ mod tests {
         assert_eq!(decide(&Observed { rules: "r2", ..seen }), Decision::Attempt);
         let three = revision(3);
         assert_eq!(decide(&Observed { head: &three, ..seen }), Decision::Attempt);
+    }
+
+    #[test]
+    fn a_rewritten_history_waits_until_it_is_allowed_or_the_line_is_another() {
+        let head = revision(2);
+        let mut entry = quarantine(QuarantineKey::Revision(head.clone()), "l1");
+        entry.reason = Reason::HistoryRewritten;
+        let entries = [entry];
+        let mut seen = observed(&head, None);
+        seen.quarantine = &entries;
+        assert!(matches!(decide(&seen), Decision::Wait(Reason::HistoryRewritten, _)));
+        seen.rules = "r2";
+        assert!(matches!(decide(&seen), Decision::Wait(Reason::HistoryRewritten, _)));
+        seen.line = "l2";
+        assert_eq!(decide(&seen), Decision::Attempt);
     }
 
     #[test]

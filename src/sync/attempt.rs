@@ -112,6 +112,11 @@ impl Agent {
         followed && source.history_rewrite == HistoryRewrite::Refuse
     }
 
+    /// What a refusal of rewritten history holds for: another line, or leave, ends it.
+    pub(super) fn line_rules(&self) -> String {
+        format!("{} refuses_rewrites={}", self.line(), self.refuses_rewrites())
+    }
+
     fn fetch(&mut self, head: &Head, mirror: &Mirror) -> Result<Fetched, SyncError> {
         let line = self.line();
         let since = self.standing.accepted.clone();
@@ -242,7 +247,7 @@ impl Agent {
             key: QuarantineKey::Revision(attempt.revision.clone()),
             revision: attempt.revision.clone(),
             reason: Reason::HistoryRewritten,
-            rules: String::new(),
+            rules: self.line_rules(),
             message: message.clone(),
             since: self.clock.now(),
         };

@@ -113,6 +113,7 @@ impl Agent {
             return Ok(report);
         }
         let head = self.ask()?;
+        let line = self.line_rules();
         let decision = decide(&Observed {
             now: self.clock.now(),
             head: &head.revision,
@@ -121,6 +122,7 @@ impl Agent {
             suspended: self.standing.suspended.as_ref(),
             quarantine: &self.standing.quarantine,
             rules: &self.rules_key,
+            line: &line,
             passed_over: self.standing.passed_over.as_ref(),
             settled: self.settled.as_ref(),
         });
