@@ -171,6 +171,9 @@ fn rewritten_history_is_refused_and_taken_where_it_is_allowed() {
     set(&agent, &repo, "history_rewrite: allow\n", "");
     assert_eq!(pass(&agent), done());
     assert_eq!(revision(&agent), own);
+    let status = agent.json(&["status"]);
+    let waits = status["quarantine"].as_array().expect("a list");
+    assert!(waits.iter().all(|entry| entry["revision"] != own.as_str()), "{status:#}");
 }
 
 #[test]

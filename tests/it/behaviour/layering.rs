@@ -79,7 +79,7 @@ fn layers_that_cannot_be_merged_are_a_finding_that_names_both_files_and_lines() 
     let ran = agent.once();
     assert_eq!(ran.code, 13, "{ran:#?}");
     assert!(ran.stdout.contains("site/app.yaml:2"), "{ran:#?}");
-    assert!(ran.stdout.contains("base/app.yaml:2"), "{ran:#?}");
+    assert!(ran.stdout.contains("base/app.yaml:3"), "{ran:#?}");
     assert!(agent.live("app.yaml").is_some_and(|text| text.contains("a: 2")));
 }
 
@@ -110,14 +110,14 @@ fn executable_bits_links_and_file_modes_are_kept() {
 #[test]
 fn file_modes_are_not_in_the_digest_and_count_from_the_next_pass() {
     let repo = Repo::new();
-    repo.commit(&[("secrets.env", "K=1\n"), ("a", "a\n")]);
+    repo.commit(&[("own.conf", "k\n"), ("a", "a\n")]);
     let agent = machine(&repo, "", "");
     assert_eq!(pass(&agent), done());
     let before = super::digest(&agent);
-    assert_ne!(mode(&agent, "secrets.env"), 0o600);
-    set(&agent, &repo, "", "file_modes: [{match: secrets.env, mode: \"0600\"}]\n");
+    assert_ne!(mode(&agent, "own.conf"), 0o600);
+    set(&agent, &repo, "", "file_modes: [{match: own.conf, mode: \"0600\"}]\n");
     pass(&agent);
-    assert_eq!(mode(&agent, "secrets.env"), 0o600);
+    assert_eq!(mode(&agent, "own.conf"), 0o600);
     assert_eq!(super::digest(&agent), before);
     assert_eq!(pass(&agent), done());
 }

@@ -3,11 +3,15 @@
 //!
 //! Nothing here sleeps; what takes time is awaited.
 
+mod access;
+mod drifting;
 mod following;
 mod holding;
 mod layering;
 mod returning;
+mod running;
 mod settling;
+mod standing;
 
 use serde_json::Value;
 
@@ -89,9 +93,13 @@ fn status_when(agent: &Agent, what: &str, holds: impl Fn(&Value) -> bool) -> Val
     status
 }
 
-/// Lets the agent read its settings again, and waits until it says this.
+/// Lets the agent read its settings again, and waits until it says this anew.
 #[track_caller]
 fn reread(agent: &mut Running, says: &str) {
+    let before = agent.stderr().len();
     agent.signal(rustix::process::Signal::HUP);
-    agent.wait_for_stderr(says);
+    wait_until(&format!("it says {says:?}"), || {
+        assert!(agent.is_running(), "it ended: {}", agent.stderr());
+        agent.stderr().get(before..).is_some_and(|new| new.contains(says))
+    });
 }

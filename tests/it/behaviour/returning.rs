@@ -101,11 +101,14 @@ fn the_rollback_limit_counts_distinct_digests() {
     }
     write("a: 3\n");
     assert_eq!(deployments(&agent), 11);
-    // Live is 3; 1 and 2 can be had, however many deployments lie between; old can not.
-    let ran = agent.run(&["rollback", "1"]);
-    assert_ne!(ran.code, 0, "{ran:#?}");
-    assert_eq!(agent.live("a.yaml").as_deref(), Some("a: 3\n"));
-    assert_eq!(order(&agent, &["rollback", "3"]), done());
+    // Live is 3: there is a way back to 1 and to 2, however many deployments lie between, and no
+    // further.
+    for back in ["a: 1\n", "a: 2\n"] {
+        assert_eq!(order(&agent, &["rollback"]), done());
+        assert_eq!(agent.live("a.yaml").as_deref(), Some(back));
+    }
+    let ran = agent.run(&["rollback"]);
+    assert_eq!(ran.code, 1, "{ran:#?}");
     assert_eq!(agent.live("a.yaml").as_deref(), Some("a: 2\n"));
 }
 
