@@ -12,6 +12,7 @@ mod returning;
 mod running;
 mod settling;
 mod standing;
+mod telling;
 
 use serde_json::Value;
 

@@ -1,6 +1,6 @@
 //! Going back, and heads that bring nothing new.
 
-use super::{deployments, digest, done, held, machine, order, pass, revision, set};
+use super::{deployments, digest, done, held, machine, order, pass, revision, set, status_when};
 use crate::support::{Agent, Key, Receiver, Repo};
 
 /// So many commits, each live in turn; gives them.
@@ -35,11 +35,12 @@ fn an_older_revision_stays_live_under_a_running_agent_and_its_restart() {
     let agent = machine(&repo, "", "");
     let commits = lived(&repo, &agent, 2);
     let sync = agent.start_sync();
-    agent.wait_until_live(&commits[1]);
+    status_when(&agent, "it runs", |status| status["state"] == "in_sync");
     assert_eq!(order(&agent, &["apply", &commits[0]]), done());
     assert_eq!(pass(&agent).0, 17);
     sync.stop();
     let sync = agent.start_sync();
+    status_when(&agent, "it runs again", |status| status["state"] != "starting");
     assert_eq!(pass(&agent).0, 17);
     assert_eq!(revision(&agent), commits[0]);
     let next = repo.commit(&[("a.yaml", "a: 3\n")]);

@@ -225,3 +225,34 @@ fn one_pass_beside_a_running_agent_is_its_pass() {
     assert_eq!(pass(&agent).0, 17);
     assert_eq!(sync.stop().code, 0);
 }
+
+#[test]
+fn a_second_signal_ends_it_at_once_and_the_next_start_goes_on() {
+    let (repo, first) = one_commit();
+    let server = GitServer::start(repo.root());
+    let agent = machine(&repo, "", "");
+    super::follow(&agent, &server.url(), "timeout: 40s\n", "");
+    let settings = std::fs::read_to_string(agent.settings_file()).expect("the settings");
+    agent.settings(&format!("{settings}shutdown_grace: 20s\n"));
+    let sync = agent.start_sync();
+    agent.wait_until_live(&first);
+    server.break_down(Stage::Fetch, Fault::Hang);
+    let second = repo.commit(&[("a.yaml", "a: 2\n")]);
+    server
+        .wait_for("a pack is asked for", |seen| seen.stage == Stage::Fetch && seen.bytes.is_none());
+    let begun = std::time::Instant::now();
+    // Two that come together may be heard as one: it is told until it has ended.
+    let mut sync = sync;
+    crate::support::wait_until("it ends", || {
+        if sync.is_running() {
+            sync.signal(Signal::TERM);
+        }
+        !sync.is_running()
+    });
+    assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+    server.heal();
+    assert_eq!(agent.live("a.yaml").as_deref(), Some("a: 1\n"));
+    let sync = agent.start_sync();
+    agent.wait_until_live(&second);
+    assert_eq!(sync.stop().code, 0);
+}

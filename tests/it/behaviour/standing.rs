@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use super::{done, machine, order, pass, revision};
-use crate::support::{Agent, Repo};
+use crate::support::{Agent, Repo, wait_until};
 
 /// Takes out what differs by nature: moments, ages, and whether an agent runs.
 fn steady(value: &mut Value) {
@@ -97,7 +97,7 @@ fn what_is_not_there_is_said_the_same_with_an_agent_and_without() {
     let codes = || verbs.map(|verb| agent.run(verb).code);
     let alone = codes();
     let sync = agent.start_sync();
-    agent.wait_until_live(&first);
+    super::status_when(&agent, "it runs", |status| status["state"] != "starting");
     assert_eq!(codes(), alone);
     assert!(alone.iter().all(|code| *code != 0), "{alone:?}");
     assert_eq!(revision(&agent), first);
@@ -159,4 +159,23 @@ fn a_state_folder_with_a_path_too_long_for_a_socket_works() {
     assert_eq!(agent.run(&["healthcheck"]).code, 0);
     assert_eq!(sync.stop().code, 0);
     assert_eq!(agent.json(&["status"])["agent_running"], false);
+}
+
+#[test]
+fn a_verb_given_while_the_agent_starts_is_done_by_the_agent() {
+    let repo = Repo::new();
+    repo.commit(&[("a.yaml", "a: 1\n")]);
+    let agent = machine(&repo, "", "");
+    for number in 2..6 {
+        let next = repo.commit(&[("a.yaml", &format!("a: {number}\n"))]);
+        let sync = agent.start_sync();
+        let of_agent = format!("process {}", sync.pid());
+        wait_until("the agent holds the state folder", || {
+            fs::read_to_string(agent.state_dir().join("lock"))
+                .is_ok_and(|holder| holder.contains(&of_agent))
+        });
+        assert_eq!(pass(&agent), done());
+        assert_eq!(revision(&agent), next);
+        assert_eq!(sync.stop().code, 0);
+    }
 }
