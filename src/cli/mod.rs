@@ -19,6 +19,7 @@ mod listen;
 mod log;
 mod order;
 mod progress;
+mod reach;
 mod render;
 mod show;
 mod status;

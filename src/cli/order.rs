@@ -1,6 +1,7 @@
 use super::args::{ApplyArgs, DriftArgs, Global, PlanArgs, RollbackArgs};
-use super::client::{Client, actor};
+use super::client::actor;
 use super::exit::{Exit, Failure, of_report};
+use super::reach::{Reached, reach};
 use super::render::Output;
 use super::{progress, show, sync};
 use crate::app::{self, Deliveries};
@@ -105,10 +106,12 @@ async fn give(
     order: (WishKind, Option<String>),
     deliveries: Deliveries,
 ) -> Result<ReportBody, Failure> {
-    if let Some(client) = Client::connect(&settings.state_dir).await? {
-        return client.order(&format!("/api/config/{verb}"), body).await;
-    }
-    let engine = app::open(settings.clone(), verb)?;
+    let engine = match reach(&settings, verb).await? {
+        Reached::Agent(client) => {
+            return client.order(&format!("/api/config/{verb}"), body).await;
+        }
+        Reached::Here(engine) => *engine,
+    };
     let order = (order.0, actor(), order.1);
     let watched = engine.agent.progress();
     let once = progress::watch(watched, false, app::once(engine, Some(order), deliveries)).await?;

@@ -1,6 +1,6 @@
 use super::args::{Global, SourceArgs, SyncArgs};
-use super::client::Client;
 use super::exit::{Exit, Failure, of_report};
+use super::reach::{Reached, reach};
 use super::render::Output;
 use super::{progress, show};
 use crate::app::{self, Deliveries, Mode};
@@ -36,17 +36,19 @@ async fn once(
     quiet: bool,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    if let Some(client) = Client::connect(&settings.state_dir).await? {
-        let (path, body) = if args.dry_run {
-            ("/api/config/apply", OrderBody { dry_run: true, ..OrderBody::default() })
-        } else {
-            ("/api/config/sync", OrderBody::default())
-        };
-        let report: ReportBody = client.order(path, &body).await?;
-        show::report(output, &report)?;
-        return Ok(of_report(&report));
-    }
-    let mut engine = app::open(settings.clone(), "sync --once")?;
+    let mut engine = match reach(&settings, "sync --once").await? {
+        Reached::Here(engine) => *engine,
+        Reached::Agent(client) => {
+            let (path, body) = if args.dry_run {
+                ("/api/config/apply", OrderBody { dry_run: true, ..OrderBody::default() })
+            } else {
+                ("/api/config/sync", OrderBody::default())
+            };
+            let report: ReportBody = client.order(path, &body).await?;
+            show::report(output, &report)?;
+            return Ok(of_report(&report));
+        }
+    };
     let deliveries = if args.dry_run {
         engine.agent = engine.agent.dry();
         Deliveries::None

@@ -9,6 +9,7 @@ use prometheus_client::registry::Registry;
 
 use super::Api;
 use super::problem::Problem;
+use crate::decide::next::is_suspended;
 use crate::model;
 
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -34,7 +35,7 @@ pub(super) async fn metrics(State(api): State<Api>) -> Result<impl IntoResponse,
     gauge(&mut registry, "outbox_pending", "Deliveries that are still to be made", outbox.pending);
     gauge(&mut registry, "outbox_failed", "Deliveries that were given up", outbox.failed);
     if let Some(status) = status {
-        of_status(&mut registry, &status);
+        of_status(&mut registry, &status, api.clock.now());
     }
     let mut text = String::new();
     encode(&mut text, &registry).map_err(|error| {
@@ -43,7 +44,7 @@ pub(super) async fn metrics(State(api): State<Api>) -> Result<impl IntoResponse,
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text))
 }
 
-fn of_status(registry: &mut Registry, status: &model::Status) {
+fn of_status(registry: &mut Registry, status: &model::Status, now: model::Timestamp) {
     let states = Family::<StateLabel, Gauge>::default();
     for state in model::State::ALL {
         let label = StateLabel { state: state.as_str().to_owned() };
@@ -67,7 +68,8 @@ fn of_status(registry: &mut Registry, status: &model::Status) {
     gauge(registry, "drift_paths", "Paths of the live tree that differ", drifted);
     let quarantined = status.quarantine.len() as u64;
     gauge(registry, "quarantine_entries", "Revisions and digests in quarantine", quarantined);
-    let suspended = u64::from(status.suspended.is_some());
+    let suspended = status.suspended.as_ref().is_some_and(|stop| is_suspended(stop, now));
+    let suspended = u64::from(suspended);
     gauge(registry, "suspended", "1 while an operator stopped the agent", suspended);
 }
 

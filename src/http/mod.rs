@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | `GET /healthz` · `/readyz` · `/metrics` | probes and Prometheus |
 //! | `GET /api/config/status` | [`wire::StatusBody`] |
+//! | `GET /api/config/health` | 200 while the loop turns and a tree is live, with freshness |
 //! | `GET /api/config/history` · `/api/config/history/{id}` | deployments |
 //! | `GET /api/config/diff` | between two trees that were live |
 //! | `POST /api/config/sync` | look now, and wait for that pass |
@@ -63,6 +64,7 @@ fn control_routes(api: Api) -> Router {
     let limit = usize::try_from(api.settings.borrow().limits.http_body_bytes_max);
     Router::new()
         .route("/api/config/status", get(reading::status))
+        .route("/api/config/health", get(probes::health))
         .route("/api/config/history", get(reading::history))
         .route("/api/config/history/{id}", get(reading::deployment))
         .route("/api/config/sync", post(orders::look))
@@ -91,6 +93,5 @@ fn probe_routes() -> Router<Api> {
     Router::new()
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))
-        .route("/api/config/health", get(probes::health))
         .route("/metrics", get(metrics::metrics))
 }

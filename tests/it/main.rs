@@ -2,6 +2,7 @@
 
 mod support;
 
+mod behaviour;
 mod demo;
 mod enemies;
 mod fuzz;

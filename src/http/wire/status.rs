@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{FORMAT_VERSION, FindingBody, text};
+use crate::decide::next::is_suspended;
 use crate::model::{
     Attempt, DriftedPath, Quarantine, QuarantineKey, Status, Suspension, Timestamp,
 };
@@ -232,7 +233,12 @@ impl StatusBody {
                 checked_at: text(status.drift.checked_at),
                 paths: status.drift.paths.iter().map(Into::into).collect(),
             },
-            suspended: status.suspended.as_ref().map(Into::into),
+            // One whose time is over is history, though nobody said `resume`.
+            suspended: status
+                .suspended
+                .as_ref()
+                .filter(|stop| is_suspended(stop, now))
+                .map(Into::into),
             quarantine: status.quarantine.iter().map(Into::into).collect(),
             outbox: OutboxBody { pending: status.outbox.pending, failed: status.outbox.failed },
             agent_running,
