@@ -4,11 +4,18 @@
 //! two folders; a name is durable once a folder that the step touched is synced; a file's bytes are
 //! durable once the file or the volume is.
 
+mod bugs;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::io::Errno;
+
+pub(crate) use bugs::Bug;
+use bugs::{PutOff, Wrong};
 
 use super::disk::{Attributes, Disk, DiskError, Kind, Stat};
 
@@ -28,8 +35,8 @@ pub(crate) enum Unsynced {
 pub(crate) enum Fault {
     /// The process ends in front of it.
     PowerCut,
-    /// It fails, and those behind it do not.
-    Error(io::ErrorKind),
+    /// It fails with this error of the system, and those behind it do not.
+    Error(Errno),
 }
 
 /// What a process that lost its power panics with.
@@ -61,6 +68,7 @@ struct State {
     clock: i128,
     verbs: Vec<&'static str>,
     fault: Option<(usize, Fault)>,
+    wrong: Wrong,
 }
 
 /// The disk. Its root is `/`.
@@ -86,6 +94,7 @@ impl SimDisk {
             clock: 1,
             verbs: Vec::new(),
             fault: None,
+            wrong: Wrong::default(),
         }));
         let attributes = Attributes { mode: 0o755, uid: None, gid: None, mtime: None };
         for folder in folders {
@@ -184,8 +193,13 @@ impl SimDisk {
                 drop(state);
                 std::panic::resume_unwind(Box::new(PowerIsOut));
             }
-            Some((at, Fault::Error(kind))) if number == at => Err(failed(verb, path, kind)),
-            _ => Ok(state),
+            Some((at, Fault::Error(error))) if number == at => {
+                Err(DiskError { verb, path: path.to_owned(), source: error.into() })
+            }
+            _ => {
+                state.catch_up();
+                Ok(state)
+            }
         }
     }
 }
@@ -285,6 +299,14 @@ impl State {
         now.iter().for_each(|step| self.make_durable(step));
     }
 
+    fn sync_all(&mut self) {
+        for step in std::mem::take(&mut self.pending) {
+            self.make_durable(&step);
+        }
+        let ids: Vec<u64> = self.inodes.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.sync_bytes(id));
+    }
+
     fn sync_bytes(&mut self, id: u64) {
         if let Some(Inode { content: Content::File { bytes, durable }, .. }) =
             self.inodes.get_mut(&id)
@@ -327,7 +349,10 @@ impl Disk for SimDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
-        let mut state = self.change("rename", to)?;
+        let mut state = match self.change("rename", to) {
+            Err(_) if self.state().is_unheard() => return Ok(()),
+            changed => changed?,
+        };
         let missing = || failed("rename", to, io::ErrorKind::NotFound);
         let id = state.find(from).ok_or_else(missing)?;
         let ((f1, n1), (f2, n2)) =
@@ -337,7 +362,10 @@ impl Disk for SimDisk {
     }
 
     fn exchange(&self, a: &Path, b: &Path) -> Result<(), DiskError> {
-        let mut state = self.change("exchange", b)?;
+        let mut state = match self.change("exchange", b) {
+            Err(_) if self.state().is_unheard() => return Ok(()),
+            changed => changed?,
+        };
         let missing = || failed("exchange", b, io::ErrorKind::NotFound);
         let (i1, i2) = (state.find(a).ok_or_else(missing)?, state.find(b).ok_or_else(missing)?);
         let ((f1, n1), (f2, n2)) =
@@ -367,7 +395,9 @@ impl Disk for SimDisk {
         let mut state = self.change("sync_file", path)?;
         let id =
             state.find(path).ok_or_else(|| failed("sync_file", path, io::ErrorKind::NotFound))?;
-        state.sync_bytes(id);
+        if !state.gets_wrong("sync_file", PutOff::Bytes(id)) {
+            state.sync_bytes(id);
+        }
         Ok(())
     }
 
@@ -375,17 +405,17 @@ impl Disk for SimDisk {
         let mut state = self.change("sync_folder", path)?;
         let missing = || failed("sync_folder", path, io::ErrorKind::NotFound);
         let id = state.find(path).ok_or_else(missing)?;
-        state.sync(id);
+        if !state.gets_wrong("sync_folder", PutOff::Names(id)) {
+            state.sync(id);
+        }
         Ok(())
     }
 
     fn sync_volume(&self, path: &Path) -> Result<(), DiskError> {
         let mut state = self.change("sync_volume", path)?;
-        for step in std::mem::take(&mut state.pending) {
-            state.make_durable(&step);
+        if !state.gets_wrong("sync_volume", PutOff::Volume) {
+            state.sync_all();
         }
-        let ids: Vec<u64> = state.inodes.keys().copied().collect();
-        ids.into_iter().for_each(|id| state.sync_bytes(id));
         Ok(())
     }
 

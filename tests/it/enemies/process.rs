@@ -70,7 +70,8 @@ impl Machine {
     fn traced(&self, folder: &Path, inject: Option<&str>) -> Ran {
         let command = self.agent.command(&["sync", "--once"]);
         let mut strace = Command::new("strace");
-        strace.args(["-ff", "-qq", "--seccomp-bpf", "-e", "signal=none", "-o"]);
+        // Not with --seccomp-bpf: with it strace injects nothing.
+        strace.args(["-ff", "-qq", "-y", "-e", "signal=none", "-o"]);
         strace.arg(folder.join("calls"));
         match inject {
             None => strace.args(["-e", &format!("trace={WRITES}")]),
@@ -101,8 +102,12 @@ impl Machine {
                 let Some((name, _)) = line.split_once('(') else { continue };
                 let count = counts.entry(name.to_owned()).or_default();
                 *count += 1;
-                let opens = name.starts_with("open");
-                if !opens || line.contains("O_CREAT") {
+                // What goes to a pipe or wakes a thread is no disk's business.
+                let first = line.split(',').next().unwrap_or_default();
+                let of_disk = !["<anon_inode:", "<pipe:", "<socket:", "<UNIX", "<TCP"]
+                    .iter()
+                    .any(|kind| first.contains(kind));
+                if of_disk && (!name.starts_with("open") || line.contains("O_CREAT")) {
                     points.insert((name.to_owned(), *count));
                 }
             }

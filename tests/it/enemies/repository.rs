@@ -157,7 +157,7 @@ fn sizes() -> Vec<Attack> {
         attack("folders very deep", &["depth_max"], |repo| {
             let blob = repo.blob(b"x\n");
             let mut tree = repo.raw_tree(&[("100644", b"f", &blob)]);
-            for _ in 0..5000 {
+            for _ in 0..2000 {
                 tree = repo.raw_tree(&[("40000", b"d", &tree)]);
             }
             tree
@@ -242,14 +242,14 @@ fn refused(attacks: Vec<Attack>) {
     let count = attacks.len();
     for Attack { name, told, tree } in attacks {
         repo.branch("main", &first);
-        let evil = repo.commit_raw("main", &tree(&repo));
+        repo.commit_raw("main", &tree(&repo));
         let ran = agent.once();
         let text = said(&ran);
         // Raw, a name could move the cursor, or make a line look like one of ours.
         let clean = text.chars().all(|c| c == '\n' || !c.is_control());
         let known = told.iter().all(|told| text.contains(told.as_str()));
-        // What git's own reading of an object finds is the source's fault, and no finding.
-        let refused = ran.code == 13 && known || ran.code == 11 && text.contains(&evil[..12]);
+        // What git itself does not send, or finds damaged, is the source's fault, and no finding.
+        let refused = ran.code == 13 && known || ran.code == 11 && text.contains("127.0.0.1");
         if !refused || !clean {
             wrong.push(format!("{name}: {ran:#?}"));
         }

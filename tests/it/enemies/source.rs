@@ -41,7 +41,9 @@ impl Machine {
         let harmed = ran.code != 0;
         if harmed {
             assert_eq!(ran.code, 11, "{what}: {ran:#?}");
-            assert!(ran.stderr.contains("127.0.0.1"), "{what}: it does not say where: {ran:#?}");
+            assert!(ran.stdout.contains("127.0.0.1"), "{what}: it does not say where: {ran:#?}");
+            let clean = ran.stdout.chars().all(|c| c == '\n' || !c.is_control());
+            assert!(clean, "{what}: {ran:#?}");
             assert_eq!(self.agent.live_files(), before.0, "{what}");
         } else {
             self.is_at_head(what);
@@ -222,7 +224,8 @@ fn answer(body: Vec<u8>) -> Fault {
 /// Version 2's answer to a fetch: these objects and no others.
 fn pack(machine: &Machine, objects: &[&str]) -> Fault {
     let list = machine.agent.folder().join("home/objects");
-    std::fs::write(&list, objects.join("\n") + "\n").expect("a list");
+    std::fs::write(&list, objects.iter().map(|id| format!("{id}\n")).collect::<String>())
+        .expect("a list");
     let mut command = git(&machine.repo.path());
     let input = std::fs::File::open(&list).expect("the list");
     let output = command.args(["pack-objects", "--stdout", "-q"]).stdin(input).output();
