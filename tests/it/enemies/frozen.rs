@@ -101,3 +101,25 @@ fn stopped_for_longer_than_the_watchdog_it_goes_on_soundly() {
     assert_eq!(ran.code, 0, "{ran:#?}");
     assert!(!ran.stderr.contains("panicked"), "{ran:#?}");
 }
+
+#[test]
+fn a_stopped_agent_lets_no_health_check_wait_without_end() {
+    let repo = Repo::new();
+    let first = repo.commit(&[("a.yaml", "a: 0\n")]);
+    let agent = Agent::of(&repo);
+    let sync = agent.start_sync();
+    agent.wait_until_live(&first);
+    sync.signal(Signal::STOP);
+    let (check, status) = std::thread::scope(|scope| {
+        let check = scope.spawn(|| agent.start(&["healthcheck"]).wait());
+        let status = scope.spawn(|| agent.start(&["status"]).wait());
+        (check.join().expect("the check"), status.join().expect("the status"))
+    });
+    for ran in [check, status] {
+        assert_eq!(ran.code, 1, "{ran:#?}");
+        assert!(ran.stderr.contains("did not answer in time"), "{ran:#?}");
+    }
+    sync.signal(Signal::CONT);
+    assert_eq!(agent.run(&["healthcheck"]).code, 0);
+    sync.stop();
+}
