@@ -342,13 +342,20 @@ pub(super) fn cut_everywhere(mode: LiveMode, bug: Option<Bug>) -> usize {
     points
 }
 
-/// Lets every verb of every way fail in each of these ways. Gives how many points that were.
+/// Of so many errors one is tried at a verb, unless the long form is asked for.
+const SAMPLE: usize = 3;
+
+/// Lets every verb of every way fail, in these ways by turns. Gives how many points that were.
 pub(super) fn fail_everywhere(mode: LiveMode, errors: &[Errno], bug: Option<Bug>) -> usize {
+    let long = std::env::var_os("KCONFIGD_TEST_ROUNDS").is_some() || errors.len() < SAMPLE;
     let mut points = 0;
     for way in WAYS {
         let (_, verbs) = run(way, mode, bug, None);
         for (at, verb) in verbs.iter().enumerate() {
-            for error in errors {
+            for (number, error) in errors.iter().enumerate() {
+                if !long && (at + number) % SAMPLE != 0 {
+                    continue;
+                }
                 let (machine, _) = run(way, mode, bug, Some((at, Fault::Error(*error))));
                 let context = format!("{} {mode:?}: {error} at verb {at} ({verb})", way.name);
                 machine.holds_promises(&[way.before, Some(way.after)], &context);
@@ -380,7 +387,7 @@ pub(super) const ERRORS: &[Errno] =
 #[test]
 fn an_error_at_any_verb_leaves_a_whole_tree_and_the_next_pass_converges() {
     for mode in [LiveMode::Symlink, LiveMode::Exchange] {
-        assert!(fail_everywhere(mode, ERRORS, None) > 500);
+        assert!(fail_everywhere(mode, ERRORS, None) > 200);
     }
 }
 

@@ -81,8 +81,8 @@ fn errors_and_pages_at_each_stage_leave_the_live_tree_and_pass() {
     let result = "application/x-git-upload-pack-result";
     let advertisement = "application/x-git-upload-pack-advertisement";
     let mut count = 0;
-    for stage in STAGES {
-        let faults = [
+    for (number, stage) in STAGES.into_iter().enumerate() {
+        let faults = vec![
             Fault::status(500),
             Fault::status(502),
             Fault::status(503).retry_after(1),
@@ -104,7 +104,8 @@ fn errors_and_pages_at_each_stage_leave_the_live_tree_and_pass() {
             Fault::redirect("-oProxyCommand=touch pwned"),
             Fault::redirect(&machine.server.url_of("config.git/info/refs?service=git-upload-pack")),
         ];
-        for fault in faults {
+        // In the short form each is tried at one of the three stages.
+        for fault in sample(faults, STAGES.len(), number) {
             let what = format!("{stage:?}: {fault:?}");
             machine.push();
             machine.server.break_down(stage, fault);
@@ -150,7 +151,7 @@ fn each_byte(fault: impl Fn(usize) -> Fault, what: &str) {
         assert!(length > 0, "{stage:?} was not seen");
         let length = usize::try_from(length).expect("a short answer");
         points += length;
-        for at in sample((0..length).collect(), number * 5) {
+        for at in sample((0..length).collect(), 61, number * 20) {
             // What is not fetched yet stays to be fetched: a new commit only after a good pass.
             let what = format!("{what} at byte {at} of {length}, {stage:?}");
             machine.push();
