@@ -81,7 +81,7 @@ impl Commits {
         let below = [file("a.yaml", &text), file("b.yaml", "same: 1\n")];
         let below = mirror.write_tree(&below).unwrap();
         let folder = Item { name: "folder".into(), id: below, kind: ItemKind::Folder };
-        let items = [file("number", &text), file("same", "same\n"), file(&only, ""), folder];
+        let items = [file("number", &text), file("same", "same\n"), file(&only, &only), folder];
         let tree = mirror.write_tree(&items).unwrap();
         let repository = mirror.repository();
         let who = git2::Signature::new("a", "a@example.com", &git2::Time::new(0, 0)).unwrap();
@@ -91,7 +91,7 @@ impl Commits {
         let files = [
             ("number", text.as_str()),
             ("same", "same\n"),
-            (&only, ""),
+            (&only, &only),
             ("folder/a.yaml", &text),
             ("folder/b.yaml", "same: 1\n"),
         ];
@@ -318,27 +318,31 @@ pub(super) fn converges(machine: &Machine, way: &Way, to: &[Option<usize>], cont
 
 /// Cuts the power before every verb of every way. Gives how many points that were.
 pub(super) fn cut_everywhere(mode: LiveMode, bug: Option<Bug>) -> usize {
-    let mut points = 0;
-    for way in WAYS {
-        let (machine, verbs) = run(way, mode, bug, None);
-        machine.holds_promises(&[Some(way.after)], way.name);
-        for (at, verb) in verbs.iter().enumerate() {
-            for unsynced in [Unsynced::Dropped, Unsynced::Kept, Unsynced::Torn] {
-                let (machine, _) = run(way, mode, bug, Some((at, Fault::PowerCut)));
-                let settled = machine.settled();
-                machine.disk.cut(unsynced);
-                let context =
-                    format!("{} {mode:?}: cut before verb {at} ({verb}), {unsynced:?}", way.name);
-                if let Some(settled) = settled {
-                    assert_eq!(machine.seen().as_ref(), settled, "{context}: it was complete");
-                }
-                converges(&machine, way, &[Some(way.after)], &context);
-                points += 1;
-            }
-        }
-        println!("{} {mode:?}: {} verbs: {}", way.name, verbs.len(), verbs.join(" "));
-    }
+    let points = WAYS.iter().map(|way| cut_along(way, mode, bug)).sum();
     println!("{mode:?}: {points} crash points");
+    points
+}
+
+/// Cuts the power before every verb of a way. Gives how many points that were.
+pub(super) fn cut_along(way: &Way, mode: LiveMode, bug: Option<Bug>) -> usize {
+    let mut points = 0;
+    let (machine, verbs) = run(way, mode, bug, None);
+    machine.holds_promises(&[Some(way.after)], way.name);
+    for (at, verb) in verbs.iter().enumerate() {
+        for unsynced in [Unsynced::Dropped, Unsynced::Kept, Unsynced::Torn] {
+            let (machine, _) = run(way, mode, bug, Some((at, Fault::PowerCut)));
+            let settled = machine.settled();
+            machine.disk.cut(unsynced);
+            let context =
+                format!("{} {mode:?}: cut before verb {at} ({verb}), {unsynced:?}", way.name);
+            if let Some(settled) = settled {
+                assert_eq!(machine.seen().as_ref(), settled, "{context}: it was complete");
+            }
+            converges(&machine, way, &[Some(way.after)], &context);
+            points += 1;
+        }
+    }
+    println!("{} {mode:?}: {} verbs: {}", way.name, verbs.len(), verbs.join(" "));
     points
 }
 

@@ -9,6 +9,8 @@ use super::{SimDisk, State};
 pub(crate) enum Bug {
     /// This `sync_…` is left out.
     Skipped(&'static str),
+    /// The `sync_…` with this number, from 0, is left out.
+    SkippedOnce(usize),
     /// What is published is made durable only after publishing was.
     PublishedEarly,
     /// Nobody looks whether a rename or an exchange failed.
@@ -29,19 +31,24 @@ pub(super) struct Wrong {
     bug: Option<Bug>,
     put_off: Vec<PutOff>,
     published: bool,
+    /// The `sync_…` so far.
+    syncs: usize,
 }
 
 impl SimDisk {
     /// Gets this wrong from now on.
     pub(crate) fn seed(&self, bug: Option<Bug>) {
-        self.state().wrong.bug = bug;
+        self.state().wrong = Wrong { bug, ..Wrong::default() };
     }
 }
 
 impl State {
     /// Whether a `sync_…` is not done, or not now.
     pub(super) fn gets_wrong(&mut self, verb: &'static str, what: PutOff) -> bool {
+        let number = self.wrong.syncs;
+        self.wrong.syncs += 1;
         match self.wrong.bug {
+            Some(Bug::SkippedOnce(skipped)) => skipped == number,
             Some(Bug::Skipped(skipped)) => skipped == verb,
             // The folder of the live path is what makes publishing itself durable.
             Some(Bug::PublishedEarly) => match what {
