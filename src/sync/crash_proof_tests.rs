@@ -14,7 +14,7 @@ use crate::config::LiveMode;
 use crate::journal::cuts::{self, Moment};
 use crate::model::PassOutcome;
 use crate::trees::Live;
-use crate::trees::sim::{Bug, PowerIsOut, Unsynced};
+use crate::trees::sim::{Bug, Fault, PowerIsOut, Unsynced};
 
 const MODES: [LiveMode; 2] = [LiveMode::Symlink, LiveMode::Exchange];
 
@@ -171,6 +171,39 @@ fn power_lost_before_and_after_any_commit_of_the_journal_leaves_a_whole_tree() {
     }
     println!("{points} crash points at commits");
     assert!(points > 100, "{points}");
+}
+
+#[test]
+fn power_lost_again_before_any_verb_of_recovery_leaves_a_whole_tree() {
+    let mut points = 0;
+    for mode in MODES {
+        for (way, unsynced) in [(&WAYS[1], Unsynced::Torn), (&WAYS[2], Unsynced::Dropped)] {
+            let (_, verbs) = run(way, mode, None, None);
+            for at in 0..verbs.len() {
+                points += lost_again(way, mode, unsynced, at);
+            }
+        }
+    }
+    println!("{points} crash points in recovery");
+    assert!(points > 40, "{points}");
+}
+
+/// Cuts the power at a verb of a way, and then before each verb of the recovery from that.
+fn lost_again(way: &Way, mode: LiveMode, unsynced: Unsynced, at: usize) -> usize {
+    for again in 0.. {
+        let (machine, _) = run(way, mode, None, Some((at, Fault::PowerCut)));
+        machine.disk.cut(unsynced);
+        machine.disk.plan(Some((again, Fault::PowerCut)));
+        let started = catch_unwind(AssertUnwindSafe(|| drop(machine.start())));
+        let Err(panic) = started else { return again };
+        assert!(panic.is::<PowerIsOut>(), "{}: a panic of our own", way.name);
+        let context = format!(
+            "{} {mode:?}: cut before verb {at}, and before verb {again} of recovery, {unsynced:?}",
+            way.name
+        );
+        holds_after_a_cut(&machine, way, unsynced, &context);
+    }
+    0
 }
 
 #[test]
