@@ -18,6 +18,10 @@ pub(super) struct Client {
 /// How long an order may take until the client stops waiting; the agent goes on.
 const WAIT_SECONDS: u64 = 1800;
 
+/// How long the agent may take to tell something that it knows: one that hangs, or is stopped, is to
+/// be noticed, by a health check above all.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+
 impl Client {
     /// The running agent's client; `None` when none runs there.
     pub(super) async fn connect(state_dir: &Path) -> Result<Option<Self>, Failure> {
@@ -48,7 +52,7 @@ impl Client {
 
     /// Reads.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        self.answer(self.http.get(url(path))).await
+        self.answer(self.http.get(url(path)).timeout(READ_TIMEOUT)).await
     }
 
     /// Orders, and waits for the outcome.
@@ -80,7 +84,8 @@ impl Client {
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, Failure> {
         let response = request.send().await.map_err(|error| {
-            Failure::new(Exit::Error, format!("the agent did not answer: {error}"))
+            let why = if error.is_timeout() { " in time".to_owned() } else { format!(": {error}") };
+            Failure::new(Exit::Error, format!("the agent did not answer{why}"))
                 .hint("it may have been stopped: try again, or see its log")
         })?;
         if response.status().is_success() {

@@ -145,7 +145,12 @@ impl Journal {
         let mut connection = self.lock();
         let transaction = connection.transaction().map_err(query(operation))?;
         let value = body(&transaction).map_err(query(operation))?;
+        #[cfg(test)]
+        super::cuts::pass(operation, super::cuts::Moment::Before).map_err(query(operation))?;
         transaction.commit().map_err(query(operation))?;
+        drop(connection);
+        #[cfg(test)]
+        super::cuts::pass(operation, super::cuts::Moment::After).map_err(query(operation))?;
         Ok(value)
     }
 }

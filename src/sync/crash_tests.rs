@@ -6,6 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex};
 
+use rustix::io::Errno;
+
 use super::{Agent, Parts};
 use crate::board::Board;
 use crate::clock::ManualClock;
@@ -15,7 +17,7 @@ use crate::model::{PassOutcome, Report, Revision, Timestamp, Trigger, WishKind};
 use crate::objects::{Item, ItemKind, Mirror};
 use crate::source::{Descent, Fetched, Head, Source, SourceError};
 use crate::trees::Trees;
-use crate::trees::sim::{Fault, PowerIsOut, SimDisk, Unsynced};
+use crate::trees::sim::{Bug, Fault, PowerIsOut, SimDisk, Unsynced};
 
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
@@ -83,7 +85,8 @@ impl Commits {
         let half = format!("half: {}\n", n / 2);
         let id = mirror.write_tree(&[file("c.yaml", &half)]).unwrap();
         let slow = Item { name: "slow".into(), id, kind: ItemKind::Folder };
-        let items = [file("number", &text), file("same", "same\n"), file(&only, ""), folder, slow];
+        let items =
+            [file("number", &text), file("same", "same\n"), file(&only, &only), folder, slow];
         let tree = mirror.write_tree(&items).unwrap();
         let repository = mirror.repository();
         let who = git2::Signature::new("a", "a@example.com", &git2::Time::new(0, 0)).unwrap();
@@ -93,7 +96,7 @@ impl Commits {
         let files = [
             ("number", text.as_str()),
             ("same", "same\n"),
-            (&only, ""),
+            (&only, &only),
             ("folder/a.yaml", &text),
             ("folder/b.yaml", "same: 1\n"),
             ("slow/c.yaml", &half),
@@ -189,7 +192,7 @@ impl Machine {
     }
 
     /// What a reader of the live path sees.
-    fn seen(&self) -> Option<Files> {
+    pub(super) fn seen(&self) -> Option<Files> {
         use crate::trees::{Disk, Kind};
         let live = Path::new(LIVE);
         let folder = match self.disk.stat(live).unwrap()?.kind {
@@ -201,6 +204,16 @@ impl Machine {
             _ => live.to_owned(),
         };
         Some(self.disk.files(&folder))
+    }
+
+    /// What outlives a power cut for certain: what the journal says is live, unless it is just about
+    /// to be something else.
+    pub(super) fn settled(&self) -> Option<Option<&'static Files>> {
+        if self.journal.intent().unwrap().is_some() {
+            return None;
+        }
+        let live = self.journal.standing().unwrap().live;
+        Some(live.map(|live| &COMMITS.contents[&live.revision]))
     }
 
     /// Promises 1, 2 and 3: a whole tree is live, it is one of these, and the journal says so.
@@ -219,15 +232,15 @@ impl Machine {
 }
 
 /// One of the ways: what is live before, what is done, what is live after.
-struct Way {
-    name: &'static str,
+pub(super) struct Way {
+    pub(super) name: &'static str,
     prepare: fn(&Machine, &mut Agent),
     act: fn(&Machine, &mut Agent),
-    before: Option<usize>,
-    after: usize,
+    pub(super) before: Option<usize>,
+    pub(super) after: usize,
 }
 
-const WAYS: &[Way] = &[
+pub(super) const WAYS: &[Way] = &[
     Way {
         name: "first sync",
         prepare: |_, _| {},
@@ -285,21 +298,40 @@ const WAYS: &[Way] = &[
     },
 ];
 
-fn run(way: &Way, mode: LiveMode, fault: Option<(usize, Fault)>) -> (Machine, Vec<&'static str>) {
+pub(super) fn run(
+    way: &Way,
+    mode: LiveMode,
+    bug: Option<Bug>,
+    fault: Option<(usize, Fault)>,
+) -> (Machine, Vec<&'static str>) {
+    let (machine, agent) = prepared(way, mode);
+    machine.disk.seed(bug);
+    machine.disk.plan(fault);
+    let machine = acted(way, machine, agent);
+    let verbs = machine.disk.verbs();
+    machine.disk.seed(None);
+    (machine, verbs)
+}
+
+/// A machine on which the way may be taken.
+pub(super) fn prepared(way: &Way, mode: LiveMode) -> (Machine, Agent) {
     let machine = Machine::new(mode);
     let mut agent = machine.start();
     (way.prepare)(&machine, &mut agent);
-    machine.disk.plan(fault);
+    (machine, agent)
+}
+
+/// Takes the way, to its end or until the power is out.
+pub(super) fn acted(way: &Way, machine: Machine, mut agent: Agent) -> Machine {
     let ended = catch_unwind(AssertUnwindSafe(|| (way.act)(&machine, &mut agent)));
     if let Err(panic) = ended {
         assert!(panic.is::<PowerIsOut>(), "{}: a panic of our own", way.name);
     }
-    let verbs = machine.disk.verbs();
-    (machine, verbs)
+    machine
 }
 
 /// Starts again, and goes on to one of these.
-fn converges(machine: &Machine, way: &Way, to: &[Option<usize>], context: &str) {
+pub(super) fn converges(machine: &Machine, way: &Way, to: &[Option<usize>], context: &str) {
     let mut agent = machine.start();
     machine.holds_promises(&[way.before, Some(way.after)], context);
     for _ in 0..2 {
@@ -308,54 +340,82 @@ fn converges(machine: &Machine, way: &Way, to: &[Option<usize>], context: &str) 
     machine.holds_promises(to, context);
 }
 
-fn cut_everywhere(mode: LiveMode) {
+/// Cuts the power before every verb of every way. Gives how many points that were.
+pub(super) fn cut_everywhere(mode: LiveMode, bug: Option<Bug>) -> usize {
+    let points = WAYS.iter().map(|way| cut_along(way, mode, bug)).sum();
+    println!("{mode:?}: {points} crash points");
+    points
+}
+
+/// Cuts the power before every verb of a way. Gives how many points that were.
+pub(super) fn cut_along(way: &Way, mode: LiveMode, bug: Option<Bug>) -> usize {
+    let mut points = 0;
+    let (machine, verbs) = run(way, mode, bug, None);
+    machine.holds_promises(&[Some(way.after)], way.name);
+    for (at, verb) in verbs.iter().enumerate() {
+        for unsynced in [Unsynced::Dropped, Unsynced::Kept, Unsynced::Torn] {
+            let (machine, _) = run(way, mode, bug, Some((at, Fault::PowerCut)));
+            let settled = machine.settled();
+            machine.disk.cut(unsynced);
+            let context =
+                format!("{} {mode:?}: cut before verb {at} ({verb}), {unsynced:?}", way.name);
+            if let Some(settled) = settled {
+                assert_eq!(machine.seen().as_ref(), settled, "{context}: it was complete");
+            }
+            converges(&machine, way, &[Some(way.after)], &context);
+            points += 1;
+        }
+    }
+    println!("{} {mode:?}: {} verbs: {}", way.name, verbs.len(), verbs.join(" "));
+    points
+}
+
+/// Of so many errors one is tried at a verb, unless the long form is asked for.
+const SAMPLE: usize = 3;
+
+/// Lets every verb of every way fail, in these ways by turns. Gives how many points that were.
+pub(super) fn fail_everywhere(mode: LiveMode, errors: &[Errno], bug: Option<Bug>) -> usize {
+    let long = std::env::var_os("KCONFIGD_TEST_ROUNDS").is_some() || errors.len() < SAMPLE;
     let mut points = 0;
     for way in WAYS {
-        let (machine, verbs) = run(way, mode, None);
-        machine.holds_promises(&[Some(way.after)], way.name);
+        let (_, verbs) = run(way, mode, bug, None);
         for (at, verb) in verbs.iter().enumerate() {
-            for unsynced in [Unsynced::Dropped, Unsynced::Kept, Unsynced::Torn] {
-                let (machine, _) = run(way, mode, Some((at, Fault::PowerCut)));
-                machine.disk.cut(unsynced);
-                let context =
-                    format!("{} {mode:?}: cut before verb {at} ({verb}), {unsynced:?}", way.name);
-                converges(&machine, way, &[Some(way.after)], &context);
+            for (number, error) in errors.iter().enumerate() {
+                if !long && (at + number) % SAMPLE != 0 {
+                    continue;
+                }
+                let (machine, _) = run(way, mode, bug, Some((at, Fault::Error(*error))));
+                let context = format!("{} {mode:?}: {error} at verb {at} ({verb})", way.name);
+                machine.holds_promises(&[way.before, Some(way.after)], &context);
+                // An operator whose order failed was told so, and it is not given again.
+                let stays = if way.name == "rollback" { way.before } else { Some(way.after) };
+                converges(&machine, way, &[Some(way.after), stays], &context);
                 points += 1;
             }
         }
-        println!("{} {mode:?}: {} verbs", way.name, verbs.len());
     }
-    println!("{points} crash points");
+    println!("{mode:?}: {points} errors");
+    points
 }
 
 #[test]
 fn power_lost_before_any_verb_leaves_a_whole_tree_with_links() {
-    cut_everywhere(LiveMode::Symlink);
+    cut_everywhere(LiveMode::Symlink, None);
 }
 
 #[test]
 fn power_lost_before_any_verb_leaves_a_whole_tree_with_exchange() {
-    cut_everywhere(LiveMode::Exchange);
+    cut_everywhere(LiveMode::Exchange, None);
 }
+
+/// What a disk says when it fails, is full or used up, may not be written or opened.
+pub(super) const ERRORS: &[Errno] =
+    &[Errno::IO, Errno::NOSPC, Errno::DQUOT, Errno::ROFS, Errno::MFILE, Errno::ACCESS];
 
 #[test]
 fn an_error_at_any_verb_leaves_a_whole_tree_and_the_next_pass_converges() {
     for mode in [LiveMode::Symlink, LiveMode::Exchange] {
-        for way in WAYS {
-            let (_, verbs) = run(way, mode, None);
-            for (at, verb) in verbs.iter().enumerate() {
-                for kind in [std::io::ErrorKind::StorageFull, std::io::ErrorKind::PermissionDenied]
-                {
-                    let fault = Some((at, Fault::Error(kind)));
-                    let (machine, _) = run(way, mode, fault);
-                    let context = format!("{} {mode:?}: {kind} at verb {at} ({verb})", way.name);
-                    machine.holds_promises(&[way.before, Some(way.after)], &context);
-                    // An operator whose order failed was told so, and it is not given again.
-                    let stays = if way.name == "rollback" { way.before } else { Some(way.after) };
-                    converges(&machine, way, &[Some(way.after), stays], &context);
-                }
-            }
-        }
+        assert!(fail_everywhere(mode, ERRORS, None) > 200);
     }
 }
 
@@ -396,7 +456,7 @@ fn a_tree_that_was_made_ready_and_not_to_its_end_is_durable_before_it_is_live() 
         let (_, _, verbs) = tidy(None);
         for (at, verb) in verbs.iter().enumerate() {
             for unsynced in [Unsynced::Dropped, Unsynced::Torn] {
-                let fault = Some((at, Fault::Error(std::io::ErrorKind::StorageFull)));
+                let fault = Some((at, Fault::Error(rustix::io::Errno::NOSPC)));
                 let (machine, mut agent, _) = tidy(fault);
                 machine.show(5);
                 agent.pass(Trigger::Command);

@@ -13,6 +13,8 @@ mod agent;
 mod attempt;
 mod back;
 #[cfg(test)]
+mod crash_proof_tests;
+#[cfg(test)]
 mod crash_tests;
 mod error;
 mod events;

@@ -14,7 +14,7 @@ fn a_repair_that_fails_does_not_keep_a_new_commit_waiting_and_is_not_counted() {
     let machine = Machine::new(LiveMode::Symlink);
     let mut agent = machine.start();
     machine.pass(&mut agent);
-    let full = || machine.disk.plan(Some((0, Fault::Error(std::io::ErrorKind::StorageFull))));
+    let full = || machine.disk.plan(Some((0, Fault::Error(rustix::io::Errno::NOSPC))));
     for _ in 0..4 {
         machine.scribble("number", "mine\n");
         full();

@@ -24,6 +24,12 @@ impl Live {
         self.digest
     }
 
+    /// A proof of nothing, for tests that get the order wrong on purpose.
+    #[cfg(test)]
+    pub(crate) fn claimed(name: &str, digest: Digest) -> Self {
+        Self { name: name.to_owned(), digest, durable: true }
+    }
+
     /// Whether the disk said that the rename will survive a power cut. Where it did not, the tree
     /// is live all the same, and the link decides at the next start.
     #[must_use]

@@ -1,6 +1,7 @@
 //! The rules of the house that a program can see, held against `src` and `tests`.
 
 mod names;
+mod proofs;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -2,32 +2,39 @@
 
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use rustix::process::Signal;
 
 use crate::promises::rounds;
-use crate::support::{Agent, Key, Receiver, Repo, wait_until};
+use crate::support::{self, Agent, Key, Repo, wait_until};
 
 /// How long the supervisor waits for a sign of life.
 const WATCHDOG: Duration = Duration::from_millis(200);
 
-/// A supervisor's socket: what `NOTIFY_SOCKET` names.
-struct Supervisor(UnixDatagram);
+/// A supervisor's socket: what `NOTIFY_SOCKET` names. All that is sent is taken at once.
+struct Supervisor(Receiver<String>);
 
 impl Supervisor {
     fn at(path: &Path) -> Self {
         let socket = UnixDatagram::bind(path).expect("a socket");
-        // Much longer than a frozen process is waited for, so that silence is silence.
-        socket.set_read_timeout(Some(WATCHDOG * 3)).expect("a timeout");
-        Self(socket)
+        let (sender, heard) = channel();
+        std::thread::spawn(move || {
+            let mut message = [0; 4096];
+            while let Ok(length) = socket.recv(&mut message) {
+                let text = String::from_utf8_lossy(&message[..length]).into_owned();
+                if sender.send(text).is_err() {
+                    return;
+                }
+            }
+        });
+        Self(heard)
     }
 
     /// The next message; `None` when there is silence for three times what the watchdog allows.
     fn next(&self) -> Option<String> {
-        let mut message = [0; 4096];
-        let length = self.0.recv(&mut message).ok()?;
-        Some(String::from_utf8_lossy(message.get(..length)?).into_owned())
+        self.0.recv_timeout(WATCHDOG * 3).ok()
     }
 
     /// Waits for a message with this text.
@@ -47,7 +54,7 @@ impl Supervisor {
 fn stopped_for_longer_than_the_watchdog_it_goes_on_soundly() {
     let repo = Repo::new();
     let first = repo.commit(&[("a.yaml", "a: 0\n")]);
-    let node = Receiver::start(Key::hmac());
+    let node = support::Receiver::start(Key::hmac());
     let agent = Agent::of(&repo);
     let socket = agent.folder().join("notify");
     let supervisor = Supervisor::at(&socket);
@@ -93,4 +100,26 @@ fn stopped_for_longer_than_the_watchdog_it_goes_on_soundly() {
     let ran = sync.stop();
     assert_eq!(ran.code, 0, "{ran:#?}");
     assert!(!ran.stderr.contains("panicked"), "{ran:#?}");
+}
+
+#[test]
+fn a_stopped_agent_lets_no_health_check_wait_without_end() {
+    let repo = Repo::new();
+    let first = repo.commit(&[("a.yaml", "a: 0\n")]);
+    let agent = Agent::of(&repo);
+    let sync = agent.start_sync();
+    agent.wait_until_live(&first);
+    sync.signal(Signal::STOP);
+    let (check, status) = std::thread::scope(|scope| {
+        let check = scope.spawn(|| agent.start(&["healthcheck"]).wait());
+        let status = scope.spawn(|| agent.start(&["status"]).wait());
+        (check.join().expect("the check"), status.join().expect("the status"))
+    });
+    for ran in [check, status] {
+        assert_eq!(ran.code, 1, "{ran:#?}");
+        assert!(ran.stderr.contains("did not answer in time"), "{ran:#?}");
+    }
+    sync.signal(Signal::CONT);
+    assert_eq!(agent.run(&["healthcheck"]).code, 0);
+    sync.stop();
 }

@@ -25,12 +25,9 @@ use std::path::Path;
 use crate::promises::rounds;
 use crate::support::Agent;
 
-/// Every so-manieth point is tried, unless the long form is asked for.
-const SAMPLE: usize = 17;
-
-/// A sample of the points, or all of them in the long form; which ones differs by `offset`.
-fn sample<T>(points: Vec<T>, offset: usize) -> Vec<T> {
-    let every = if rounds(1) >= points.len() { 1 } else { SAMPLE };
+/// One of `every` points, beginning at `offset`; all of them in the long form.
+fn sample<T>(points: Vec<T>, every: usize, offset: usize) -> Vec<T> {
+    let every = if rounds(1) >= points.len() { 1 } else { every };
     points.into_iter().skip(offset % every).step_by(every).collect()
 }
 

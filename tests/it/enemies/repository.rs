@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::outside;
+use super::{outside, sample};
 use crate::support::{Agent, GitServer, Ran, Repo};
 
 /// One attack: its name, what the refusal has to name, and the tree.
@@ -73,9 +73,10 @@ fn names() -> Vec<Attack> {
         ".git:x",
         ".git\\config",
     ] {
-        add("40000", name.as_bytes());
-        add("100644", name.as_bytes());
-        add("120000", name.as_bytes());
+        let modes = ["40000", "100644", "120000"].map(|mode| (mode, name)).to_vec();
+        for (mode, name) in sample(modes, 3, name.len()) {
+            add(mode, name.as_bytes());
+        }
     }
     for name in [&b"a\nb"[..], b"a\tb", b"a\rb", b"\x1b[2Jx", b"\x7f", b"\x01", b"caf\xe9", b"\xff"]
     {
@@ -157,7 +158,7 @@ fn sizes() -> Vec<Attack> {
         attack("folders very deep", &["depth_max"], |repo| {
             let blob = repo.blob(b"x\n");
             let mut tree = repo.raw_tree(&[("100644", b"f", &blob)]);
-            for _ in 0..5000 {
+            for _ in 0..2000 {
                 tree = repo.raw_tree(&[("40000", b"d", &tree)]);
             }
             tree
@@ -242,21 +243,21 @@ fn refused(attacks: Vec<Attack>) {
     let count = attacks.len();
     for Attack { name, told, tree } in attacks {
         repo.branch("main", &first);
-        let evil = repo.commit_raw("main", &tree(&repo));
+        repo.commit_raw("main", &tree(&repo));
         let ran = agent.once();
         let text = said(&ran);
         // Raw, a name could move the cursor, or make a line look like one of ours.
         let clean = text.chars().all(|c| c == '\n' || !c.is_control());
         let known = told.iter().all(|told| text.contains(told.as_str()));
-        // What git's own reading of an object finds is the source's fault, and no finding.
-        let refused = ran.code == 13 && known || ran.code == 11 && text.contains(&evil[..12]);
+        // What git itself does not send, or finds damaged, is the source's fault, and no finding.
+        let refused = ran.code == 13 && known || ran.code == 11 && text.contains("127.0.0.1");
         if !refused || !clean {
             wrong.push(format!("{name}: {ran:#?}"));
         }
         assert_eq!((agent.live_files(), outside(&agent)), before, "{name}: {ran:#?}");
-        let status = agent.json(&["status"]);
-        assert_eq!(status["live"]["revision"], first.as_str(), "{name}: {status:#}");
     }
+    let status = agent.json(&["status"]);
+    assert_eq!(status["live"]["revision"], first.as_str(), "{status:#}");
     assert!(wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong.join("\n"));
     // What follows is taken as ever.
     repo.branch("main", &first);

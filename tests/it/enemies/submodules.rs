@@ -51,7 +51,7 @@ fn submodules_made_as_options_programs_or_paths_are_refused_with_their_name() {
         let text = format!("[submodule \"{name}\"]\n\tpath = {path}\n\turl = \"{url}\"\n");
         repo.change().write(".gitmodules", &text).submodule("sub", &first).commit("evil");
         let ran = agent.once();
-        if ran.code != 11 || !ran.stderr.contains("sub") {
+        if ran.code != 11 || !ran.stdout.contains("submodule `sub`") {
             wrong.push(format!("{name} {path} {url:?}: {ran:#?}"));
         }
         assert_eq!((agent.live_files(), outside(&agent)), before, "{name} {path} {url}: {ran:#?}");
@@ -81,7 +81,7 @@ fn a_submodule_that_is_its_own_is_given_up() {
     }
     let ran = agent.once();
     assert_eq!(ran.code, 11, "{ran:#?}");
-    assert!(ran.stderr.contains("sub/sub"), "{ran:#?}");
+    assert!(ran.stdout.contains("sub/sub"), "{ran:#?}");
     assert_eq!((agent.live_files(), outside(&agent)), before, "{ran:#?}");
 }
 
