@@ -58,7 +58,8 @@ fn open(repository: &Repository) -> Trees {
         file_modes: Vec::new(),
     };
     std::fs::create_dir_all(repository.folder.path().join("live")).expect("a folder");
-    let mut trees = Trees::open(&settings, 10, Arc::new(RealDisk), None).expect("the trees");
+    let mut trees =
+        Trees::open(&settings, 10, Arc::new(RealDisk::default()), None).expect("the trees");
     trees.ensure_folder().expect("their folder");
     trees
 }

@@ -1,4 +1,5 @@
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use git2::{ObjectType, Oid, Repository, RepositoryInitOptions};
 
@@ -56,12 +57,31 @@ impl ItemKind {
     }
 }
 
+/// Keeps libgit2 from reading the settings of git on this machine and of whoever runs us: what is
+/// done with a repository depends on our own settings alone, and no file is read for nothing.
+pub(crate) fn leave_users_settings() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        use git2::ConfigLevel::{Global, ProgramData, System, XDG};
+        for level in [ProgramData, System, XDG, Global] {
+            #[expect(unsafe_code, reason = "libgit2 has no other way to be told")]
+            // SAFETY: it sets global paths, which are only read when a repository is opened. All
+            // that open one come through here first, and `Once` makes them wait for each other.
+            let set = unsafe { git2::opts::set_search_path(level, "") };
+            if let Err(error) = set {
+                tracing::warn!(%error, "libgit2 goes on reading the machine's git settings");
+            }
+        }
+    });
+}
+
 impl Mirror {
     /// Opens the mirror at `path`, making an empty one where there is none.
     ///
     /// # Errors
     /// [`ObjectsError::Open`] when what is there is not a usable bare repository.
     pub fn open_or_create(path: &Path) -> Result<Self, ObjectsError> {
+        leave_users_settings();
         let open = |source| ObjectsError::Open { path: path.to_owned(), source };
         let repository = if path.join("HEAD").exists() {
             Repository::open_bare(path).map_err(open)?

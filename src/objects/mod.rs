@@ -13,6 +13,6 @@ mod walk;
 
 pub use digests::Summary;
 pub use error::ObjectsError;
-pub(crate) use mirror::EMPTY_TREE;
+pub(crate) use mirror::{EMPTY_TREE, leave_users_settings};
 pub use mirror::{Item, ItemKind, Mirror};
 pub(crate) use walk::DEPTH_MAX;

@@ -16,6 +16,7 @@ use super::descent::{object_id, oid};
 use super::intake::Intake;
 use super::repository::Into;
 use super::{SourceError, embedded};
+use crate::objects::leave_users_settings;
 
 /// A repository in a folder.
 pub(super) struct Local {
@@ -59,6 +60,7 @@ impl Local {
             embedded::make(&self.path, branch)?;
         }
         trust_any_owner();
+        leave_users_settings();
         let none: [&Path; 0] = [];
         Repository::open_ext(&self.path, RepositoryOpenFlags::NO_SEARCH, none)
             .map_err(|source| self.unreadable(source))
