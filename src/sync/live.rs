@@ -170,6 +170,7 @@ impl Agent {
             return Err(SyncError::Unrecorded(error));
         }
         self.read_standing()?;
+        self.forget_drift();
         self.settled = None;
         Ok(())
     }

@@ -188,3 +188,17 @@ fn a_live_link_that_somebody_moved_is_put_right() {
     assert_eq!(fs::read_link(aside).expect("their link"), theirs);
     assert_eq!(fs::read_to_string(theirs.join("x")).expect("theirs"), "x\n");
 }
+
+#[test]
+fn drift_that_was_reported_is_told_no_more_once_another_tree_is_live() {
+    let (repo, agent) = machine_with("drift: report\n");
+    edit(&agent, "a.yaml", "a: edited\n");
+    pass(&agent);
+    assert_eq!(agent.json(&["status"])["reason"], "drift");
+    repo.commit(&[("b.yaml", "b: 2\n")]);
+    assert_eq!(pass(&agent), done());
+    assert_eq!(agent.live("a.yaml").as_deref(), Some("a: 1\n"));
+    let status = agent.json(&["status"]);
+    assert_eq!(status["state"], "in_sync", "{status:#}");
+    assert_eq!(status["drift"]["paths"], serde_json::json!([]), "{status:#}");
+}
