@@ -11,7 +11,6 @@
 //! | `GET /api/config/status` | [`wire::StatusBody`] |
 //! | `GET /api/config/health` | 200 while the loop turns and a tree is live, with freshness |
 //! | `GET /api/config/history` · `/api/config/history/{id}` | deployments |
-//! | `GET /api/config/diff` | between two trees that were live |
 //! | `POST /api/config/sync` | look now, and wait for that pass |
 //! | `POST /api/config/apply` · `/rollback` · `/drift` | orders; `?wait=` waits for the outcome |
 //! | `POST /api/config/suspend` · `/resume` | an operator's stop |

@@ -184,6 +184,7 @@ impl Agent {
         }
         self.untidy.trees = true;
         self.read_standing()?;
+        self.forget_drift();
         self.note_place()?;
         self.settled = None;
         Ok(())

@@ -211,14 +211,24 @@ impl Agent {
             events: vec![event],
         };
         self.make_live(staged, completion)?;
-        let clean = DriftState { checked_at: Some(now), paths: Vec::new() };
-        self.journal.note_drift(&clean, &[])?;
-        self.standing.drift = clean;
         let aside = match kept {
             Some(folder) => format!("; what was found is kept in {}", folder.display()),
             None => String::new(),
         };
         Ok(Report::new(PassOutcome::Repaired, format!("{}{aside}", drift_text(drift))))
+    }
+
+    /// A fresh tree is live: what was found in the one before it is told no more. It is live
+    /// whether or not this can be written down; the next look does it again.
+    pub(super) fn forget_drift(&mut self) {
+        if self.standing.drift.paths.is_empty() {
+            return;
+        }
+        let clean = DriftState { checked_at: Some(self.clock.now()), paths: Vec::new() };
+        if let Err(error) = self.journal.note_drift(&clean, &[]) {
+            tracing::warn!(error = %error, "that the drift is gone could not be written down");
+        }
+        self.standing.drift = clean;
     }
 }
 

@@ -145,3 +145,60 @@ fn one_pass_repairs_as_set() {
         assert_eq!(agent.live("new").is_some(), policy != "repair", "{policy}");
     }
 }
+
+#[test]
+fn a_live_folder_is_put_right_as_a_whole_while_the_agent_runs() {
+    let (_repo, agent) = machine_with("mode: exchange\n");
+    let whole = agent.live_files();
+    let sync = agent.start_sync();
+    status_when(&agent, "it is in sync", |status| status["state"] == "in_sync");
+    fs::write(agent.live_path().join("a.yaml"), "a: edited\n").expect("an edit");
+    wait_until("the edit is put right", || agent.live_files() == whole);
+    fs::remove_file(agent.live_path().join("b.yaml")).expect("a file that goes");
+    wait_until("the file is back", || agent.live_files() == whole);
+    fs::create_dir(agent.live_path().join("sub")).expect("a folder");
+    fs::write(agent.live_path().join("sub/new"), "new\n").expect("a file");
+    wait_until("what was added is gone", || agent.live_files() == whole);
+    assert_eq!(sync.stop().code, 0);
+    let texts: Vec<_> = kept(&agent).iter().filter_map(|p| fs::read_to_string(p).ok()).collect();
+    for text in ["a: edited\n", "new\n"] {
+        assert!(texts.iter().any(|kept| kept == text), "{text} is not among {texts:?}");
+    }
+}
+
+#[test]
+fn a_live_link_that_somebody_moved_is_put_right() {
+    let (_repo, agent) = machine_with("");
+    let whole = agent.live_files();
+    let ours = fs::read_link(agent.live_path()).expect("our link");
+    let theirs = agent.folder().join("theirs");
+    fs::create_dir(&theirs).expect("a folder");
+    fs::write(theirs.join("x"), "x\n").expect("a file");
+    fs::remove_file(agent.live_path()).expect("our link");
+    pass(&agent);
+    assert_eq!(agent.live_files(), whole);
+    assert_eq!(fs::read_link(agent.live_path()).expect("our link").parent(), ours.parent());
+    // Another one in its place is moved aside, and what it points at is not touched.
+    fs::remove_file(agent.live_path()).expect("our link");
+    std::os::unix::fs::symlink(&theirs, agent.live_path()).expect("a link");
+    pass(&agent);
+    assert_eq!(agent.live_files(), whole);
+    assert_eq!(fs::read_link(agent.live_path()).expect("our link").parent(), ours.parent());
+    let aside = agent.live_path().with_file_name("config.before-kconfigd");
+    assert_eq!(fs::read_link(aside).expect("their link"), theirs);
+    assert_eq!(fs::read_to_string(theirs.join("x")).expect("theirs"), "x\n");
+}
+
+#[test]
+fn drift_that_was_reported_is_told_no_more_once_another_tree_is_live() {
+    let (repo, agent) = machine_with("drift: report\n");
+    edit(&agent, "a.yaml", "a: edited\n");
+    pass(&agent);
+    assert_eq!(agent.json(&["status"])["reason"], "drift");
+    repo.commit(&[("b.yaml", "b: 2\n")]);
+    assert_eq!(pass(&agent), done());
+    assert_eq!(agent.live("a.yaml").as_deref(), Some("a: 1\n"));
+    let status = agent.json(&["status"]);
+    assert_eq!(status["state"], "in_sync", "{status:#}");
+    assert_eq!(status["drift"]["paths"], serde_json::json!([]), "{status:#}");
+}

@@ -191,3 +191,24 @@ fn suspension_holds_an_agent_and_stays_after_an_apply() {
     assert_eq!(agent.run(&["resume"]).code, 0);
     assert_eq!(pass(&agent), done());
 }
+
+#[test]
+fn a_rollback_goes_back_while_suspended_and_suspension_stays() {
+    let repo = Repo::new();
+    let first = repo.commit(&[("a.yaml", "a: 1\n")]);
+    let agent = machine(&repo, "", "");
+    assert_eq!(pass(&agent), done());
+    repo.commit(&[("a.yaml", "a: 2\n")]);
+    assert_eq!(pass(&agent), done());
+    assert_eq!(agent.run(&["suspend", "--reason", "night"]).code, 0);
+    assert_eq!(order(&agent, &["rollback"]), done());
+    assert_eq!(revision(&agent), first);
+    let status = agent.json(&["status"]);
+    assert_eq!(status["suspended"]["reason"], "night", "{status:#}");
+    // A dry run and a plan tell what would be, suspended or not, and change nothing.
+    let third = repo.commit(&[("a.yaml", "a: 3\n")]);
+    let plan = agent.json(&["plan"]);
+    assert_eq!(plan["revision"], third.as_str(), "{plan:#}");
+    assert_eq!(plan["plan"]["changes"]["modified"], 1, "{plan:#}");
+    assert_eq!(revision(&agent), first);
+}

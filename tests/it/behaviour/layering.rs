@@ -121,3 +121,24 @@ fn file_modes_are_not_in_the_digest_and_count_from_the_next_pass() {
     assert_eq!(super::digest(&agent), before);
     assert_eq!(pass(&agent), done());
 }
+
+#[test]
+fn a_file_and_a_folder_of_one_name_replace_each_other_and_a_layer_must_be_there() {
+    let repo = Repo::new();
+    repo.commit(&[("base/conf", "f\n"), ("base/b", "b\n"), ("site/conf/a.yaml", "a: 1\n")]);
+    let agent = machine(&repo, "layers: [base, site]\n", "");
+    assert_eq!(pass(&agent), done());
+    assert_eq!(paths(&agent), ["b", "conf/a.yaml"]);
+    set(&agent, &repo, "layers: [site, base]\n", "");
+    assert_eq!(pass(&agent), done());
+    assert_eq!(paths(&agent), ["b", "conf"]);
+    set(&agent, &repo, "layers: [base, nowhere]\n", "");
+    let ran = agent.once();
+    assert_eq!(ran.code, 13, "{ran:#?}");
+    assert!(ran.stdout.contains("nowhere") && ran.stdout.contains("site"), "{ran:#?}");
+    assert_eq!(paths(&agent), ["b", "conf"]);
+    // The same commit by other settings is looked at again.
+    set(&agent, &repo, "layers: [base]\ninclude: [conf]\n", "");
+    assert_eq!(pass(&agent), done());
+    assert_eq!(paths(&agent), ["conf"]);
+}

@@ -126,3 +126,20 @@ fn deletions_may_be_limited_by_their_number() {
     (0..13).fold(repo.change(), |change, n| change.write(&format!("new/{n}"), "n\n")).commit("new");
     assert_eq!(pass(&agent), done());
 }
+
+#[test]
+fn a_node_that_sighup_brings_is_told_from_the_next_change_on() {
+    let repo = Repo::new();
+    let first = repo.commit(&[("a.yaml", "a: 1\n")]);
+    let node = Receiver::start(Key::hmac());
+    let agent = machine(&repo, "", "");
+    let mut sync = agent.start_sync();
+    agent.wait_until_live(&first);
+    told(&agent, &node, "config.applied");
+    super::reread(&mut sync, "the settings were read again");
+    let second = repo.commit(&[("a.yaml", "a: 2\n")]);
+    let events = node.wait_for(1);
+    assert_eq!(events[0].event["data"]["revision"], second.as_str());
+    assert_eq!(events[0].event["data"]["previous_revision"], first.as_str());
+    assert_eq!(sync.stop().code, 0);
+}
