@@ -101,7 +101,7 @@ impl Scalar {
             "-.inf", ".nan", "<<",
         ];
         let unsigned = self.text.strip_prefix(['+', '-']).unwrap_or(&self.text);
-        let number = unsigned.trim_start_matches(['.', '_']);
+        let number = unsigned.strip_prefix('.').unwrap_or(unsigned).trim_start_matches('_');
         let of_a_number = |c: char| c.is_ascii_hexdigit() || "xXoO_.:+-TtZz ".contains(c);
         WORDS.iter().any(|word| self.text.eq_ignore_ascii_case(word))
             || (number.starts_with(|c: char| c.is_ascii_digit()) && number.chars().all(of_a_number))
