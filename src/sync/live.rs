@@ -183,10 +183,13 @@ impl Agent {
             }
         }
         self.untidy.trees = true;
-        self.read_standing()?;
-        self.forget_drift();
-        self.note_place()?;
         self.settled = None;
+        if let Err(error) = self.read_standing().and_then(|()| self.note_place()) {
+            // It is live and recorded as such: nothing from here on may say that it failed.
+            tracing::warn!(error = %error.chain(), "the journal failed behind a deployment; the next pass brings it into line");
+            self.must_recover = true;
+        }
+        self.forget_drift();
         Ok(())
     }
 
