@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 pub enum Stage {
     /// Nothing of the kind.
     Idle = 0,
-    /// Objects come from the source.
+    /// Objects come from the source; what is counted are bytes.
     Fetching = 1,
     /// Files are written and shared.
     Staging = 2,
@@ -36,6 +36,11 @@ impl Progress {
     /// One more is done.
     pub fn step(&self) {
         self.0.done.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// So many more are done.
+    pub fn add(&self, count: u64) {
+        self.0.done.fetch_add(count, Ordering::Relaxed);
     }
 
     /// The stage, how many are done, and how many there are.

@@ -102,6 +102,7 @@ impl Client {
 pub(super) fn actor() -> String {
     let user = rustix::process::getuid();
     let name = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).ok();
+    let name = name.or_else(|| crate::config::user_name(user.as_raw()));
     name.unwrap_or_else(|| format!("uid {}", user.as_raw()))
 }
 

@@ -37,7 +37,7 @@ pub(super) async fn watch<T>(progress: Progress, quiet: bool, work: impl Future<
 fn draw(bar: &ProgressBar, (stage, done, total): (Stage, u64, u64)) {
     let (what, template) = match stage {
         Stage::Idle => ("working", "{spinner} {msg} {elapsed}"),
-        Stage::Fetching => ("fetching", "{spinner} {msg} {elapsed}"),
+        Stage::Fetching => ("fetching", "{spinner} {msg} {bytes} {elapsed}"),
         Stage::Staging => ("staging", "{spinner} {msg} [{bar:40}] {pos}/{len} files {elapsed}"),
     };
     if let Ok(style) = ProgressStyle::with_template(template) {

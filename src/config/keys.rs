@@ -184,7 +184,7 @@ pub(super) const KEYS: &[Key] = keys! {
         => "Bytes that one fetch may bring.";
     "limits.path_bytes_max": Count { min: 1, max: 4096 }, "4096", "1024"
         => "Bytes in one path.";
-    "limits.depth_max": Count { min: 1, max: 1024 }, "64", "32"
+    "limits.depth_max": Count { min: 1, max: 510 }, "64", "32"
         => "Folders above a file.";
     "limits.yaml_aliases_max": Count { min: 1, max: 1_000_000 }, "10000", "100"
         => "Aliases that one YAML file may expand.";

@@ -31,6 +31,7 @@ pub use gather::Origin;
 pub(crate) use load::load_bytes;
 pub use load::{Flags, Loaded, Sources, load, load_state_dir};
 pub(crate) use location::location;
+pub use paths::user_name;
 pub use reload::needs_restart;
 pub use schema::schema;
 pub use settings::{

@@ -96,6 +96,24 @@ pub(super) fn user_id(name: &str) -> Read<u32> {
     id_in("/etc/passwd", "user", name)
 }
 
+/// The name of a user, from `/etc/passwd`; `None` where it is not there.
+#[must_use]
+pub fn user_name(id: u32) -> Option<String> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open("/etc/passwd").ok()?;
+    file.take(ACCOUNTS_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+    name_of(&String::from_utf8_lossy(&bytes), id)
+}
+
+/// The first field of the line whose third is `id`.
+fn name_of(accounts: &str, id: u32) -> Option<String> {
+    accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(id)).then(|| name.to_owned())
+    })
+}
+
 /// The number of a group, from `/etc/group`.
 pub(super) fn group_id(name: &str) -> Read<u32> {
     id_in("/etc/group", "group", name)
@@ -184,6 +202,8 @@ mod tests {
         assert_eq!(id_of(passwd, "kos"), Some(998));
         assert_eq!(id_of(passwd, "ko"), None);
         assert_eq!(id_of(passwd, "broken"), None);
+        assert_eq!(name_of(passwd, 998).as_deref(), Some("kos"));
+        assert_eq!(name_of(passwd, 7), None);
         assert_eq!(user_id("root"), Ok(0));
         assert_eq!(group_id("root"), Ok(0));
     }

@@ -6,6 +6,7 @@ use git2::{Error, ErrorClass, OdbPackwriter};
 
 use crate::model::Limits;
 use crate::objects::Mirror;
+use crate::progress::Progress;
 
 use super::SourceError;
 
@@ -29,6 +30,7 @@ pub(super) struct Intake<'o> {
     objects_max: u64,
     place: String,
     mirror: &'o Mirror,
+    progress: Progress,
 }
 
 impl<'o> Intake<'o> {
@@ -48,7 +50,14 @@ impl<'o> Intake<'o> {
             objects_max: limits.files_max.saturating_mul(OBJECTS_PER_FILE_MAX),
             place: place.to_owned(),
             mirror,
+            progress: Progress::default(),
         })
+    }
+
+    /// Tells `progress` how many bytes have come.
+    pub(super) fn reporting_to(mut self, progress: &Progress) -> Self {
+        self.progress = progress.clone();
+        self
     }
 
     /// Takes no more than is worth having beside what is wanted.
@@ -61,6 +70,7 @@ impl<'o> Intake<'o> {
     /// Takes the next bytes.
     pub(super) fn take(&mut self, bytes: &[u8]) -> Result<(), SourceError> {
         self.bytes += bytes.len() as u64;
+        self.progress.add(bytes.len() as u64);
         if self.bytes > self.bytes_max {
             return Err(self.over("limits.fetch_bytes_max", self.bytes_max));
         }

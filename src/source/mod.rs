@@ -49,6 +49,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{ObjectId, Revision};
 use crate::objects::Mirror;
+use crate::progress::Progress;
 
 pub use error::SourceError;
 pub use remote::Remote;
@@ -73,6 +74,9 @@ pub trait Source: Send {
         since: Option<&Revision>,
         mirror: &Mirror,
     ) -> Result<Fetched, SourceError>;
+
+    /// From now on tells `progress` how many bytes have come.
+    fn report_to(&mut self, progress: Progress);
 }
 
 /// What the source wants to be live.

@@ -6,6 +6,7 @@ use tokio::runtime::Handle;
 use crate::config::{Reference, SourceSettings};
 use crate::model::{Limits, ObjectId, Revision};
 use crate::objects::Mirror;
+use crate::progress::Progress;
 
 use super::patience::Patience;
 use super::reach::Reach;
@@ -24,6 +25,7 @@ pub struct Remote {
     repository: Repository,
     /// What the last ask gave.
     last: Option<Chosen>,
+    progress: Progress,
 }
 
 impl Remote {
@@ -40,7 +42,9 @@ impl Remote {
     ) -> Result<Self, SourceError> {
         let (settings, state_dir) = (settings.clone(), state_dir.to_owned());
         let reach = Reach { settings, state_dir, runtime };
-        Ok(Self { limits: limits.clone(), repository: reach.main()?, reach, last: None })
+        let repository = reach.main()?;
+        let progress = Progress::default();
+        Ok(Self { limits: limits.clone(), repository, reach, last: None, progress })
     }
 
     /// The error for a reference that is not there, told with what there is.
@@ -158,7 +162,8 @@ impl Source for Remote {
         let patience = Patience::begin(self.reach.settings.timeout);
         let odb = mirror.repository().odb().map_err(|source| damage(mirror, source))?;
         let limits = self.limits.clone();
-        let into = Into { mirror, odb: &odb, limits: &limits, patience };
+        let progress = self.progress.clone();
+        let into = Into { mirror, odb: &odb, limits: &limits, patience, progress: &progress };
         let files = self.files(head, since, into)?;
         let wanted = (&head.revision, self.shown(head));
         let (descent, history) = self.repository.descent(wanted, since, into)?;
@@ -174,5 +179,9 @@ impl Source for Remote {
             bytes: files + history + inner,
             submodules,
         })
+    }
+
+    fn report_to(&mut self, progress: Progress) {
+        self.progress = progress;
     }
 }

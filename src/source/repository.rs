@@ -6,6 +6,7 @@ use git2::Odb;
 
 use crate::model::{Limits, ObjectId, Revision};
 use crate::objects::{Mirror, ObjectsError};
+use crate::progress::Progress;
 
 use super::advertisement::Shown;
 use super::descent::{self, Walk, oid};
@@ -28,6 +29,8 @@ pub(super) struct Into<'m> {
     pub odb: &'m Odb<'m>,
     pub limits: &'m Limits,
     pub patience: Patience,
+    /// Whoever watches is told here.
+    pub progress: &'m Progress,
 }
 
 impl Repository {

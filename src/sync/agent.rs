@@ -102,6 +102,8 @@ impl Agent {
         let progress = Progress::default();
         let mut trees = parts.trees;
         trees.report_to(progress.clone());
+        let mut source = parts.source;
+        source.report_to(progress.clone());
         Ok(Self {
             rules_key: rules.key(),
             rules,
@@ -126,7 +128,7 @@ impl Agent {
             dry: false,
             prepares: false,
             settings: parts.settings,
-            source: parts.source,
+            source,
             trees,
             journal: parts.journal,
             clock: parts.clock,
@@ -181,6 +183,7 @@ impl Agent {
         self.rules_key = self.rules.key();
         self.settings = settings;
         self.source = source;
+        self.source.report_to(self.progress.clone());
         self.settled = None;
         Ok(())
     }

@@ -41,6 +41,8 @@ impl Source for Told {
         let submodules = BTreeMap::new();
         Ok(Fetched { revision, descent: Descent::Descends, bytes: 0, submodules })
     }
+
+    fn report_to(&mut self, _: crate::progress::Progress) {}
 }
 
 /// Commits in a mirror that all machines of a run read: made once, since making them is slow.

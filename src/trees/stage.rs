@@ -37,7 +37,9 @@ pub struct Trees {
     pub(super) rubbish: Vec<PathBuf>,
     /// How often something was published.
     pub(super) published: u64,
-    pub(super) _lock: Option<Lock>,
+    /// Who we are to another agent; `None` where nothing is locked.
+    pub(super) holder: Option<String>,
+    pub(super) lock: Option<Lock>,
 }
 
 /// How long and how many trees are kept beyond the history.
@@ -158,7 +160,8 @@ impl Trees {
             watches: RefCell::default(),
             rubbish: Vec::new(),
             published: 0,
-            _lock: lock,
+            holder: lock_holder.map(str::to_owned),
+            lock,
         };
         trees.tidy()?;
         // A rename that a crash followed at once is made durable before anybody is told of it.
@@ -170,7 +173,7 @@ impl Trees {
     /// whether that was so.
     ///
     /// # Errors
-    /// What the disk says.
+    /// What the disk says; [`TreesError::Lock`] when another agent was faster.
     pub fn ensure_folder(&mut self) -> Result<bool, TreesError> {
         if self.disk.stat(&self.layout.trees())?.is_some() {
             return Ok(false);
@@ -182,6 +185,11 @@ impl Trees {
         self.rubbish.clear();
         self.watches.borrow_mut().forget_all(&*self.disk);
         make_trees_folder(&*self.disk, &self.layout)?;
+        // Ours went with the folder: another agent could take one of this name.
+        self.lock = match &self.holder {
+            Some(holder) => Some(Lock::take(&self.layout.lock(), holder)?),
+            None => None,
+        };
         Ok(true)
     }
 

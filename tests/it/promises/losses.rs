@@ -178,13 +178,21 @@ fn a_folder_at_another_live_path_is_somebody_elses_whatever_the_journal_says() {
 fn the_trees_may_be_lost_beside_a_live_folder_while_the_agent_runs() {
     let mut machine = Machine::with("exchange");
     let sync = machine.agent.start_sync();
-    machine.agent.wait_until_live(&machine.repo.tip("main"));
-    std::fs::remove_dir_all(machine.agent.folder().join("etc/.config.trees")).expect("the trees");
+    // The first is live already: what the agent itself made live shows that it runs.
+    let revision = machine.commit();
+    machine.agent.wait_until_live(&revision);
+    let trees = machine.agent.folder().join("etc/.config.trees");
+    // The agent may still be making the next one ready in it.
+    wait_until("the trees are gone", || std::fs::remove_dir_all(&trees).is_ok());
     let revision = machine.commit();
     machine.agent.wait_until_live(&revision);
     // A pass that was under way may have failed, and has its number.
     assert_eq!(machine.agent.live("a.yaml"), Some(machine.text()));
     assert!(!machine.agent.folder().join("etc/config.before-kconfigd").exists());
+    // The lock went with them, and is held again: nobody else can work on this live path.
+    let lock = machine.agent.folder().join("etc/.config.trees/lock");
+    let lock = std::fs::File::open(lock).expect("the lock");
+    assert!(matches!(lock.try_lock(), Err(std::fs::TryLockError::WouldBlock)));
     sync.stop();
 }
 
