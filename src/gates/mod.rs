@@ -100,6 +100,9 @@ impl Gate {
     ];
 }
 
+/// From this many files on, threads are started for them.
+const FILES_SHARED_FROM: usize = 500;
+
 /// Holds a rendered tree against the rules. Files that `live` has too, unchanged, passed the same
 /// rules before and are not read again; the caller gives `None` where the rules are others now.
 /// One bad file hides no other; a few hundred findings are kept, errors first.
@@ -120,11 +123,16 @@ pub fn check(
             check(&candidate, &mut found)?;
         }
     }
-    for change in &changes {
-        if let Some(entry) = change.new {
-            check_file(mirror, &change.path, entry, rules, &mut found)?;
+    let parts = mirror.share_out(&changes, FILES_SHARED_FROM, |mirror, part| {
+        let mut found = Findings::default();
+        for change in part {
+            if let Some(entry) = change.new {
+                check_file(mirror, &change.path, entry, rules, &mut found)?;
+            }
         }
-    }
+        Ok::<_, GateError>(found)
+    })?;
+    parts.into_iter().for_each(|part| found.append(part));
     Ok(found.into_sorted())
 }
 

@@ -23,6 +23,12 @@ impl Findings {
         }
     }
 
+    /// Adds what was found elsewhere, after what was found here.
+    pub fn append(&mut self, others: Self) {
+        self.left_out = self.left_out.saturating_add(others.left_out);
+        others.errors.into_iter().chain(others.warnings).for_each(|finding| self.push(finding));
+    }
+
     /// Whether an error is among them.
     #[must_use]
     pub const fn refuse(&self) -> bool {

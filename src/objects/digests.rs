@@ -33,6 +33,8 @@ struct Record {
 
 /// Names the record's format; what starts otherwise is made again.
 const MAGIC: &[u8; 16] = b"kconfigd sums 2\n";
+/// From this many folders on, threads are started for them.
+const FOLDERS_SHARED_FROM: usize = 32;
 const HEADER_BYTES: usize = MAGIC.len() + 20;
 const SUM_BYTES: usize = 56;
 const TRAILER_BYTES: usize = 32;
@@ -68,6 +70,9 @@ impl Mirror {
             None => Vec::new(),
         };
         let items = self.items(tree)?;
+        if depth == 0 {
+            self.sum_up_folders(&items, &known)?;
+        }
         let mut entries = Vec::with_capacity(items.len());
         for item in &items {
             let before = known
@@ -88,6 +93,30 @@ impl Mirror {
         let record = Record { own: total(&items, &entries), entries };
         self.remember(tree, &record);
         Ok(record.own)
+    }
+
+    /// Sums up the folders that nothing is known of, shared among threads: what they come to is
+    /// remembered, and found by the walk that follows.
+    fn sum_up_folders(
+        &self,
+        items: &[Item],
+        known: &[(Item, Option<Sum>)],
+    ) -> Result<(), ObjectsError> {
+        let mut fresh = Vec::new();
+        for item in items.iter().filter(|item| item.kind == ItemKind::Folder) {
+            let at = known.binary_search_by(|(known, _)| known.name.cmp(&item.name)).ok();
+            let before = at.and_then(|at| known.get(at)).map(|(before, _)| before);
+            if before.is_none_or(|before| before.id != item.id) {
+                let hint = before.filter(|before| before.kind == ItemKind::Folder);
+                fresh.push((item.id, hint.map(|before| before.id)));
+            }
+        }
+        if fresh.len() >= FOLDERS_SHARED_FROM {
+            self.share_out(&fresh, FOLDERS_SHARED_FROM, |mirror, part| {
+                part.iter().try_for_each(|(id, hint)| mirror.sum_up(*id, *hint, 1).map(drop))
+            })?;
+        }
+        Ok(())
     }
 
     fn sum_up_item(

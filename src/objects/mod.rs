@@ -8,6 +8,7 @@ mod digests;
 mod error;
 mod memory;
 mod mirror;
+mod share;
 mod upkeep;
 mod walk;
 

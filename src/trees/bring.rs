@@ -33,7 +33,11 @@ pub(super) struct Bringing<'a> {
     pub(super) steps: u64,
 }
 
+/// From this many folders on, threads are started for them.
+const FOLDERS_SHARED_FROM: usize = 16;
+
 /// A tree to share files with.
+#[derive(Clone)]
 pub(super) struct Donor {
     /// Its folder.
     pub(super) folder: PathBuf,
@@ -64,6 +68,13 @@ impl Touched {
         if !self.full() {
             self.folders.insert(path.to_owned());
         }
+    }
+
+    fn append(&mut self, others: Self) {
+        self.any |= others.any;
+        self.too_many |= others.too_many;
+        self.files.extend(others.files);
+        self.folders.extend(others.folders);
     }
 
     fn full(&mut self) -> bool {
@@ -102,7 +113,11 @@ impl Bringing<'_> {
         at: Option<&TreePath>,
     ) -> Result<(), TreesError> {
         let mut found = self.comparison.listing(folder, at)?;
-        let items = self.mirror().items(tree)?;
+        let mut items = self.mirror().items(tree)?;
+        if at.is_none() && found.is_empty() && self.comparison.watching.is_none() {
+            let folders = items.extract_if(.., |item| item.kind == ItemKind::Folder).collect();
+            self.new_folders(folder, folders)?;
+        }
         for item in &items {
             let stat = found.remove(name_of(item));
             self.item(folder, item, at, stat)?;
@@ -110,6 +125,27 @@ impl Bringing<'_> {
         found
             .into_iter()
             .try_for_each(|(name, stat)| self.clear(folder, &folder.join(name), stat.kind))
+    }
+
+    /// Makes the folders of a tree from nothing, shared among threads where there are many.
+    fn new_folders(&mut self, folder: &Path, items: Vec<Item>) -> Result<(), TreesError> {
+        let Comparison { disk, material, stamps, sealed_at, .. } = self.comparison;
+        let (donor, now, progress) = (&self.donor, self.now, self.progress);
+        let parts = self.mirror().share_out(&items, FOLDERS_SHARED_FROM, |mirror, part| {
+            let watching = None;
+            let mut bringing = Bringing {
+                comparison: Comparison { disk, mirror, material, stamps, sealed_at, watching },
+                donor: donor.clone(),
+                now,
+                progress,
+                touched: Touched::default(),
+                steps: 0,
+            };
+            part.iter().try_for_each(|item| bringing.item(folder, item, None, None))?;
+            Ok::<_, TreesError>(bringing.touched)
+        })?;
+        parts.into_iter().for_each(|part| self.touched.append(part));
+        Ok(())
     }
 
     /// Brings a folder that is known to be `from`, but where `doubts` are, to be `tree`: only what

@@ -381,7 +381,10 @@ fn an_agent_runs_sealed() {
     assert_eq!(ran.code, 0);
     let mut names: Vec<_> = ran.stdout.lines().filter_map(|line| line.split('=').next()).collect();
     names.sort_unstable();
-    assert_eq!(names, ["HOME", "KCONFIGD_PROFILE", "LANG", "PATH", "TZ", "XDG_RUNTIME_DIR"]);
+    assert_eq!(
+        names,
+        ["HOME", "KCONFIGD_PROFILE", "LANG", "PATH", "TZ", "USER", "XDG_RUNTIME_DIR"]
+    );
     let agent = agent.program("/bin/echo");
     assert_eq!(agent.once().stdout, "sync --once\n");
 }

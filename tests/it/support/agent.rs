@@ -164,6 +164,7 @@ impl Agent {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.folder().join("home"))
             .env("XDG_RUNTIME_DIR", self.folder().join("run"))
+            .env("USER", "somebody")
             .env("LANG", "C.UTF-8")
             .env("TZ", "UTC")
             .envs(self.environment.iter().map(|(name, value)| (name, value)));

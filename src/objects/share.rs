@@ -1,0 +1,66 @@
+use std::num::NonZero;
+use std::thread;
+
+use super::{Mirror, ObjectsError};
+
+/// Threads that work over objects at once: more only wait for the disk.
+const THREADS_MAX: usize = 4;
+
+impl Mirror {
+    /// Works through many objects on as many threads as the machine has, each with a handle of its
+    /// own on this mirror. Gives what each part of `items` came to, in order; fewer than `worth_it`
+    /// items are one part, here.
+    ///
+    /// # Errors
+    /// That of the first part that has one.
+    pub fn share_out<T, R, E>(
+        &self,
+        items: &[T],
+        worth_it: usize,
+        work: impl Fn(&Self, &[T]) -> Result<R, E> + Sync,
+    ) -> Result<Vec<R>, E>
+    where
+        T: Sync,
+        R: Send,
+        E: From<ObjectsError> + Send,
+    {
+        let threads = thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX);
+        if items.len() < worth_it.max(threads) || threads == 1 {
+            return Ok(vec![work(self, items)?]);
+        }
+        let mut parts = items.chunks(items.len().div_ceil(threads));
+        let here = parts.next().unwrap_or_default();
+        let (work, path) = (&work, self.path());
+        thread::scope(|scope| {
+            let others: Vec<_> = parts
+                .map(|part| scope.spawn(move || work(&Self::open_or_create(path)?, part)))
+                .collect();
+            let mut results = vec![work(self, here)];
+            results.extend(others.into_iter().map(|other| {
+                // A panic is a bug, wherever it comes: it goes on here.
+                other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            }));
+            results.into_iter().collect()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shared_out_comes_back_whole_and_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let mirror = Mirror::open_or_create(&folder.path().join("repo.git")).unwrap();
+        let items: Vec<usize> = (0..1_003).collect();
+        for worth_it in [1, 2_000] {
+            let parts = mirror
+                .share_out(&items, worth_it, |_, part| Ok::<_, ObjectsError>(part.to_vec()))
+                .unwrap();
+            assert_eq!(parts.concat(), items);
+        }
+        let none = mirror.share_out(&[], 1, |_, part: &[u8]| Ok::<_, ObjectsError>(part.len()));
+        assert_eq!(none.unwrap(), [0]);
+    }
+}
