@@ -137,8 +137,8 @@ impl Agent {
         Completion {
             kind: IntentKind::Deployment,
             live,
-            line: self.line(),
-            recipe: self.recipe(),
+            line: self.line.clone(),
+            recipe: self.recipe.clone(),
             // A way back passes no gates: the next commit is held against all of it anew.
             rules: if rolled_back { String::new() } else { self.rules_key.clone() },
             accepted: next.accepted.clone(),

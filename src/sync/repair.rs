@@ -199,7 +199,7 @@ impl Agent {
             kind: IntentKind::Repair,
             deployment: row,
             live,
-            line: self.line(),
+            line: self.line.clone(),
             recipe: self.standing.recipe.clone().unwrap_or_default(),
             rules: self.standing.rules.clone().unwrap_or_default(),
             accepted: None,
