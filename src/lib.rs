@@ -19,6 +19,7 @@ pub mod clock;
 pub mod config;
 pub mod gates;
 pub mod journal;
+pub mod memory;
 pub mod notify;
 pub mod progress;
 pub mod render;

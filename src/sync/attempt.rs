@@ -5,6 +5,7 @@ use crate::config::{HistoryRewrite, Reference};
 use crate::decide::admit::admit;
 use crate::decide::next::{Settled, rules_hold};
 use crate::gates;
+use crate::memory;
 use crate::model::{
     ChangeCounts, Deployment, DeploymentId, Digest, Finding, Held, ObjectId, Origin, Outcome,
     PassOutcome, Plan, Quarantine, QuarantineKey, Reason, Report, Revision, Timestamp, Trigger,
@@ -32,6 +33,9 @@ pub(super) struct Rendered {
     /// What rendering has to say of it; no errors.
     pub(super) warnings: Vec<Finding>,
 }
+
+/// A fetch after which the memory that it took is given back before the work goes on.
+const LARGE_FETCH_BYTES: u64 = 4 << 20;
 
 impl Agent {
     /// From a head to a live tree, or to the reason why not. An order overrides what only waits:
@@ -137,7 +141,11 @@ impl Agent {
             let now = self.clock.now();
             self.note_source(now, Some(error))?;
         }
-        Ok(fetched?)
+        let fetched = fetched?;
+        if fetched.bytes >= LARGE_FETCH_BYTES {
+            memory::trim();
+        }
+        Ok(fetched)
     }
 
     fn render(
