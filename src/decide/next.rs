@@ -19,7 +19,7 @@ pub struct Observed<'a> {
     pub quarantine: &'a [Quarantine],
     /// The rules that gates go by now.
     pub rules: &'a str,
-    /// What a refusal of a rewritten history depends on now.
+    /// What a refusal for trust depends on now: of a rewritten history, or of a signature.
     pub trust: &'a str,
     /// The head that an operator's decision passed over.
     pub passed_over: Option<&'a Revision>,
@@ -94,7 +94,10 @@ fn blocks(entry: &Quarantine, seen: &Observed<'_>) -> bool {
 /// Whether the rules that put an entry into quarantine are still those of now.
 #[must_use]
 pub fn rules_hold(entry: &Quarantine, rules: &str, trust: &str) -> bool {
-    let now = if entry.reason == Reason::HistoryRewritten { trust } else { rules };
+    let now = match entry.reason {
+        Reason::HistoryRewritten | Reason::VerificationRefused => trust,
+        _ => rules,
+    };
     entry.rules.is_empty() || entry.rules == now
 }
 

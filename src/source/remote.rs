@@ -2,17 +2,18 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use crate::config::{Reference, SourceSettings};
+use crate::config::{Reference, SourceSettings, VerifyMode, VerifyWhat};
 use crate::model::{Limits, ObjectId, Revision};
 use crate::objects::Mirror;
 use crate::progress::Progress;
 
+use super::advertisement::Shown;
 use super::patience::Patience;
 use super::reach::Reach;
 use super::repository::{Into, Repository, damage};
 use super::submodules;
 use super::wanted::{self, Chosen};
-use super::{Fetched, Head, Source, SourceError};
+use super::{Descent, Fetched, Head, ShownTag, Source, SourceError};
 
 /// Heads that are looked through for a commit that the server does not give out by its id.
 const HEADS_MAX: usize = 64;
@@ -76,6 +77,34 @@ impl Remote {
             Some(last) if last.head.revision == head.revision => last.shown,
             _ => head.revision.id(),
         }
+    }
+
+    /// What has to be signed; `None`: nothing.
+    fn signed(&self) -> Option<VerifyWhat> {
+        let verify = &self.reach.settings.verify;
+        (verify.mode != VerifyMode::Off).then_some(verify.what)
+    }
+
+    /// The tag that shows the head, brought into the mirror. For a commit that was named by its id,
+    /// any tag that names it.
+    fn tag(&mut self, head: &Head, into: Into<'_>) -> Result<Option<ShownTag>, SourceError> {
+        let last = self.last.as_ref().filter(|last| last.head.revision == head.revision);
+        let of_tag = |name: &str| name.starts_with("refs/tags/");
+        let (name, shown) = match last.filter(|last| of_tag(&last.head.reference)) {
+            Some(last) => (last.head.reference.clone(), last.shown),
+            None => {
+                let tags = self.repository.references("refs/tags/", into.patience)?;
+                let names = |id: ObjectId| id == head.revision.id();
+                let named = |one: &&Shown| one.peeled.is_some_and(names) && of_tag(&one.name);
+                let Some(tag) = tags.iter().find(named) else { return Ok(None) };
+                (tag.name.clone(), tag.id)
+            }
+        };
+        if shown == head.revision.id() {
+            return Ok(Some(ShownTag { name, id: None }));
+        }
+        self.repository.tag(shown, &head.revision, into)?;
+        Ok(Some(ShownTag { name, id: Some(shown) }))
     }
 
     /// The files of a commit; one that the server does not give out by its id is looked for in the
@@ -164,18 +193,36 @@ impl Source for Remote {
         let files = self.files(head, since, into)?;
         let wanted = (&head.revision, self.shown(head));
         let (descent, history) = self.repository.descent(wanted, since, into)?;
-        self.repository.close();
-        let (submodules, inner) = if self.reach.settings.submodules {
-            submodules::bring(&self.reach, mirror.commit_tree(&head.revision)?, into)?
-        } else {
-            (BTreeMap::new(), 0)
+        let (what, since) = (self.signed(), since.filter(|_| descent == Descent::Descends));
+        let (since, news) = match since {
+            Some(since) if what == Some(VerifyWhat::All) => {
+                self.repository.news(wanted, since, into)?
+            }
+            _ => (Vec::new(), 0),
         };
-        Ok(Fetched {
-            revision: head.revision.clone(),
-            descent,
-            bytes: files + history + inner,
-            submodules,
-        })
+        let tag = match what {
+            Some(VerifyWhat::Tag) => self.tag(head, into)?,
+            _ => None,
+        };
+        self.repository.close();
+        let bytes = files + history + news;
+        Ok(Fetched { revision: head.revision.clone(), descent, bytes, since, tag })
+    }
+
+    fn submodules(
+        &mut self,
+        revision: &Revision,
+        mirror: &Mirror,
+    ) -> Result<BTreeMap<String, ObjectId>, SourceError> {
+        if !self.reach.settings.submodules {
+            return Ok(BTreeMap::new());
+        }
+        let patience = Patience::begin(self.reach.settings.timeout);
+        let odb = mirror.repository().odb().map_err(|source| damage(mirror, source))?;
+        let (limits, progress) = (&self.limits, &self.progress);
+        let into = Into { mirror, odb: &odb, limits, patience, progress };
+        let (found, _) = submodules::bring(&self.reach, mirror.commit_tree(revision)?, into)?;
+        Ok(found)
     }
 
     fn report_to(&mut self, progress: Progress) {

@@ -18,6 +18,7 @@ use crate::progress::Progress;
 use crate::source::{Head, Source};
 use crate::sync::SyncError;
 use crate::trees::{Scanned, Trees};
+use crate::trust::Watch;
 
 /// The parts that an agent is made of.
 pub struct Parts {
@@ -50,6 +51,8 @@ pub struct Agent {
     pub(super) recipe: String,
     pub(super) rules: Rules,
     pub(super) rules_key: String,
+    /// The files of keys that may sign, as they were seen last.
+    pub(super) trust_watch: Watch,
     pub(super) windows: Windows,
     /// Which events each node wants.
     pub(super) filters: Vec<(String, Filter)>,
@@ -116,6 +119,7 @@ impl Agent {
             line: line_of(&parts.settings),
             recipe: recipe_of(&parts.settings),
             rules_key: rules.key(),
+            trust_watch: Watch::default(),
             rules,
             windows,
             filters: filters_of(&parts.settings)?,
@@ -211,11 +215,11 @@ impl Agent {
         self.settings.state_dir.join("repo.git")
     }
 
-
-    /// What a refusal of a rewritten history depends on: it holds as long as this is the same.
+    /// What a refusal for trust depends on: it holds as long as this is the same.
     pub(super) fn trust_key(&self) -> String {
         let accepted = self.standing.accepted.as_ref().map(ToString::to_string).unwrap_or_default();
-        format!("{:?} {} {accepted}", self.settings.source.history_rewrite, self.line)
+        let (rewrites, keys) = (self.settings.source.history_rewrite, self.trust_watch.word());
+        format!("{rewrites:?} {} {accepted}{keys}", self.line)
     }
 
     /// Whether what is live is what the settings make of its commit, on disk too.

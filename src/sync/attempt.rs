@@ -1,5 +1,6 @@
 use super::events::Told;
 use super::live::Next;
+use super::trusted::Trusted;
 use super::{Agent, SyncError};
 use crate::config::{HistoryRewrite, Reference};
 use crate::decide::admit::admit;
@@ -29,7 +30,7 @@ pub(super) struct Attempt<'a> {
 pub(super) struct Rendered {
     pub(super) tree: ObjectId,
     pub(super) summary: Summary,
-    /// What rendering has to say of it; no errors.
+    /// What trust and rendering have to say of it; no errors.
     pub(super) warnings: Vec<Finding>,
 }
 
@@ -57,7 +58,11 @@ impl Agent {
         if wish.is_none() && fetched.descent == Descent::Rewritten && self.refuses_rewrites() {
             return self.refuse_rewrite(&attempt);
         }
-        let rendered = match self.render(&mirror, &attempt, &fetched)? {
+        let doubts = match self.verify(&mirror, &attempt, &fetched)? {
+            Trusted::Yes(warnings) => warnings,
+            Trusted::No(report) => return Ok(report),
+        };
+        let rendered = match self.render(&mirror, &attempt, doubts)? {
             Ok(rendered) => rendered,
             Err(findings) => return self.refuse(&attempt, None, findings),
         };
@@ -141,21 +146,23 @@ impl Agent {
     }
 
     fn render(
-        &self,
+        &mut self,
         mirror: &Mirror,
         attempt: &Attempt<'_>,
-        fetched: &Fetched,
+        doubts: Vec<Finding>,
     ) -> Result<Result<Rendered, Vec<Finding>>, SyncError> {
+        let submodules = self.source.submodules(&attempt.revision, mirror)?;
         let live = self.live_tree();
         let input = Input {
             commit: &attempt.revision,
             settings: &self.settings.render,
-            submodules: &fetched.submodules,
+            submodules: &submodules,
             limits: &self.settings.limits,
             // By another recipe or under other limits, it may hold what is refused now.
             hint: live.filter(|_| self.standing.rules.as_ref() == Some(&self.rules_key)),
         };
-        let rendered = render::render(mirror, &input)?;
+        let mut rendered = render::render(mirror, &input)?;
+        rendered.findings.extend(doubts);
         let refused = rendered.findings.iter().any(Finding::is_error);
         match rendered.tree.filter(|_| !refused) {
             Some(tree) => {
@@ -312,7 +319,7 @@ impl Agent {
         self.record_refusal(attempt, digest, quarantine, findings)
     }
 
-    fn record_refusal(
+    pub(super) fn record_refusal(
         &mut self,
         attempt: &Attempt<'_>,
         digest: Option<Digest>,
