@@ -101,6 +101,8 @@ pub struct Head {
     pub revision: Revision,
     /// The full name of the reference that gave it, or the commit's id where an id was asked for.
     pub reference: String,
+    /// The tag's own object, where the reference is a tag that has one.
+    pub tag: Option<ObjectId>,
 }
 
 impl Head {
@@ -108,7 +110,7 @@ impl Head {
     #[must_use]
     pub fn of(revision: Revision) -> Self {
         let reference = revision.to_string();
-        Self { revision, reference }
+        Self { revision, reference, tag: None }
     }
 }
 

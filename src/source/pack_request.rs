@@ -114,7 +114,7 @@ fn cut(out: &mut Vec<u8>, asked: Asked, abilities: Abilities) {
             packets::line(out, "deepen 1");
         }
         Asked::History { .. } | Asked::Commits if abilities.filter => {
-            packets::line(out, "filter tree:0")
+            packets::line(out, "filter tree:0");
         }
         _ => {}
     }

@@ -88,23 +88,20 @@ impl Remote {
     /// The tag that shows the head, brought into the mirror. For a commit that was named by its id,
     /// any tag that names it.
     fn tag(&mut self, head: &Head, into: Into<'_>) -> Result<Option<ShownTag>, SourceError> {
-        let last = self.last.as_ref().filter(|last| last.head.revision == head.revision);
-        let of_tag = |name: &str| name.starts_with("refs/tags/");
-        let (name, shown) = match last.filter(|last| of_tag(&last.head.reference)) {
-            Some(last) => (last.head.reference.clone(), last.shown),
-            None => {
-                let tags = self.repository.references("refs/tags/", into.patience)?;
-                let names = |id: ObjectId| id == head.revision.id();
-                let named = |one: &&Shown| one.peeled.is_some_and(names) && of_tag(&one.name);
-                let Some(tag) = tags.iter().find(named) else { return Ok(None) };
-                (tag.name.clone(), tag.id)
-            }
+        const TAGS: &str = "refs/tags/";
+        let tag = if head.reference.starts_with(TAGS) {
+            ShownTag { name: head.reference.clone(), id: head.tag }
+        } else {
+            let tags = self.repository.references(TAGS, into.patience)?;
+            let names = |id: ObjectId| id == head.revision.id();
+            let named = |one: &&Shown| one.peeled.is_some_and(names) && one.name.starts_with(TAGS);
+            let Some(tag) = tags.iter().find(named) else { return Ok(None) };
+            ShownTag { name: tag.name.clone(), id: Some(tag.id) }
         };
-        if shown == head.revision.id() {
-            return Ok(Some(ShownTag { name, id: None }));
+        if let Some(id) = tag.id {
+            self.repository.tag(id, &head.revision, into)?;
         }
-        self.repository.tag(shown, &head.revision, into)?;
-        Ok(Some(ShownTag { name, id: Some(shown) }))
+        Ok(Some(tag))
     }
 
     /// The files of a commit; one that the server does not give out by its id is looked for in the
@@ -155,7 +152,7 @@ impl Source for Remote {
         let patience = Patience::begin(self.reach.settings.timeout);
         self.repository.close();
         if let Reference::Commit(revision) = &self.reach.settings.reference {
-            return Ok(Head { revision: revision.clone(), reference: revision.to_string() });
+            return Ok(Head::of(revision.clone()));
         }
         let Some(prefix) = wanted::prefix(&self.reach.settings.reference) else {
             return Err(SourceError::ReferenceNotFound {

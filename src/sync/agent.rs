@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::board::Board;
 use crate::clock::Clock;
-use crate::config::{DriftPolicy, NodeSettings, Settings};
+use crate::config::{DriftPolicy, NodeSettings, Settings, VerifyWhat};
 use crate::decide::admit::{Guard, Terms};
 use crate::decide::next::Settled;
 use crate::decide::schedule::{Opening, WindowSpec, Windows};
@@ -216,10 +216,16 @@ impl Agent {
     }
 
     /// What a refusal for trust depends on: it holds as long as this is the same.
-    pub(super) fn trust_key(&self) -> String {
+    pub(super) fn trust_key(&self, head: &Head) -> String {
         let accepted = self.standing.accepted.as_ref().map(ToString::to_string).unwrap_or_default();
         let (rewrites, keys) = (self.settings.source.history_rewrite, self.trust_watch.word());
-        format!("{rewrites:?} {} {accepted}{keys}", self.line)
+        // a commit that was refused for its tag may get another
+        let of_tag = self.settings.source.verify.what == VerifyWhat::Tag && !keys.is_empty();
+        let tag = match (of_tag, head.tag) {
+            (true, Some(tag)) => format!("{} {tag}", head.reference),
+            _ => String::new(),
+        };
+        format!("{rewrites:?} {} {accepted}{keys}{tag}", self.line)
     }
 
     /// Whether what is live is what the settings make of its commit, on disk too.

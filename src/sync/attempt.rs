@@ -22,6 +22,8 @@ pub(super) struct Attempt<'a> {
     pub(super) trigger: Trigger,
     pub(super) wish: Option<&'a Wish>,
     pub(super) started_at: Timestamp,
+    /// What a refusal for trust depends on.
+    pub(super) trust: String,
     /// The head that an order for another revision passes over.
     pub(super) passes_over: Option<Revision>,
 }
@@ -45,12 +47,14 @@ impl Agent {
         wish: Option<&Wish>,
     ) -> Result<Report, SyncError> {
         let now = self.clock.now();
+        self.trust_watch.look(&self.settings.source.verify);
         let desired = self.standing.desired.as_ref().map(|d| d.revision.clone());
         let attempt = Attempt {
             revision: head.revision.clone(),
             trigger,
             wish,
             started_at: now,
+            trust: self.trust_key(head),
             passes_over: desired.filter(|d| *d != head.revision),
         };
         let mirror = self.mirror()?;
@@ -285,7 +289,7 @@ impl Agent {
             key: QuarantineKey::Revision(attempt.revision.clone()),
             revision: attempt.revision.clone(),
             reason: Reason::HistoryRewritten,
-            rules: self.trust_key(),
+            rules: attempt.trust.clone(),
             message: message.clone(),
             since: self.clock.now(),
         };

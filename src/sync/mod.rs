@@ -205,7 +205,7 @@ impl Agent {
             suspended: self.standing.suspended.as_ref(),
             quarantine: &self.standing.quarantine,
             rules: &self.rules_key,
-            trust: &self.trust_key(),
+            trust: &self.trust_key(&head),
             passed_over: self.standing.passed_over.as_ref(),
             settled: self.settled.as_ref(),
         });

@@ -33,7 +33,6 @@ impl Agent {
         if verify.mode == VerifyMode::Off {
             return Ok(Trusted::Yes(Vec::new()));
         }
-        self.trust_watch.look(verify);
         let keys = match Keys::read(verify) {
             Ok(keys) => keys,
             Err(error) => return self.without_keys(attempt, verify.mode, error),
@@ -49,10 +48,15 @@ impl Agent {
         match findings.iter().find(|finding| finding.is_error()) {
             None => Ok(Trusted::Yes(findings)),
             Some(first) => {
-                let message = match findings.iter().filter(|it| it.is_error()).count() {
-                    1 => first.message.clone(),
-                    count => format!("{} (and {} more)", first.message, count - 1),
+                let of_head = format!("commit {}", attempt.revision.short());
+                let mut message = match first.message.starts_with(&of_head) {
+                    true => first.message.clone(),
+                    false => format!("{} is refused: {}", attempt.revision.short(), first.message),
                 };
+                let errors = findings.iter().filter(|it| it.is_error()).count();
+                if errors > 1 {
+                    message.push_str(&format!(" (and {} more)", errors - 1));
+                }
                 self.distrust(attempt, message, findings).map(Trusted::No)
             }
         }
@@ -70,8 +74,8 @@ impl Agent {
             key: QuarantineKey::Revision(attempt.revision.clone()),
             revision: attempt.revision.clone(),
             reason: Reason::VerificationRefused,
-            rules: self.trust_key(),
-            message: format!("{} is refused: {message}", attempt.revision.short()),
+            rules: attempt.trust.clone(),
+            message,
             since: self.clock.now(),
         };
         self.record_refusal(attempt, None, quarantine, findings)
@@ -93,7 +97,7 @@ impl Agent {
             revision: attempt.revision.clone(),
             digest: None,
             reason: Reason::VerificationUnavailable,
-            message,
+            message: format!("{message}; it is tried again by itself"),
             since: now,
             until: Some(now.plus(self.settings.source.interval.min(KEYS_RETRY_MAX))),
         };

@@ -82,7 +82,7 @@ impl Fault {
         match self {
             Self::Unsigned => {
                 let hint = format!(
-                    "sign it: {again}; git signs by itself with `git config commit.gpgsign true`"
+                    "sign it: {again}; `git config commit.gpgsign true` lets git do so always"
                 );
                 ("unsigned", "is not signed".into(), hint)
             }
@@ -103,7 +103,7 @@ impl Fault {
             }
             Self::Unsupported { key, what } => {
                 let message =
-                    format!("is signed with the {key}, and this version does not verify {what}");
+                    format!("is signed with the {key}, and this version cannot verify {what}");
                 ("unsupported", message, another("an Ed25519 key"))
             }
             Self::Namespace { key, namespace } => {
@@ -146,8 +146,7 @@ impl Fault {
                     "bad_signature",
                     message,
                     format!(
-                        "it was changed after it was signed, or the signature is another one's: find out which; then {again_}",
-                        again_ = again
+                        "it was changed after it was signed, or the signature is another one's: find out which; then {again}"
                     ),
                 )
             }

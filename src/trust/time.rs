@@ -53,3 +53,43 @@ pub(super) fn shown(second: i64) -> String {
     let moment = crate::model::Timestamp::from_millis(second.saturating_mul(1000));
     moment.to_utc().to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPAN: Span = Span { from: Some(10), until: Some(20) };
+
+    #[test]
+    fn both_ends_of_a_span_belong_to_it() {
+        for (second, moment) in [
+            (9, Moment::Before(10)),
+            (10, Moment::Inside),
+            (20, Moment::Inside),
+            (21, Moment::After(20)),
+        ] {
+            assert_eq!(SPAN.at(second), moment);
+        }
+        assert_eq!(Span::default().at(i64::MAX), Moment::Inside);
+    }
+
+    #[test]
+    fn the_head_needs_a_key_that_was_valid_then_and_is_valid_now() {
+        let head = |made, now| SPAN.during(&moments(made, true, now));
+        assert_eq!(head(Some(15), 16), Moment::Inside);
+        assert_eq!(head(Some(15), 21), Moment::After(20));
+        assert_eq!(head(Some(5), 15), Moment::Before(10));
+        assert_eq!(head(None, 15), Moment::Inside);
+        // a clock of the signer that is fast is no reason
+        assert_eq!(head(Some(30), 15), Moment::Inside);
+        assert_eq!(head(Some(15), 5), Moment::Before(10));
+    }
+
+    #[test]
+    fn what_the_head_vouches_for_needs_a_key_that_was_valid_then() {
+        let before = |made, now| SPAN.during(&moments(Some(made), false, now));
+        assert_eq!(before(15, 21), Moment::Inside);
+        assert_eq!(before(21, 30), Moment::After(20));
+        assert_eq!(before(5, 15), Moment::Before(10));
+    }
+}
