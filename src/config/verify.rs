@@ -92,6 +92,10 @@ pub(super) fn verify(reader: &mut Reader<'_>, reference: Option<&Reference>) -> 
             "follow one with gitops.tag or gitops.semver, or verify commits with `head` or `all`";
         reader.advise(WHAT, "no tag is followed, so that none can be verified", hint);
     }
+    if verify.what == VerifyWhat::All && reader.word("gitops.history_rewrite") == "allow" {
+        let what = "a history that was rewritten begins anew with history_rewrite: allow, and of such a one only the head is verified";
+        reader.warn(WHAT, what);
+    }
     verify
 }
 

@@ -64,6 +64,20 @@ enum New {
     TooMany(usize),
 }
 
+impl New {
+    fn commits(self, place: &str) -> Result<Vec<ObjectId>, SourceError> {
+        let place = place.to_owned();
+        match self {
+            Self::Exactly(commits) => Ok(commits),
+            Self::Unclear(id) => Err(SourceError::Incomplete { place, id: object_id(id) }),
+            Self::TooMany(max) => {
+                let limit = "the number of commits that are verified at once";
+                Err(SourceError::Limit { place, limit, max: max as u64 })
+            }
+        }
+    }
+}
+
 /// The commits that `head` has and `accepted`, one of its ancestors, has not.
 fn new(odb: &Odb<'_>, head: Oid, accepted: Oid) -> Result<New, git2::Error> {
     let Some(met) = meet(odb, head, Some(accepted))? else { return Ok(New::TooMany(WALKED_MAX)) };
@@ -92,28 +106,18 @@ impl Repository {
         accepted: &Revision,
         into: Into<'_>,
     ) -> Result<(Vec<ObjectId>, u64), SourceError> {
+        let peer = match self {
+            Self::Local(local) => return local.news(head, accepted, into),
+            Self::Peer(peer) => peer,
+        };
         let mut bytes = 0;
-        for last in [false, true] {
-            let told = new(into.odb, oid(head.id()), oid(accepted.id()));
-            match told.map_err(|source| damage(into.mirror, source))? {
-                New::Exactly(commits) => return Ok((commits, bytes)),
-                New::TooMany(max) => {
-                    let limit = "the number of commits that are verified at once";
-                    return Err(SourceError::Limit { place: self.place(), limit, max: max as u64 });
-                }
-                New::Unclear(missing) if last => {
-                    let id = object_id(missing);
-                    return Err(SourceError::Incomplete { place: self.place(), id });
-                }
-                New::Unclear(_) => {
-                    bytes += match self {
-                        Self::Peer(peer) => size(peer.pack(shown, Asked::Commits, into)?),
-                        Self::Local(local) => local.copy_commits(head, into)?,
-                    };
-                }
-            }
+        let mut told = new(into.odb, oid(head.id()), oid(accepted.id()));
+        if let Ok(New::Unclear(_)) = told {
+            bytes = size(peer.pack(shown, Asked::Commits, into)?);
+            told = new(into.odb, oid(head.id()), oid(accepted.id()));
         }
-        Ok((Vec::new(), bytes))
+        let told = told.map_err(|source| damage(into.mirror, source))?;
+        Ok((told.commits(peer.place())?, bytes))
     }
 
     /// Brings a tag into the mirror whose commit is there. Gives the bytes received.
@@ -140,19 +144,25 @@ impl Repository {
 }
 
 impl Local {
-    /// Copies every commit from `head` on, without files. Gives their bytes.
-    fn copy_commits(&self, head: &Revision, into: Into<'_>) -> Result<u64, SourceError> {
+    /// The same, from a repository that has all of them.
+    fn news(
+        &self,
+        head: &Revision,
+        accepted: &Revision,
+        into: Into<'_>,
+    ) -> Result<(Vec<ObjectId>, u64), SourceError> {
         let repository = self.open()?;
         let unreadable = |source| self.unreadable(source);
         let odb = repository.odb().map_err(unreadable)?;
-        let met = meet(&odb, oid(head.id()), None).map_err(unreadable)?;
+        let told = new(&odb, oid(head.id()), oid(accepted.id())).map_err(unreadable)?;
+        let commits = told.commits(&self.place())?;
         let mut bytes = 0;
-        for commit in met.map(|met| met.commits).unwrap_or_default() {
-            if !into.odb.exists(commit) {
-                bytes += self.copy_from(&odb, object_id(commit), ObjectType::Commit, into)?;
+        for commit in &commits {
+            if !into.mirror.has(*commit) {
+                bytes += self.copy_from(&odb, *commit, ObjectType::Commit, into)?;
             }
         }
-        Ok(bytes)
+        Ok((commits, bytes))
     }
 
     /// Copies one object. Gives its bytes.
@@ -182,5 +192,88 @@ impl Local {
             return Err(SourceError::Damaged { place: self.place(), problem });
         }
         Ok(object.data().len() as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Commits that name each other, with no files: they are written only when told so.
+    struct Commits {
+        folder: tempfile::TempDir,
+        repository: git2::Repository,
+    }
+
+    impl Commits {
+        fn none() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let repository = git2::Repository::init_bare(folder.path()).unwrap();
+            Self { folder, repository }
+        }
+
+        fn text(name: &str, parents: &[Oid]) -> String {
+            let tree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
+            let parents: String = parents.iter().map(|id| format!("parent {id}\n")).collect();
+            format!("tree {tree}\n{parents}author A <a> 1 +0000\ncommitter A <a> 1 +0000\n\n{name}")
+        }
+
+        fn add(&self, name: &str, parents: &[Oid]) -> Oid {
+            let odb = self.repository.odb().unwrap();
+            odb.write(ObjectType::Commit, Self::text(name, parents).as_bytes()).unwrap()
+        }
+
+        /// One that others name and nobody has.
+        fn withheld(name: &str, parents: &[Oid]) -> Oid {
+            let text = Self::text(name, parents);
+            Oid::hash_object(ObjectType::Commit, text.as_bytes()).unwrap()
+        }
+
+        fn new(&self, head: Oid, accepted: Oid) -> Result<HashSet<Oid>, Oid> {
+            assert!(self.folder.path().exists());
+            match new(&self.repository.odb().unwrap(), head, accepted).unwrap() {
+                New::Exactly(commits) => Ok(commits.into_iter().map(oid).collect()),
+                New::Unclear(missing) => Err(missing),
+                New::TooMany(max) => panic!("more than {max}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_of_commits_is_told_without_what_was_before() {
+        let all = Commits::none();
+        let before = Commits::withheld("before", &[]);
+        let accepted = all.add("accepted", &[before]);
+        let one = all.add("one", &[accepted]);
+        let two = all.add("two", &[one]);
+        assert_eq!(all.new(two, accepted), Ok(HashSet::from([one])));
+        assert_eq!(all.new(one, accepted), Ok(HashSet::new()));
+    }
+
+    #[test]
+    fn a_joined_branch_is_new_as_far_as_the_accepted_commit_does_not_have_it() {
+        let all = Commits::none();
+        let root = all.add("root", &[]);
+        let fork = all.add("fork", &[root]);
+        let accepted = all.add("accepted", &[fork]);
+        let side = all.add("side", &[fork]);
+        let other_root = all.add("other root", &[]);
+        let merge = all.add("merge", &[accepted, side, other_root]);
+        assert_eq!(all.new(merge, accepted), Ok(HashSet::from([side, other_root])));
+    }
+
+    #[test]
+    fn a_commit_that_was_left_out_is_not_taken_for_an_old_one() {
+        let all = Commits::none();
+        let root = all.add("root", &[]);
+        let accepted = all.add("accepted", &[root]);
+        let hidden = Commits::withheld("hidden", &[accepted]);
+        let merge = all.add("merge", &[accepted, hidden]);
+        assert_eq!(all.new(merge, accepted), Err(hidden));
+        // nor is one for which it is not seen, as the old ones are not here either
+        let cut = all.add("cut", &[Commits::withheld("older", &[])]);
+        let fork = all.add("fork", &[root]);
+        let merge = all.add("merge", &[cut, fork]);
+        assert!(all.new(merge, cut).is_err());
     }
 }

@@ -71,7 +71,7 @@ impl Agent {
             Err(findings) => return self.refuse(&attempt, None, findings),
         };
         if self.is_live_already(&rendered.summary.digest) {
-            return self.take_over(&mirror, &attempt, rendered.tree);
+            return self.take_over(&mirror, &attempt, rendered);
         }
         let quarantined = match wish {
             None => self.quarantined(&attempt, &rendered.summary.digest),
@@ -201,16 +201,17 @@ impl Agent {
         &mut self,
         mirror: &Mirror,
         attempt: &Attempt<'_>,
-        tree: ObjectId,
+        rendered: Rendered,
     ) -> Result<Report, SyncError> {
         let message = "this commit gives what is live already";
         let mut report = Report::new(PassOutcome::InSync, message);
+        report.findings = rendered.warnings;
         report.revision = Some(attempt.revision.clone());
         if self.stop_before_intent {
             return Ok(report);
         }
         if let Some(live) = self.standing.live.clone() {
-            let rules = self.rules_passed(mirror, tree)?;
+            let rules = self.rules_passed(mirror, rendered.tree)?;
             self.journal.adopt_revision(
                 &live,
                 &crate::journal::Adoption {
@@ -243,8 +244,10 @@ impl Agent {
 
     /// What is not tried again, since the digest is known to be bad under the rules of now.
     fn quarantined(&mut self, attempt: &Attempt<'_>, digest: &Digest) -> Option<Report> {
+        let now = self.clock.now();
         let entry = self.standing.quarantine.iter().find(|entry| {
-            entry.key == QuarantineKey::Digest(*digest) && rules_hold(entry, &self.rules_key, "")
+            entry.key == QuarantineKey::Digest(*digest)
+                && rules_hold(entry, &self.rules_key, "", now)
         })?;
         let message = format!(
             "{} gives content that is in quarantine: {}",

@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::attempt::Attempt;
 use super::{Agent, SyncError};
 use crate::config::VerifyMode;
+use crate::decide::next::rules_until;
 use crate::model::{Finding, Held, Quarantine, QuarantineKey, Reason, Report};
 use crate::objects::Mirror;
 use crate::source::Fetched;
@@ -44,7 +45,8 @@ impl Agent {
             tag: fetched.tag.as_ref().and_then(|tag| tag.id),
             since: &fetched.since,
         };
-        let findings = trust::check(mirror, &keys, verify, &candidate, self.clock.now())?;
+        let verdict = trust::check(mirror, &keys, verify, &candidate, self.clock.now())?;
+        let findings = verdict.findings;
         match findings.iter().find(|finding| finding.is_error()) {
             None => Ok(Trusted::Yes(findings)),
             Some(first) => {
@@ -57,7 +59,11 @@ impl Agent {
                 if errors > 1 {
                     message.push_str(&format!(" (and {} more)", errors - 1));
                 }
-                self.distrust(attempt, message, findings).map(Trusted::No)
+                let rules = match verdict.valid_from {
+                    Some(from) => rules_until(&attempt.trust, from),
+                    None => attempt.trust.clone(),
+                };
+                self.distrust(attempt, rules, message, findings).map(Trusted::No)
             }
         }
     }
@@ -67,6 +73,7 @@ impl Agent {
     fn distrust(
         &mut self,
         attempt: &Attempt<'_>,
+        rules: String,
         message: String,
         findings: Vec<Finding>,
     ) -> Result<Report, SyncError> {
@@ -74,7 +81,7 @@ impl Agent {
             key: QuarantineKey::Revision(attempt.revision.clone()),
             revision: attempt.revision.clone(),
             reason: Reason::VerificationRefused,
-            rules: attempt.trust.clone(),
+            rules,
             message,
             since: self.clock.now(),
         };

@@ -156,7 +156,7 @@ impl Fault {
                     "not_yet_valid",
                     message,
                     format!(
-                        "wait for that time and `kconfigd apply`, or look at the clocks of both machines, or {}",
+                        "wait for that time, or look at the clocks of both machines, or {}",
                         another("a key that is valid")
                     ),
                 )

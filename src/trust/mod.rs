@@ -48,8 +48,16 @@ pub struct Candidate<'a> {
     pub since: &'a [ObjectId],
 }
 
-/// What is wrong with the signatures that the settings ask for; nothing: all is well. With
-/// [`VerifyMode::Warn`] these are warnings.
+/// What is wrong with the signatures that the settings ask for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Errors, or warnings with [`VerifyMode::Warn`]; nothing: all is well.
+    pub findings: Vec<Finding>,
+    /// When nothing but a key that is not valid yet is wrong: the moment at which it is.
+    pub valid_from: Option<Timestamp>,
+}
+
+/// Verifies the signatures that the settings ask for.
 ///
 /// # Errors
 /// When the mirror is damaged.
@@ -59,16 +67,23 @@ pub fn check(
     verify: &Verify,
     candidate: &Candidate<'_>,
     now: Timestamp,
-) -> Result<Vec<Finding>, TrustError> {
+) -> Result<Verdict, TrustError> {
     let judge = Judge { mirror, keys, now: now.seconds() };
-    let mut found = Findings::default();
+    let (mut found, mut from, mut is_only_early) = (Findings::default(), None, true);
+    let mut note = |doubt: Option<Doubt>| {
+        if let Some(doubt) = doubt {
+            is_only_early &= doubt.from.is_some();
+            from = from.max(doubt.from);
+            found.push(doubt.finding);
+        }
+    };
     match verify.what {
-        VerifyWhat::Tag => found.extend(judge.tag(candidate)?),
-        VerifyWhat::Head => found.extend(judge.commit(candidate.head.id(), true)?),
+        VerifyWhat::Tag => note(judge.tag(candidate)?),
+        VerifyWhat::Head => note(judge.commit(candidate.head.id(), true)?),
         VerifyWhat::All => {
-            found.extend(judge.commit(candidate.head.id(), true)?);
+            note(judge.commit(candidate.head.id(), true)?);
             for commit in candidate.since {
-                found.extend(judge.commit(*commit, false)?);
+                note(judge.commit(*commit, false)?);
             }
         }
     }
@@ -76,7 +91,16 @@ pub fn check(
     if verify.mode == VerifyMode::Warn {
         findings.iter_mut().for_each(|finding| finding.severity = Severity::Warning);
     }
-    Ok(findings)
+    let from = from.filter(|_| is_only_early);
+    let valid_from = from.map(|second| Timestamp::from_millis(second.saturating_mul(1000)));
+    Ok(Verdict { findings, valid_from })
+}
+
+/// What is wrong with one signature.
+struct Doubt {
+    finding: Finding,
+    /// The second, still to come, from which on it would be good.
+    from: Option<i64>,
 }
 
 /// Verifies one thing after the other.
@@ -87,7 +111,7 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    fn commit(&self, id: ObjectId, is_head: bool) -> Result<Option<Finding>, TrustError> {
+    fn commit(&self, id: ObjectId, is_head: bool) -> Result<Option<Doubt>, TrustError> {
         let short = Revision::from(id).short();
         let again = match is_head {
             true => "`git commit --amend --no-edit -S`".to_owned(),
@@ -102,10 +126,10 @@ impl Judge<'_> {
         let verdict = signed.and_then(|signed| self.verify(&signed, is_head));
         let name = format!("commit {short}");
         let subject = Subject { name: &name, who: &who, again: &again };
-        Ok(verdict.err().map(|fault| fault.finding(&subject)))
+        Ok(verdict.err().map(|fault| self.doubt(&fault, &subject)))
     }
 
-    fn tag(&self, candidate: &Candidate<'_>) -> Result<Option<Finding>, TrustError> {
+    fn tag(&self, candidate: &Candidate<'_>) -> Result<Option<Doubt>, TrustError> {
         let short = candidate.head.short();
         let wanted = candidate.reference.strip_prefix("refs/tags/");
         let (Some(id), Some(wanted)) = (candidate.tag, wanted) else {
@@ -113,7 +137,7 @@ impl Judge<'_> {
             let again = format!("`git tag -f -s {} {short}`", wanted.unwrap_or("NAME"));
             let subject = Subject { name: &name, who: "", again: &again };
             let light = |tag: &str| Fault::LightTag(signed::plain(tag.as_bytes()));
-            return Ok(Some(wanted.map_or(Fault::NoTag, light).finding(&subject)));
+            return Ok(Some(self.doubt(&wanted.map_or(Fault::NoTag, light), &subject)));
         };
         let bytes = self.mirror.signed_object(SignedKind::Tag, id, OBJECT_BYTES_MAX)?;
         let tag = match bytes.as_deref().map(signed::tag) {
@@ -134,7 +158,15 @@ impl Judge<'_> {
         let name = format!("tag {}", signed::plain(wanted.as_bytes()));
         let again = format!("`git tag -f -s {} {short}`", signed::plain(wanted.as_bytes()));
         let subject = Subject { name: &name, who: &who, again: &again };
-        Ok(verdict.err().map(|fault| fault.finding(&subject)))
+        Ok(verdict.err().map(|fault| self.doubt(&fault, &subject)))
+    }
+
+    fn doubt(&self, fault: &Fault, subject: &Subject<'_>) -> Doubt {
+        let from = match fault {
+            Fault::NotYetValid { from, .. } => Some(*from).filter(|from| *from > self.now),
+            _ => None,
+        };
+        Doubt { finding: fault.finding(subject), from }
     }
 
     fn verify(&self, signed: &Signed, is_head: bool) -> Result<(), Fault> {

@@ -35,3 +35,9 @@ fn keys_that_nobody_asks_for_are_warned_of() {
     insta::assert_snapshot!(setup(&file("branch: main", "keyring_file: k")).warnings());
     assert_eq!(setup(&file("branch: main", "mode: off, keyring_file: k")).warnings(), "");
 }
+
+#[test]
+fn a_history_that_may_be_rewritten_weakens_what_all_means() {
+    let file = file("history_rewrite: allow", "mode: require, what: all, keyring_file: k");
+    insta::assert_snapshot!(setup(&file).warnings());
+}
