@@ -38,6 +38,8 @@ const FORMAT: i64 = 1;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// SQLite's page cache, in KiB: little, since the journal is small.
 const CACHE_KIB: i64 = 256;
+/// Statements that are kept ready: about as many as a deployment needs.
+const STATEMENTS_KEPT: usize = 64;
 
 const SCHEMA: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -114,6 +116,7 @@ impl Journal {
     fn set_up(mut connection: Connection, path: &Path) -> Result<Self, JournalError> {
         let open = |source| JournalError::Open { path: path.to_owned(), source };
         connection.busy_timeout(BUSY_TIMEOUT).map_err(open)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
         connection
             .execute_batch(&format!(
                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;

@@ -126,7 +126,7 @@ impl Http {
     ) -> Result<(Response, Bytes), SourceError> {
         let place = self.place();
         let authorization = self.authorization()?;
-        let client = self.client.get(&place)?;
+        let client = self.client.get(&self.current)?;
         self.reactor.settle();
         let attempt = || {
             let url = route.at(&self.current);
