@@ -229,7 +229,7 @@ mod tests {
             Oid::hash_object(ObjectType::Commit, text.as_bytes()).unwrap()
         }
 
-        fn new(&self, head: Oid, accepted: Oid) -> Result<HashSet<Oid>, Oid> {
+        fn told(&self, head: Oid, accepted: Oid) -> Result<HashSet<Oid>, Oid> {
             assert!(self.folder.path().exists());
             match new(&self.repository.odb().unwrap(), head, accepted).unwrap() {
                 New::Exactly(commits) => Ok(commits.into_iter().map(oid).collect()),
@@ -246,8 +246,8 @@ mod tests {
         let accepted = all.add("accepted", &[before]);
         let one = all.add("one", &[accepted]);
         let two = all.add("two", &[one]);
-        assert_eq!(all.new(two, accepted), Ok(HashSet::from([one])));
-        assert_eq!(all.new(one, accepted), Ok(HashSet::new()));
+        assert_eq!(all.told(two, accepted), Ok(HashSet::from([one])));
+        assert_eq!(all.told(one, accepted), Ok(HashSet::new()));
     }
 
     #[test]
@@ -259,7 +259,7 @@ mod tests {
         let side = all.add("side", &[fork]);
         let other_root = all.add("other root", &[]);
         let merge = all.add("merge", &[accepted, side, other_root]);
-        assert_eq!(all.new(merge, accepted), Ok(HashSet::from([side, other_root])));
+        assert_eq!(all.told(merge, accepted), Ok(HashSet::from([side, other_root])));
     }
 
     #[test]
@@ -269,11 +269,11 @@ mod tests {
         let accepted = all.add("accepted", &[root]);
         let hidden = Commits::withheld("hidden", &[accepted]);
         let merge = all.add("merge", &[accepted, hidden]);
-        assert_eq!(all.new(merge, accepted), Err(hidden));
+        assert_eq!(all.told(merge, accepted), Err(hidden));
         // nor is one for which it is not seen, as the old ones are not here either
         let cut = all.add("cut", &[Commits::withheld("older", &[])]);
         let fork = all.add("fork", &[root]);
         let merge = all.add("merge", &[cut, fork]);
-        assert!(all.new(merge, cut).is_err());
+        assert!(all.told(merge, cut).is_err());
     }
 }

@@ -46,6 +46,9 @@ impl Agent {
             since: &fetched.since,
         };
         let verdict = trust::check(mirror, &keys, verify, &candidate, self.clock.now())?;
+        if let Some(who) = &verdict.signed_by {
+            tracing::info!(revision = %attempt.revision, "signed by {who}");
+        }
         let findings = verdict.findings;
         match findings.iter().find(|finding| finding.is_error()) {
             None => Ok(Trusted::Yes(findings)),

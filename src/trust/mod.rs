@@ -55,6 +55,8 @@ pub struct Verdict {
     pub findings: Vec<Finding>,
     /// When nothing but a key that is not valid yet is wrong: the moment at which it is.
     pub valid_from: Option<Timestamp>,
+    /// Whose signature what is to be live has, when it is good.
+    pub signed_by: Option<String>,
 }
 
 /// Verifies the signatures that the settings ask for.
@@ -77,14 +79,15 @@ pub fn check(
             found.push(doubt.finding);
         }
     };
-    match verify.what {
-        VerifyWhat::Tag => note(judge.tag(candidate)?),
-        VerifyWhat::Head => note(judge.commit(candidate.head.id(), true)?),
-        VerifyWhat::All => {
-            note(judge.commit(candidate.head.id(), true)?);
-            for commit in candidate.since {
-                note(judge.commit(*commit, false)?);
-            }
+    let of_head = match verify.what {
+        VerifyWhat::Tag => judge.tag(candidate)?,
+        VerifyWhat::Head | VerifyWhat::All => judge.commit(candidate.head.id(), true)?,
+    };
+    let signed_by = of_head.as_ref().ok().map(|by| format!("{} with the {}", by.who, by.key));
+    note(of_head.err());
+    if verify.what == VerifyWhat::All {
+        for commit in candidate.since {
+            note(judge.commit(*commit, false)?.err());
         }
     }
     let mut findings = found.into_sorted();
@@ -93,7 +96,7 @@ pub fn check(
     }
     let from = from.filter(|_| is_only_early);
     let valid_from = from.map(|second| Timestamp::from_millis(second.saturating_mul(1000)));
-    Ok(Verdict { findings, valid_from })
+    Ok(Verdict { findings, valid_from, signed_by })
 }
 
 /// What is wrong with one signature.
@@ -111,7 +114,7 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    fn commit(&self, id: ObjectId, is_head: bool) -> Result<Option<Doubt>, TrustError> {
+    fn commit(&self, id: ObjectId, is_head: bool) -> Result<Result<By, Doubt>, TrustError> {
         let short = Revision::from(id).short();
         let again = match is_head {
             true => "`git commit --amend --no-edit -S`".to_owned(),
@@ -126,10 +129,10 @@ impl Judge<'_> {
         let verdict = signed.and_then(|signed| self.verify(&signed, is_head));
         let name = format!("commit {short}");
         let subject = Subject { name: &name, who: &who, again: &again };
-        Ok(verdict.err().map(|fault| self.doubt(&fault, &subject)))
+        Ok(verdict.map_err(|fault| self.doubt(&fault, &subject)))
     }
 
-    fn tag(&self, candidate: &Candidate<'_>) -> Result<Option<Doubt>, TrustError> {
+    fn tag(&self, candidate: &Candidate<'_>) -> Result<Result<By, Doubt>, TrustError> {
         let short = candidate.head.short();
         let wanted = candidate.reference.strip_prefix("refs/tags/");
         let (Some(id), Some(wanted)) = (candidate.tag, wanted) else {
@@ -137,7 +140,7 @@ impl Judge<'_> {
             let again = format!("`git tag -f -s {} {short}`", wanted.unwrap_or("NAME"));
             let subject = Subject { name: &name, who: "", again: &again };
             let light = |tag: &str| Fault::LightTag(signed::plain(tag.as_bytes()));
-            return Ok(Some(self.doubt(&wanted.map_or(Fault::NoTag, light), &subject)));
+            return Ok(Err(self.doubt(&wanted.map_or(Fault::NoTag, light), &subject)));
         };
         let bytes = self.mirror.signed_object(SignedKind::Tag, id, OBJECT_BYTES_MAX)?;
         let tag = match bytes.as_deref().map(signed::tag) {
@@ -146,19 +149,19 @@ impl Judge<'_> {
         };
         let who = tag.as_ref().map(|tag| tag.signed.who.clone()).unwrap_or_default();
         let verdict = tag.and_then(|tag| {
-            self.verify(&tag.signed, true)?;
+            let by = self.verify(&tag.signed, true)?;
             if !tag.is_of_commit || tag.object != candidate.head.id() {
                 return Err(Fault::OtherObject);
             }
             if tag.name != wanted {
                 return Err(Fault::OtherTag { named: tag.name, wanted: wanted.to_owned() });
             }
-            Ok(())
+            Ok(by)
         });
         let name = format!("tag {}", signed::plain(wanted.as_bytes()));
         let again = format!("`git tag -f -s {} {short}`", signed::plain(wanted.as_bytes()));
         let subject = Subject { name: &name, who: &who, again: &again };
-        Ok(verdict.err().map(|fault| self.doubt(&fault, &subject)))
+        Ok(verdict.map_err(|fault| self.doubt(&fault, &subject)))
     }
 
     fn doubt(&self, fault: &Fault, subject: &Subject<'_>) -> Doubt {
@@ -169,7 +172,7 @@ impl Judge<'_> {
         Doubt { finding: fault.finding(subject), from }
     }
 
-    fn verify(&self, signed: &Signed, is_head: bool) -> Result<(), Fault> {
+    fn verify(&self, signed: &Signed, is_head: bool) -> Result<By, Fault> {
         let Some(text) = &signed.signature else { return Err(Fault::Unsigned) };
         match text.lines().next().unwrap_or_default().trim_end() {
             "-----BEGIN SSH SIGNATURE-----" => self.by_ssh(text, signed, is_head),
@@ -182,7 +185,7 @@ impl Judge<'_> {
         }
     }
 
-    fn by_ssh(&self, text: &str, signed: &Signed, is_head: bool) -> Result<(), Fault> {
+    fn by_ssh(&self, text: &str, signed: &Signed, is_head: bool) -> Result<By, Fault> {
         let setting = "gitops.verify.allowed_signers_file";
         let no_keys = Fault::NoKeys { kind: "SSH", setting };
         let signers = self.keys.signers.as_ref().ok_or(no_keys)?;
@@ -206,7 +209,7 @@ impl Judge<'_> {
                 _ if !signer.signs_for(NAMESPACE) => Fault::NotForGit { by },
                 Moment::Before(from) => Fault::NotYetValid { by, from },
                 Moment::After(until) => Fault::Expired { by, until },
-                Moment::Inside => return Ok(()),
+                Moment::Inside => return Ok(by),
             });
         }
         Err(fault.unwrap_or_else(|| {
@@ -217,7 +220,7 @@ impl Judge<'_> {
         }))
     }
 
-    fn by_openpgp(&self, text: &str, signed: &Signed, is_head: bool) -> Result<(), Fault> {
+    fn by_openpgp(&self, text: &str, signed: &Signed, is_head: bool) -> Result<By, Fault> {
         let setting = "gitops.verify.keyring_file";
         let no_keys = Fault::NoKeys { kind: "OpenPGP", setting };
         let certificates = self.keys.certificates.as_ref().ok_or(no_keys)?;
@@ -236,7 +239,7 @@ impl Judge<'_> {
             // the same key may be there twice, revoked in one place
             match (&verdict, &told) {
                 (_, Err(Fault::Revoked { .. })) => return told,
-                (Some(Ok(())), _) => {}
+                (Some(Ok(_)), _) => {}
                 (Some(Err(_)), Err(Fault::Forged { .. })) => {}
                 // it names no key, so that all are tried
                 (None, Err(Fault::Forged { .. })) if signature.issuer().is_none() => {}
@@ -258,7 +261,7 @@ fn standing(
     signature: &Signature,
     result: Result<Standing, Wrong>,
     moments: &[i64],
-) -> Result<(), Fault> {
+) -> Result<By, Fault> {
     let key = format!("OpenPGP key {}", certificate.fingerprint());
     let by = By { who: certificate.name.clone(), key };
     let span = match result {
@@ -277,7 +280,7 @@ fn standing(
     let own = time::Span { from: None, until: signature.until() };
     match own.during(moments) {
         Moment::After(until) => Err(Fault::Lapsed { by, until }),
-        _ => Ok(()),
+        _ => Ok(by),
     }
 }
 

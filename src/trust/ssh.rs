@@ -204,3 +204,6 @@ impl SshSignature {
         [&Sha256::digest(application)[..], &self.device, &Sha256::digest(signed)[..]].concat()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! `what: tag`: the tag that names the commit is signed.
 
 use super::*;
-use crate::support::succeed;
+use crate::support::{GitServer, succeed};
 
 const TAGS: &str = "semver: \"*\"\nverify: {mode: require, what: tag, allowed_signers_file: <folder>/allowed_signers}\n";
 
@@ -90,4 +90,20 @@ fn a_branch_has_no_tag_to_verify() {
     let ran = agent.run(&["config", "check"]);
     assert_eq!(ran.code, 10, "{ran:#?}");
     assert!(ran.stderr.contains("no tag is followed"), "{ran:#?}");
+}
+
+#[test]
+fn a_commit_that_is_here_goes_live_when_its_tag_is_signed_over_http_too() {
+    let (repo, agent, alice) = following_tags();
+    let server = GitServer::start(repo.root());
+    let text = std::fs::read_to_string(agent.settings_file()).unwrap();
+    agent.settings(&text.replace(&repo.path().display().to_string(), &server.url()));
+    let commit = repo.commit(&[("a.yaml", "a: 1\n")]);
+    repo.annotated_tag("v1.0.0", &commit);
+    assert_eq!(pass(&agent), refused());
+    assert_eq!(pass(&agent).0, 17);
+    // the same name, the same commit, another tag
+    tag(&repo, "v1.0.0", "v1.0.0", &commit, &alice);
+    assert_eq!(pass(&agent), done());
+    assert_eq!(agent.live("a.yaml").as_deref(), Some("a: 1\n"));
 }
