@@ -78,6 +78,7 @@ pub fn check(
             from = from.max(doubt.from);
             found.push(doubt.finding);
         }
+        found.are_enough()
     };
     let of_head = match verify.what {
         VerifyWhat::Tag => judge.tag(candidate)?,
@@ -87,7 +88,10 @@ pub fn check(
     note(of_head.err());
     if verify.what == VerifyWhat::All {
         for commit in candidate.since {
-            note(judge.commit(*commit, false)?.err());
+            let is_enough = note(judge.commit(*commit, false)?.err());
+            if is_enough {
+                break;
+            }
         }
     }
     let mut findings = found.into_sorted();
@@ -196,7 +200,7 @@ impl Judge<'_> {
         }
         let of_key = || signers.iter().filter(|signer| signer.key == signature.key);
         let who = of_key().next().map_or("nobody we know", |signer| &signer.principals);
-        let by = |who: &str| By { who: who.to_owned(), key: key.clone() };
+        let by = |who: &str| By { who: signed::plain(who.as_bytes()), key: key.clone() };
         signature.verify(&signed.payload).map_err(|wrong| match wrong {
             Wrong::Forged => Fault::Forged { by: by(who) },
             Wrong::Unsupported(what) => Fault::Unsupported { key: key.clone(), what },

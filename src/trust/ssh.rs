@@ -14,6 +14,9 @@ use super::wire::{Wire, filled, put};
 /// What git signs as.
 pub(super) const NAMESPACE: &str = "git";
 
+/// Bytes of a public key: the largest that is verified, RSA of 8,192 bits, has some 1,100.
+const KEY_BYTES_MAX: usize = 4096;
+
 /// What a signed message starts with.
 const MAGIC: &[u8] = b"SSHSIG";
 
@@ -39,10 +42,10 @@ pub(super) fn is_kind(word: &str) -> bool {
 pub(super) struct SshKey(Vec<u8>);
 
 impl SshKey {
-    /// A key of one of the known kinds; `None`: it is none.
+    /// A key of one of the known kinds; `None`: it is none, or too large.
     pub(super) fn read(bytes: Vec<u8>) -> Option<Self> {
         let key = Self(bytes);
-        is_kind(key.kind()).then_some(key)
+        (key.0.len() <= KEY_BYTES_MAX && is_kind(key.kind())).then_some(key)
     }
 
     /// Its kind, as SSH names it.

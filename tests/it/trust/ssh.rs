@@ -163,3 +163,48 @@ fn a_new_key_in_the_file_lets_go_through_what_was_refused_and_an_old_one_counts_
     assert_eq!(pass(&agent), refused());
     assert_eq!(agent.live("a.yaml").as_deref(), Some("a: 1\n"));
 }
+
+/// What git itself says of a commit, by the same file of keys, at the commit's own time.
+fn git_takes(repo: &Repo, agent: &Agent, commit: &str) -> bool {
+    let mut git = repo.git();
+    git.args(["-c", "gpg.format=ssh", "-c"]);
+    let file = agent.folder().join("allowed_signers");
+    git.arg(format!("gpg.ssh.allowedSignersFile={}", file.display()));
+    git.args(["verify-commit", commit]).output().expect("git starts").status.success()
+}
+
+#[test]
+fn git_says_the_same_but_for_keys_that_are_not_valid_now() {
+    let (alice, bob) = (SshKey::new(), SshKey::new());
+    let options = [
+        ("", true),
+        ("namespaces=\"git\"", true),
+        ("namespaces=\"file,g*\"", true),
+        ("namespaces=\"*,!git\"", false),
+        ("namespaces=\"file\"", false),
+        ("valid-after=\"20200101\",valid-before=\"20990101\"", true),
+        ("valid-before=\"20200101Z\"", false),
+        ("valid-after=\"20990101Z\"", false),
+    ];
+    for (options, is_taken) in options {
+        let repo = Repo::new();
+        let agent = machine(&repo, BY_SSH);
+        allow(&agent, &[line("\"alice@example.com,*@example.org\"", options, &alice)]);
+        let commit = repo.commit(&[("a.yaml", "a: 1\n")]);
+        let by_alice = repo.signed(&commit, None, |bytes| alice.sign("git", bytes));
+        assert_eq!(git_takes(&repo, &agent, &by_alice), is_taken, "git, {options}");
+        assert_eq!(pass(&agent) == done(), is_taken, "{options}");
+    }
+    let repo = Repo::new();
+    let agent = machine(&repo, BY_SSH);
+    allow(&agent, &[line("alice@example.com", "valid-before=\"20200101Z\"", &alice)]);
+    let commit = repo.commit(&[("a.yaml", "a: 1\n")]);
+    let by_bob = repo.signed(&commit, None, |bytes| bob.sign("git", bytes));
+    let for_files = repo.signed(&commit, None, |bytes| alice.sign("file", bytes));
+    let early = repo.signed(&commit, Some(IN_2019), |bytes| alice.sign("git", bytes));
+    for (commit, gits) in [(commit, false), (by_bob, false), (for_files, false), (early, true)] {
+        repo.branch("main", &commit);
+        assert_eq!(git_takes(&repo, &agent, &commit), gits, "{commit}");
+        assert_eq!(pass(&agent), refused(), "{commit}");
+    }
+}
