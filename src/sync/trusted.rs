@@ -51,7 +51,12 @@ impl Agent {
         }
         let findings = verdict.findings;
         match findings.iter().find(|finding| finding.is_error()) {
-            None => Ok(Trusted::Yes(findings)),
+            None => {
+                for doubt in &findings {
+                    tracing::warn!(rule = %doubt.rule, revision = %attempt.revision, "{}", doubt.message);
+                }
+                Ok(Trusted::Yes(findings))
+            }
             Some(first) => {
                 let of_head = format!("commit {}", attempt.revision.short());
                 let mut message = match first.message.starts_with(&of_head) {
@@ -100,6 +105,7 @@ impl Agent {
     ) -> Result<Trusted, SyncError> {
         let message = format!("signatures cannot be verified: {}", super::error::chain(&error));
         if mode == VerifyMode::Warn {
+            tracing::warn!(revision = %attempt.revision, "{message}");
             return Ok(Trusted::Yes(vec![Finding::warning("trust.keys", message)]));
         }
         let now = self.clock.now();

@@ -39,6 +39,27 @@ fn all_refuses_a_commit_in_the_middle_that_is_not_signed() {
 }
 
 #[test]
+fn what_all_refused_is_verified_again_with_what_follows_until_it_is_signed() {
+    let (repo, alice) = (Repo::new(), SshKey::new());
+    let agent = all_by_alice(&repo, &alice);
+    let base = repo.tip("main");
+    repo.commit(&[("a.yaml", "a: 2\n")]);
+    assert_eq!(pass(&agent), refused());
+    // a signed commit above it does not let it pass
+    let above = repo.commit(&[("a.yaml", "a: 3\n")]);
+    repo.signed(&above, None, by(&alice));
+    assert_eq!(pass(&agent), refused());
+    // the same two, each signed: a forced push that descends from what is live
+    repo.branch("main", &base);
+    for text in ["a: 2\n", "a: 3\n"] {
+        let commit = repo.commit(&[("a.yaml", text)]);
+        repo.signed(&commit, None, by(&alice));
+    }
+    assert_eq!(pass(&agent), done());
+    assert_eq!(agent.live("a.yaml").as_deref(), Some("a: 3\n"));
+}
+
+#[test]
 fn all_takes_a_line_of_commits_that_are_signed_also_after_their_key_expired() {
     let (repo, alice, bob) = (Repo::new(), SshKey::new(), SshKey::new());
     let agent = all_by_alice(&repo, &bob);
