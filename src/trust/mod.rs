@@ -4,8 +4,9 @@
 //! revision is read as configuration. Which key may sign is said by files of this machine alone.
 //!
 //! May read those files and the object store. Never talks to a key server, an agent or another
-//! program, and never decides what follows from a finding. When a key is valid is pure ([`time`]);
-//! the numbers of a signature are `ring`'s business.
+//! program, and never decides what follows from a finding. When a key is valid is pure (`time`); the
+//! numbers of a signature are the business of `ring`, which is here for TLS anyway: libraries for all
+//! of SSH and OpenPGP would bring a hundred crates, with ciphers and kinds of keys to be refused.
 
 mod allowed_signers;
 mod armor;

@@ -178,7 +178,7 @@ impl SshSignature {
             }
             "ssh-rsa" => {
                 let (e, n) = (key.large_number()?, key.large_number()?);
-                if n.len() < 256 {
+                if !(256..=1024).contains(&n.len()) {
                     let bits = n.len() * 8;
                     return Some(Err(Wrong::Unsupported(format!("an RSA key of {bits} bits"))));
                 }

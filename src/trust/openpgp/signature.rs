@@ -150,7 +150,7 @@ impl Signature {
         let mut numbers = Bytes(&self.numbers);
         let good = match (&key.material, self.algorithm) {
             (Material::Rsa { n, e }, 1 | 3) => {
-                if n.len() < 256 {
+                if !(256..=1024).contains(&n.len()) {
                     return unsupported(format!("an RSA key of {} bits", n.len() * 8));
                 }
                 let parameters = match self.hash {
