@@ -70,7 +70,7 @@ impl Fault {
     /// The finding for it.
     pub(super) fn finding(&self, subject: &Subject<'_>) -> Finding {
         let Subject { name, who, again } = subject;
-        let by = if who.is_empty() { String::new() } else { format!(" by {who}") };
+        let by = if who.is_empty() { String::new() } else { format!(" (by {who}, as it says)") };
         let (rule, message, hint) = self.words(again);
         Finding::error(&format!("trust.{rule}"), format!("{name}{by} {message}")).hint(hint)
     }
