@@ -25,6 +25,7 @@ pub mod progress;
 pub mod render;
 pub mod source;
 pub mod trees;
+pub mod trust;
 
 pub mod app;
 pub mod cli;

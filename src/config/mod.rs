@@ -24,6 +24,7 @@ mod schema;
 mod settings;
 mod table;
 mod values;
+mod verify;
 
 pub use effective::Effective;
 pub use error::{ConfigError, Listed};
@@ -41,6 +42,7 @@ pub use settings::{
 };
 pub use table::{Key, Kind, keys};
 pub use values::{parse_duration, show_duration};
+pub use verify::{Verify, VerifyMode, VerifyWhat};
 
 #[cfg(test)]
 mod tests;

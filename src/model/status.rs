@@ -40,6 +40,8 @@ words! {
         SourceDamaged = "source_damaged",
         /// A signature is missing or wrong.
         VerificationRefused = "verification_refused",
+        /// The keys that signatures are verified with cannot be read.
+        VerificationUnavailable = "verification_unavailable",
         /// The head is not a descendant of the last accepted commit.
         HistoryRewritten = "history_rewritten",
         /// A gate refused the revision.
