@@ -21,6 +21,7 @@ pub mod gates;
 pub mod journal;
 pub mod memory;
 pub mod notify;
+pub mod profiles;
 pub mod progress;
 pub mod render;
 pub mod source;

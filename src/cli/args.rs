@@ -106,6 +106,8 @@ pub(super) enum Verb {
     Diff(DiffArgs),
     /// What somebody else changed in the live tree
     Drift(DriftArgs),
+    /// A profile of the live tree with what it extends, and where each value comes from
+    Profile(ProfileArgs),
     /// Events on their way to the nodes
     Deliveries(DeliveriesArgs),
     /// The live path becomes a plain folder; kconfigd lets go of it
@@ -230,6 +232,16 @@ pub(super) struct HistoryArgs {
     /// Only those before this number
     #[arg(long, value_name = "ID")]
     pub(super) before: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ProfileArgs {
+    /// Which one; the active one (`profile` in the settings) where none is given
+    #[arg(value_name = "NAME")]
+    pub(super) name: Option<String>,
+    /// One value a line, with the file and line that gave it
+    #[arg(long)]
+    pub(super) explain: bool,
 }
 
 #[derive(Debug, Args)]

@@ -18,6 +18,7 @@ mod init;
 mod listen;
 mod log;
 mod order;
+mod profile;
 mod progress;
 mod reach;
 mod render;
@@ -79,6 +80,7 @@ async fn dispatch(cli: Cli, output: &Output) -> Result<Exit, exit::Failure> {
         Verb::History(args) => history::run(&global, args, output).await,
         Verb::Show(args) => show::run(&global, args, output).await,
         Verb::Diff(args) => diff::run(&global, args, output).await,
+        Verb::Profile(args) => profile::run(&global, args, output).await,
         Verb::Drift(args) => order::drift(&global, args, output).await,
         Verb::Deliveries(args) => deliveries::run(&global, args, output).await,
         Verb::Detach => detach::run(&global, output).await,

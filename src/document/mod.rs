@@ -18,7 +18,7 @@ mod yaml;
 
 pub use detail::{Detail, detail};
 pub use emit::emit;
-pub use keys::key_changes;
+pub use keys::{key_changes, on_one_line};
 pub use mask::Masker;
 pub use merge::{Conflict, merge};
 pub use tree::{Document, Kind, Node, Scalar, Style, Value};

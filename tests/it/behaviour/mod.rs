@@ -8,6 +8,7 @@ mod drifting;
 mod following;
 mod holding;
 mod layering;
+mod profiles;
 mod returning;
 mod running;
 mod settling;
