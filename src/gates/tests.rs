@@ -1,13 +1,61 @@
+use std::collections::BTreeMap;
+
 use super::*;
+use crate::model::{FileMode, Limits, TreePath};
 use crate::objects::{Item, ItemKind};
 
-fn mirror() -> (tempfile::TempDir, Mirror) {
+pub(super) fn mirror() -> (tempfile::TempDir, Mirror) {
     let folder = tempfile::tempdir().unwrap();
     let mirror = Mirror::open_or_create(&folder.path().join("repo.git")).unwrap();
     (folder, mirror)
 }
 
-fn item(mirror: &Mirror, name: &str, mode: FileMode, bytes: &[u8]) -> Item {
+/// A tree of these files, by their paths.
+pub(super) fn tree_of(mirror: &Mirror, files: &BTreeMap<String, Vec<u8>>) -> ObjectId {
+    let mut items = Vec::new();
+    let mut folders: BTreeMap<&str, BTreeMap<String, Vec<u8>>> = BTreeMap::new();
+    for (path, bytes) in files {
+        match path.split_once('/') {
+            None => items.push(item(mirror, path, FileMode::Regular, bytes)),
+            Some((folder, rest)) => {
+                folders.entry(folder).or_default().insert(rest.to_owned(), bytes.clone());
+            }
+        }
+    }
+    for (name, files) in folders {
+        let id = tree_of(mirror, &files);
+        items.push(Item { name: name.into(), id, kind: ItemKind::Folder });
+    }
+    mirror.write_tree(&items).unwrap()
+}
+
+/// The files below a folder of the project, by their paths in it.
+pub(super) fn files_of(folder: &str) -> BTreeMap<String, Vec<u8>> {
+    fn add(at: &std::path::Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) {
+        for entry in std::fs::read_dir(at).unwrap().map(Result::unwrap) {
+            let name = format!("{prefix}{}", entry.file_name().to_str().unwrap());
+            match entry.file_type().unwrap().is_dir() {
+                true => add(&entry.path(), &format!("{name}/"), files),
+                false => drop(files.insert(name, std::fs::read(entry.path()).unwrap())),
+            }
+        }
+    }
+    let mut files = BTreeMap::new();
+    add(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), "", &mut files);
+    files
+}
+
+/// Findings as people see them, one after the other.
+pub(super) fn told(findings: &[Finding]) -> String {
+    let mut page = String::new();
+    for finding in findings {
+        page.push_str(&format!("{finding}\n"));
+        page.push_str(&format!("    {}\n", finding.hint.as_deref().unwrap_or("no hint")));
+    }
+    page
+}
+
+pub(super) fn item(mirror: &Mirror, name: &str, mode: FileMode, bytes: &[u8]) -> Item {
     let id = mirror.write_blob(bytes).unwrap();
     Item { name: name.into(), id, kind: ItemKind::File(mode) }
 }

@@ -1,0 +1,104 @@
+use std::collections::BTreeMap;
+
+use super::variants::{VARIANTS, Variant};
+use crate::config::{Mask, Preset, Validation};
+use crate::gates::tests::{files_of, mirror, told, tree_of};
+use crate::gates::{Rules, check};
+use crate::model::{Finding, Limits};
+
+fn rules() -> Rules {
+    let validation = Validation { preset: Preset::Kos, ..Validation::default() };
+    Rules::new(&Limits::default()).with(&validation, &Mask::default()).unwrap()
+}
+
+fn found(files: &BTreeMap<String, Vec<u8>>) -> Vec<Finding> {
+    let (_keep, mirror) = mirror();
+    let tree = tree_of(&mirror, files);
+    check(&mirror, tree, None, &rules()).unwrap()
+}
+
+fn fixture() -> BTreeMap<String, Vec<u8>> {
+    let mut files = files_of("fixtures/kos-config");
+    files.extend(files_of("fixtures/kos-blocks"));
+    files
+}
+
+#[test]
+fn the_seeds_profiles_and_blocks_pass_as_they_stand() {
+    let files = fixture();
+    assert!(files.contains_key("profiles/enterprise.yaml") && files.contains_key("gitops.yaml"));
+    assert_eq!(told(&found(&files)), "");
+}
+
+#[test]
+fn the_agent_that_the_seeds_folder_lacks_is_told_by_name() {
+    let mut files = fixture();
+    files.remove("agents/synthesizerAgent.yaml");
+    insta::assert_snapshot!(told(&found(&files)), @"");
+}
+
+impl Variant {
+    fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        let mut files = fixture();
+        for (path, from, to) in self.edits {
+            if *to == "(gone)" && from.is_empty() {
+                assert!(files.remove(*path).is_some(), "{}: {path}", self.name);
+                continue;
+            }
+            let text = files.get(*path).cloned().unwrap_or_default();
+            let text = String::from_utf8(text).unwrap();
+            let text = if from.is_empty() {
+                (*to).to_owned()
+            } else {
+                assert!(text.contains(from), "{}: {path} has no {from:?}", self.name);
+                text.replacen(from, to, 1)
+            };
+            files.insert((*path).to_owned(), text.into_bytes());
+        }
+        files
+    }
+}
+
+#[test]
+fn broken_configurations_are_refused_with_file_line_and_a_hint() {
+    assert!(VARIANTS.len() >= 60, "{}", VARIANTS.len());
+    let mut page = String::new();
+    for variant in VARIANTS {
+        let found = found(&variant.files());
+        page.push_str(&format!("## {}\n{}\n", variant.name, told(&found)));
+        let first = found.first().unwrap_or_else(|| panic!("{} passes", variant.name));
+        assert!(first.is_error(), "{}: {first}", variant.name);
+        assert!(first.file.is_some() && first.line.is_some(), "{}: {first}", variant.name);
+        assert!(first.hint.is_some(), "{}: {first}", variant.name);
+    }
+    insta::assert_snapshot!(page);
+}
+
+#[test]
+fn no_value_of_a_secret_is_in_a_message() {
+    let mut files = fixture();
+    let canary = "c4n4ry-9f2e";
+    let edits = [
+        ("secrets.env", format!("A_TOKEN='{canary}\nB {canary}\nC= {canary}\nA_TOKEN={canary}\n")),
+        ("agents/tokenAgent.yaml", format!("name: tokenAgent\nqueue:\n  secret: {canary}\n")),
+        ("plugins/p.yaml", format!("name: p\npassword:\n  interval: {canary}\ninterval: 1s\n")),
+    ];
+    for (path, text) in edits {
+        files.insert(path.to_owned(), text.into_bytes());
+    }
+    let page = told(&found(&files));
+    assert!(page.contains("secrets.env:1:1"), "{page}");
+    assert!(!page.contains(canary), "{page}");
+}
+
+#[test]
+fn variables_that_have_a_default_or_are_escaped_need_no_definition() {
+    for (text, names) in [
+        ("${A}", vec!["A"]),
+        ("x${A}y${_B2}", vec!["A", "_B2"]),
+        ("${A:?must be set} ${B?}", vec!["A", "B"]),
+        ("${A:-1} ${B-} ${C:+x} ${D:=1} $${E} $F ${1} ${} ${G H} ${I", vec![]),
+    ] {
+        assert_eq!(super::needs::variables_in(text), names, "{text}");
+    }
+}
