@@ -138,7 +138,8 @@ fn documents(file: &AtHand<'_>, part: Part) -> Vec<Finding> {
             0 => "the file is empty".to_owned(),
             many => format!("one document is expected, and the file has {many}"),
         };
-        found.push(Finding::error("kos.document", text).at(1, 1));
+        let hint = "a file of this folder holds one document: write it, or take the file out";
+        found.push(Finding::error("kos.document", text).at(1, 1).hint(hint));
         return found;
     };
     if let Some(source) = file.schemas.built_in.of(part) {

@@ -1,15 +1,17 @@
 //! Configurations that are broken in one way each.
 
-/// One of them: files with a text in them replaced by another. An empty text stands for the whole
-/// file, and `(gone)` for none.
+/// One of them: in a file, a text is replaced by another. An empty text stands for the whole file,
+/// and `(gone)` in its place for none.
 pub(super) struct Variant {
     pub(super) name: &'static str,
-    pub(super) edits: &'static [(&'static str, &'static str, &'static str)],
+    pub(super) path: &'static str,
+    pub(super) from: &'static str,
+    pub(super) to: &'static str,
 }
 
 macro_rules! variants {
-    ($($name:literal: $($path:literal, $from:literal => $to:literal);+;)*) => {
-        &[$(Variant { name: $name, edits: &[$(($path, $from, $to)),+] }),*]
+    ($($name:literal: $path:literal, $from:literal => $to:literal;)*) => {
+        &[$(Variant { name: $name, path: $path, from: $from, to: $to }),*]
     };
 }
 

@@ -17,6 +17,9 @@ use crate::model::{Finding, Findings, ObjectId, TreePath};
 use crate::objects::Mirror;
 use files::Files;
 
+/// How much of a name has to be the same for it to be meant, 0 to 1.
+const NEAR: f64 = 0.7;
+
 /// What a name must be found as: paths with one `*`, which stands for it.
 pub(super) struct Target {
     /// What it is called: `agent`. Empty for those of the settings.
@@ -130,7 +133,9 @@ impl Whole<'_> {
         for path in paths {
             known.extend(self.files.names(path)?);
         }
-        let hint = match nearest(name, known.iter().map(String::as_str)) {
+        // Names of one kind often end alike, so they have to be nearer than keys.
+        let near = |meant: &&str| strsim::normalized_damerau_levenshtein(name, meant) >= NEAR;
+        let hint = match nearest(name, known.iter().map(String::as_str)).filter(near) {
             Some(meant) => format!("did you mean `{meant}`? Otherwise add {path}"),
             None => format!("add {path}, or take the name out"),
         };
