@@ -187,10 +187,7 @@ fn target(node: &Node) -> Read<String> {
 }
 
 /// What starts with `/` or `./` is the node's, anything else the tree's.
-pub(super) fn rule_file(
-    text: &str,
-    resolve: impl Fn(&str) -> Read<PathBuf>,
-) -> Read<RuleFile> {
+pub(super) fn rule_file(text: &str, resolve: impl Fn(&str) -> Read<PathBuf>) -> Read<RuleFile> {
     if text.starts_with('/') || text.starts_with("./") || text.starts_with("../") {
         return resolve(text).map(RuleFile::Node);
     }

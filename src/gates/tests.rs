@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::model::{FileMode, Limits, TreePath};
+use crate::model::{FileMode, Limits};
 use crate::objects::{Item, ItemKind};
 
 pub(super) fn mirror() -> (tempfile::TempDir, Mirror) {

@@ -42,7 +42,10 @@ fn read(line: &str) -> Option<Line<'_>> {
     if let Some(quote @ ('"' | '\'')) = value.chars().next()
         && (value.len() < 2 || !value.ends_with(quote))
     {
-        return Some(Line::Wrong("a quote is not closed on this line", "close it, or leave it out"));
+        return Some(Line::Wrong(
+            "a quote is not closed on this line",
+            "close it, or leave it out",
+        ));
     }
     Some(Line::Variable { name, value })
 }

@@ -165,7 +165,10 @@ pub(in super::super) fn judge(
             if listed {
                 None
             } else {
-                missing(text, "list at least one approved peer: `peer-a klp://peer-a.example.com:7443`")
+                missing(
+                    text,
+                    "list at least one approved peer: `peer-a klp://peer-a.example.com:7443`",
+                )
             }
         }
     })

@@ -34,7 +34,10 @@ fn the_seeds_profiles_and_blocks_pass_as_they_stand() {
 fn the_agent_that_the_seeds_folder_lacks_is_told_by_name() {
     let mut files = fixture();
     files.remove("agents/synthesizerAgent.yaml");
-    insta::assert_snapshot!(told(&found(&files)), @"");
+    insta::assert_snapshot!(told(&found(&files)), @"
+    profiles/federation_node.yaml:21:5: error: `services[1]` names the agent `synthesizerAgent`, and agents/synthesizerAgent.yaml is not in the tree [references.missing]
+        add agents/synthesizerAgent.yaml, or take the name out
+    ");
 }
 
 impl Variant {
@@ -62,9 +65,8 @@ fn broken_configurations_are_refused_with_file_line_and_a_hint() {
     for variant in VARIANTS {
         let found = found(&variant.files());
         page.push_str(&format!("## {}\n{}\n", variant.name, told(&found)));
-        let is_good = |f: &Finding| {
-            f.is_error() && f.file.is_some() && f.line.is_some() && f.hint.is_some()
-        };
+        let is_good =
+            |f: &Finding| f.is_error() && f.file.is_some() && f.line.is_some() && f.hint.is_some();
         if !found.first().is_some_and(is_good) {
             poor.push(variant.name);
         }

@@ -57,7 +57,8 @@ pub(super) fn facts(file: &AtHand<'_>) -> Facts {
         Preset::None => 0,
     };
     for (n, rule) in rules.validation.references.iter().enumerate() {
-        let is_meant = rules.reference_files.get(n).is_some_and(|p| p.mean_file(file.path.as_str()));
+        let is_meant =
+            rules.reference_files.get(n).is_some_and(|p| p.mean_file(file.path.as_str()));
         for document in file.readable().iter().filter(|_| is_meant) {
             for (key, node) in at_key(&document.root, &rule.key) {
                 facts.uses_name(first + n, &key, node);
@@ -108,12 +109,7 @@ impl Whole<'_> {
         }
     }
 
-    fn file(
-        &mut self,
-        one: &Use,
-        target: usize,
-        name: &str,
-    ) -> Result<Option<Finding>, GateError> {
+    fn file(&mut self, one: &Use, target: usize, name: &str) -> Result<Option<Finding>, GateError> {
         let Some(Target { what, paths }) = self.targets.get(target) else { return Ok(None) };
         for path in paths {
             if self.files.has(&path.replace('*', name))? {
@@ -150,7 +146,8 @@ impl Whole<'_> {
             "`{}` uses `${{{name}}}`, which neither system.env nor secrets.env defines",
             one.key
         );
-        let hint = match nearest(name, self.variables.iter().copied()) {
+        let near = |meant: &&str| strsim::normalized_damerau_levenshtein(name, meant) >= NEAR;
+        let hint = match nearest(name, self.variables.iter().copied()).filter(near) {
             Some(meant) => format!("did you mean `${{{meant}}}`?"),
             None => format!("define {name} in system.env, or write `${{{name}:-default}}`"),
         };

@@ -1,12 +1,14 @@
 //! What a schema refused, in words for who wrote the document, with the place in its file.
 
+use std::collections::HashSet;
+
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind as Kind;
 use serde_json::Value as Json;
 
+use super::FINDINGS_MAX;
 use super::instance::{self, SOPS_VALUE, unescape};
 use super::text::{self, cut};
-use super::FINDINGS_MAX;
 use crate::document::{Document, Masker, Node, nearest};
 use crate::model::{Finding, TreePath};
 
@@ -14,6 +16,9 @@ use crate::model::{Finding, TreePath};
 const FORMS_DEPTH_MAX: usize = 8;
 /// Keys that are listed as those that are known.
 const KNOWN_MAX: usize = 12;
+
+/// Characters of what the validator says by itself.
+const SAID_CHARS_MAX: usize = 200;
 
 /// What a message must not show.
 #[derive(Clone, Copy)]
@@ -44,11 +49,14 @@ pub(super) struct Teller<'a> {
     context: &'a Context<'a>,
     is_sops: bool,
     findings: Vec<Finding>,
+    /// What was said of which pointer.
+    told: HashSet<(&'static str, String)>,
 }
 
 impl<'a> Teller<'a> {
     pub(super) fn new(root: &'a Node, schema: &'a Json, context: &'a Context<'a>) -> Self {
-        Self { root, schema, context, is_sops: instance::is_sops(root), findings: Vec::new() }
+        let is_sops = instance::is_sops(root);
+        Self { root, schema, context, is_sops, findings: Vec::new(), told: HashSet::new() }
     }
 
     pub(super) fn into_findings(self) -> Vec<Finding> {
@@ -100,7 +108,7 @@ impl<'a> Teller<'a> {
         };
         let message = format!("`{}` is not a key that is known here", self.shown(&at));
         let place = self.key_place(&at);
-        self.push(error.kind(), message, place, Some(hint));
+        self.push(error.kind(), &at, message, place, hint);
     }
 
     fn missing(&mut self, error: &ValidationError<'_>, pointer: &str, name: &str) {
@@ -115,15 +123,10 @@ impl<'a> Teller<'a> {
         let at = format!("{pointer}/{}", escape(name));
         let message = format!("`{}` is missing", self.shown(&at));
         let place = self.key_place(pointer);
-        self.push(error.kind(), message, place, Some(hint));
+        self.push(error.kind(), &at, message, place, hint);
     }
 
-    fn bad_key(
-        &mut self,
-        error: &ValidationError<'_>,
-        inner: &ValidationError<'_>,
-        pointer: &str,
-    ) {
+    fn bad_key(&mut self, error: &ValidationError<'_>, inner: &ValidationError<'_>, pointer: &str) {
         let name = inner.instance().as_str().unwrap_or_default().to_owned();
         let at = format!("{pointer}/{}", escape(&name));
         let said = text::expected(inner.kind());
@@ -131,7 +134,7 @@ impl<'a> Teller<'a> {
         let wanted = title.map(str::to_owned).or(said).unwrap_or_else(|| "another name".to_owned());
         let message = format!("`{}` cannot be a key here: expected {wanted}", self.shown(&at));
         let place = self.key_place(&at);
-        self.push(error.kind(), message, place, None);
+        self.push(error.kind(), &at, message, place, "rename it".to_owned());
     }
 
     /// Something is wrong with a value.
@@ -140,9 +143,12 @@ impl<'a> Teller<'a> {
         let parent = self.parent(error);
         let title = parent.and_then(|parent| says(parent, "title")).map(str::to_owned);
         let found = text::found(instance, self.context.hides(pointer));
+        // What a title says is about the value as a whole, not about this.
+        let title = title.filter(|_| !matches!(kind, Kind::UniqueItems));
         let what = match title.or(forms).or_else(|| text::expected(kind)) {
             Some(expected) => format!("expected {expected}, found {found}"),
             None => match kind {
+                Kind::UniqueItems => "this item is there twice".to_owned(),
                 Kind::FalseSchema => "is not allowed here".to_owned(),
                 Kind::Not { .. } => format!("{found} is not allowed here"),
                 Kind::OneOfMultipleValid { .. } => {
@@ -160,27 +166,40 @@ impl<'a> Teller<'a> {
             }
             _ => None,
         };
-        let described = || parent.and_then(|parent| says(parent, "description")).map(str::to_owned);
-        let hint =
-            near.or_else(|| text::advice(kind, instance).map(str::to_owned)).or_else(described);
+        let has_form = parent.is_some_and(|p| p.get("pattern").or(p.get("format")).is_some());
+        let hint = near
+            .or_else(|| text::advice(kind, instance, has_form).map(str::to_owned))
+            .or_else(|| parent.and_then(|p| says(p, "description")).map(str::to_owned))
+            .unwrap_or_else(|| text::fallback(kind).to_owned());
         let name = self.shown(pointer);
         let subject = if name.is_empty() { "the document".to_owned() } else { format!("`{name}`") };
-        let place = self.value_place(pointer);
-        self.push(kind, format!("{subject}: {what}"), place, hint);
+        let place = match (kind, instance) {
+            (Kind::UniqueItems, Json::Array(items)) => {
+                self.value_place(&format!("{pointer}/{}", repeated(items)))
+            }
+            _ => self.value_place(pointer),
+        };
+        self.push(kind, pointer, format!("{subject}: {what}"), place, hint);
     }
 
-    fn push(&mut self, kind: &Kind, message: String, at: Option<&Node>, hint: Option<String>) {
-        if self.findings.len() >= FINDINGS_MAX {
+    /// Tells it, where the same was not said of the same key already.
+    fn push(
+        &mut self,
+        kind: &Kind,
+        pointer: &str,
+        message: String,
+        at: Option<&Node>,
+        hint: String,
+    ) {
+        let rule = text::rule(kind);
+        if self.findings.len() >= FINDINGS_MAX || !self.told.insert((rule, pointer.to_owned())) {
             return;
         }
-        let mut finding = Finding::error(text::rule(kind), message);
+        let mut finding = Finding::error(rule, message).hint(hint);
         if let Some(node) = at {
             finding = finding.at(node.line, node.column);
         }
-        finding.hint = hint;
-        if !self.findings.contains(&finding) {
-            self.findings.push(finding);
-        }
+        self.findings.push(finding);
     }
 
     /// The part of the schema that a keyword stands in.
@@ -272,6 +291,12 @@ fn forms(context: &[Vec<ValidationError<'static>>]) -> String {
     text::alternatives(wanted)
 }
 
+/// The first item that is the same as one before it.
+fn repeated(items: &[Json]) -> usize {
+    let is_repeated = |at: &usize| items.iter().take(*at).any(|item| Some(item) == items.get(*at));
+    (0..items.len()).find(is_repeated).unwrap_or_default()
+}
+
 /// What a part of a schema says to people.
 fn says<'s>(part: &'s Json, word: &str) -> Option<&'s str> {
     part.get(word).and_then(Json::as_str).filter(|text| !text.trim().is_empty())
@@ -283,30 +308,53 @@ fn escape(name: &str) -> String {
 
 /// What is wrong with a schema.
 pub(super) fn broken(error: &ValidationError<'_>, schema: &Document) -> Finding {
+    let error = innermost(error);
     let pointer = error.instance_path().as_str();
     let name = cut(&instance::shown(&schema.root, pointer));
-    let subject = if name.is_empty() { "the schema".to_owned() } else { format!("`{name}`") };
-    let what = match (text::expected(error.kind()), error.kind()) {
-        (Some(expected), _) => {
-            format!("expected {expected}, found {}", text::found(error.instance(), false))
-        }
-        (None, Kind::Referencing(_)) => {
-            format!("{}; `$ref` leads to parts of the same file alone", cut_long(&error.to_string()))
-        }
-        (None, _) => cut_long(&error.to_string()),
+    let subject = if name.is_empty() { String::new() } else { format!("`{name}`: ") };
+    let wanted = match error.kind() {
+        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => Some(forms(context)),
+        kind => text::expected(kind),
     };
-    let message = format!("this is not a JSON Schema: {subject}: {what}");
-    let mut finding = Finding::error("schema.broken", message)
-        .hint("put the schema right: https://json-schema.org/draft/2020-12");
-    let place = match error.kind() {
-        Kind::Referencing(_) => reference(&schema.root, &error.to_string()),
-        _ => None,
+    let said = error.to_string();
+    let of_references = matches!(error.kind(), Kind::Referencing(_));
+    let what = match wanted {
+        Some(wanted) => {
+            format!("expected {wanted}, found {}", text::found(error.instance(), false))
+        }
+        None => {
+            said.chars().take(SAID_CHARS_MAX).collect::<String>().replace(char::is_control, " ")
+        }
     };
-    let place = place.or_else(|| instance::at(&schema.root, pointer).map(|(_, value)| value));
-    if let Some(node) = place {
-        finding = finding.at(node.line, node.column);
+    let hint = if of_references {
+        "`$ref` leads to parts of the same file (`#/$defs/name`), and `$schema` to a draft of JSON Schema: nothing is fetched"
+    } else {
+        "see https://json-schema.org/draft/2020-12; patterns have no look-around and no back references"
+    };
+    let message = format!("this is not a JSON Schema that can be used: {subject}{what}");
+    let finding = Finding::error("schema.broken", message).hint(hint);
+    let place = match of_references {
+        true => reference(&schema.root, &said),
+        false => instance::at(&schema.root, pointer).map(|(_, value)| value),
+    };
+    match place {
+        Some(node) => finding.at(node.line, node.column),
+        None => finding.at(1, 1),
     }
-    finding
+}
+
+/// The error in the one form that was meant, where several were possible.
+fn innermost<'e>(error: &'e ValidationError<'e>) -> &'e ValidationError<'e> {
+    let mut error = error;
+    for _ in 0..FORMS_DEPTH_MAX {
+        let (Kind::AnyOf { context } | Kind::OneOfNotValid { context }) = error.kind() else {
+            break;
+        };
+        let Some(inner) = meant(context, error.instance_path().as_str()) else { break };
+        let Some(first) = inner.first() else { break };
+        error = first;
+    }
+    error
 }
 
 /// The `$ref` that an error speaks of.
@@ -314,7 +362,7 @@ fn reference<'n>(node: &'n Node, said: &str) -> Option<&'n Node> {
     use crate::document::Value;
     match &node.value {
         Value::Mapping(pairs) => pairs.iter().find_map(|(key, value)| {
-            let target = value.text().filter(|_| key.text() == Some("$ref"));
+            let target = value.text().filter(|_| matches!(key.text(), Some("$ref" | "$schema")));
             let inside = target.map(|t| t.trim_start_matches('#')).filter(|t| !t.is_empty());
             match inside {
                 Some(inside) if said.contains(inside) => Some(value),
@@ -324,10 +372,4 @@ fn reference<'n>(node: &'n Node, said: &str) -> Option<&'n Node> {
         Value::Sequence(items) => items.iter().find_map(|item| reference(item, said)),
         Value::Scalar(_) => None,
     }
-}
-
-fn cut_long(text: &str) -> String {
-    const CHARS_MAX: usize = 200;
-    let text: String = text.chars().take(CHARS_MAX).collect();
-    text.replace(char::is_control, " ")
 }

@@ -71,7 +71,9 @@ impl<'a> Source<'a> {
                 Bytes::Read(bytes) => bytes.as_slice(),
                 Bytes::Missing => return Err(vec![missing(&self.name)]),
                 Bytes::TooLarge(found) => {
-                    let text = format!("a schema has at most {RULE_FILE_BYTES_MAX} bytes, and this one {found}");
+                    let text = format!(
+                        "a schema has at most {RULE_FILE_BYTES_MAX} bytes, and this one {found}"
+                    );
                     return Err(vec![Finding::error("schema.broken", text).in_file(&self.name)]);
                 }
             };
@@ -173,12 +175,15 @@ impl Schema {
     pub(super) fn compile(bytes: &[u8], name: &str) -> Result<Self, Vec<Finding>> {
         let broken = |finding: Finding| Finding { rule: "schema.broken".to_owned(), ..finding };
         let format = Format::of_path(name).unwrap_or(Format::Yaml);
-        let documents = document::parse(bytes, format, &Limits::default())
-            .map_err(|found| found.into_iter().map(|f| broken(f.in_file(name))).collect::<Vec<_>>())?;
+        let documents = document::parse(bytes, format, &Limits::default()).map_err(|found| {
+            found.into_iter().map(|f| broken(f.in_file(name))).collect::<Vec<_>>()
+        })?;
         let [document] = documents.as_slice() else {
             let count = documents.len();
             let text = format!("a schema is one document, and the file has {count}");
-            return Err(vec![Finding::error("schema.broken", text).in_file(name)]);
+            let hint = "write one document; an empty schema is `{}`";
+            let finding = Finding::error("schema.broken", text).at(1, 1).hint(hint);
+            return Err(vec![finding.in_file(name)]);
         };
         let schema = json(&document.root);
         let built = jsonschema::options()

@@ -20,7 +20,9 @@ pub(super) fn found(value: &Json, is_secret: bool) -> String {
         Json::Number(value) => format!("the number {value}"),
         Json::String(text) if text.is_empty() => "an empty text".to_owned(),
         Json::String(text) => format!("`{}`", cut(text)),
-        Json::Array(items) => format!("a list of {}", items.len()),
+        Json::Array(items) if items.is_empty() => "an empty list".to_owned(),
+        Json::Array(items) if items.len() == 1 => "a list of one item".to_owned(),
+        Json::Array(items) => format!("a list of {} items", items.len()),
         Json::Object(_) => "a mapping".to_owned(),
     }
 }
@@ -82,7 +84,6 @@ pub(super) fn expected(kind: &Kind) -> Option<String> {
         Kind::MinProperties { limit: 1 } => "at least one key".to_owned(),
         Kind::MinProperties { limit } => format!("at least {limit} keys"),
         Kind::MaxProperties { limit } => format!("at most {limit} keys"),
-        Kind::UniqueItems => "items of which none is there twice".to_owned(),
         _ => return None,
     })
 }
@@ -147,8 +148,9 @@ pub(super) fn rule(kind: &Kind) -> &'static str {
     }
 }
 
-/// Advice on a value of another kind than was expected.
-pub(super) fn advice(kind: &Kind, value: &Json) -> Option<&'static str> {
+/// Advice on a value of another kind than was expected. `has_form`: the text that is expected has to
+/// have a form too, so that quotes alone do not help.
+pub(super) fn advice(kind: &Kind, value: &Json, has_form: bool) -> Option<&'static str> {
     let Kind::Type { kind } = kind else { return None };
     let wants = |one: JsonType| match kind {
         TypeKind::Single(only) => *only == one,
@@ -167,9 +169,37 @@ pub(super) fn advice(kind: &Kind, value: &Json) -> Option<&'static str> {
         Json::String(text) if wants(JsonType::Integer) || wants(JsonType::Number) => {
             text.parse::<f64>().is_ok().then_some("leave the quotes out")
         }
-        Json::Number(_) | Json::Bool(_) if wants(JsonType::String) => Some("put it in quotes"),
-        Json::Array(_) => None,
+        Json::Number(_) | Json::Bool(_) if wants(JsonType::String) && !has_form => {
+            Some("put it in quotes")
+        }
+        Json::Null => Some("write a value, or take the key out"),
         _ if wants(JsonType::Array) => Some("write it as a list: one `- ` for each item"),
+        _ if wants(JsonType::Object) => Some("write keys and values, indented below it"),
         _ => None,
+    }
+}
+
+/// Advice where nothing better is known.
+pub(super) fn fallback(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Enum { .. } | Kind::Constant { .. } | Kind::Type { .. } => {
+            "write what is expected, or take it out"
+        }
+        Kind::Pattern { .. } | Kind::Format { .. } => "write it in the form that is expected",
+        Kind::Minimum { .. } | Kind::ExclusiveMinimum { .. } => "take a larger number",
+        Kind::Maximum { .. } | Kind::ExclusiveMaximum { .. } => "take a smaller number",
+        Kind::MinLength { .. } => "write a longer text",
+        Kind::MaxLength { .. } => "write a shorter text",
+        Kind::MinItems { .. } | Kind::MinProperties { .. } | Kind::Contains => {
+            "add what is missing"
+        }
+        Kind::FalseSchema
+        | Kind::Not { .. }
+        | Kind::MaxItems { .. }
+        | Kind::AdditionalItems { .. }
+        | Kind::UnevaluatedItems { .. }
+        | Kind::MaxProperties { .. } => "take out what is too much",
+        Kind::UniqueItems => "take out what is there twice",
+        _ => "look at the schema for what is expected here",
     }
 }
