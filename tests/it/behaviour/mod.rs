@@ -13,6 +13,7 @@ mod running;
 mod settling;
 mod standing;
 mod telling;
+mod validating;
 
 use serde_json::Value;
 
