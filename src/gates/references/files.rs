@@ -55,7 +55,7 @@ impl<'a> Files<'a> {
         let items = self.mirror.items(at)?.into_iter();
         Ok(items
             .filter(|item| matches!(item.kind, ItemKind::File(_)))
-            .filter_map(|item| String::from_utf8(item.name.into()).ok())
+            .filter_map(|item| String::from_utf8(item.name).ok())
             .collect())
     }
 }

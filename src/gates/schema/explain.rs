@@ -142,7 +142,14 @@ impl<'a> Teller<'a> {
         let (kind, instance) = (error.kind(), error.instance().as_ref());
         let parent = self.parent(error);
         let title = parent.and_then(|parent| says(parent, "title")).map(str::to_owned);
-        let found = text::found(instance, self.context.hides(pointer));
+        let is_secret = self.context.hides(pointer);
+        let found = match (kind, instance) {
+            // What looks like a number or a truth may have been meant as one.
+            (Kind::Type { .. }, Json::String(text)) if !is_secret && !text.is_empty() => {
+                format!("the text {}", text::found(instance, false))
+            }
+            _ => text::found(instance, is_secret),
+        };
         // What a title says is about the value as a whole, not about this.
         let title = title.filter(|_| !matches!(kind, Kind::UniqueItems));
         let what = match title.or(forms).or_else(|| text::expected(kind)) {

@@ -4,6 +4,7 @@
 //! stay inside its own file: nothing is fetched. Patterns go to an engine whose time is linear.
 //! What is said of a document has the place of the key or the value in its file.
 
+mod cost;
 mod explain;
 mod instance;
 mod text;
@@ -20,6 +21,7 @@ use crate::document::{self, Document, Format};
 use crate::model::{Finding, Limits, ObjectId, TreePath};
 use crate::objects::{ItemKind, Mirror};
 
+use cost::Cost;
 pub(super) use explain::Context;
 pub(super) use instance::json;
 
@@ -33,6 +35,8 @@ pub(super) struct Schema {
     validator: Validator,
     /// The schema itself, for what it says to people.
     json: Json,
+    cost: Cost,
+    name: String,
 }
 
 /// A schema, and where it comes from. Read and compiled when the first file asks for it.
@@ -196,13 +200,22 @@ impl Schema {
             .should_validate_formats(true)
             .build(&schema);
         match built {
-            Ok(validator) => Ok(Self { validator, json: schema }),
+            Ok(validator) => {
+                let cost = Cost::new(&schema);
+                Ok(Self { validator, json: schema, cost, name: name.to_owned() })
+            }
             Err(error) => Err(vec![explain::broken(&error, document).in_file(name)]),
         }
     }
 
     fn check(&self, document: &Document, context: &Context<'_>) -> Vec<Finding> {
         let instance = instance::of(document);
+        if !self.cost.is_bearable(&self.json, &instance) {
+            let text = format!("the schema {} takes too many steps on this document", self.name);
+            let hint = "its parts refer to each other over and over (`$ref`): let each be referred to once for a value";
+            let root = &document.root;
+            return vec![Finding::error("schema.cost", text).at(root.line, root.column).hint(hint)];
+        }
         if self.validator.is_valid(&instance) {
             return Vec::new();
         }

@@ -152,3 +152,41 @@ fn scalars_are_what_yaml_1_2_says() {
 fn json_of(document: &Document) -> String {
     instance::of(document).to_string()
 }
+
+/// A schema of parts that each refer to the next one twice.
+fn doubling(keyword: &str, parts: usize) -> String {
+    let mut text = String::from("$ref: '#/$defs/a0'\n$defs:\n");
+    for n in 1..=parts {
+        let next = format!("{{$ref: '#/$defs/a{n}'}}");
+        text.push_str(&format!("  a{}: {{{keyword}: [{next}, {next}]}}\n", n - 1));
+    }
+    text + &format!("  a{parts}: {{type: string}}\n")
+}
+
+#[test]
+fn a_schema_whose_time_would_double_without_end_is_told_at_once() {
+    for keyword in ["allOf", "anyOf", "oneOf"] {
+        let said = said_by(&schema(&doubling(keyword, 60)), "a: 1\n");
+        assert!(said.starts_with("a.yaml:1:1: error: the schema s.yaml takes too many"), "{said}");
+        assert!(!said_by(&schema(&doubling(keyword, 6)), "a: 1\n").contains("too many"));
+    }
+    let by_depth = "properties: {a: {allOf: [{$ref: '#'}, {$ref: '#'}]}}\n";
+    let deep = "{a: ".repeat(60) + "1" + &"}".repeat(60) + "\n";
+    let said = said_by(&schema(by_depth), &deep);
+    assert!(said.contains("takes too many steps"), "{said}");
+    let once = "properties: {a: {$ref: '#'}}\n$anchor: top\nitems: {$ref: '#top'}\n";
+    assert_eq!(said_by(&schema(once), &deep), "");
+    let chain: String =
+        (0..5000).map(|n| format!("  a{n}: {{$ref: '#/$defs/a{}'}}\n", n + 1)).collect();
+    let text = format!("$ref: '#/$defs/a0'\n$defs:\n{chain}  a5000: true\n");
+    if let Ok(schema) = Schema::compile(text.as_bytes(), "s.yaml") {
+        assert!(said_by(&schema, "1\n").contains("takes too many steps"));
+    }
+}
+
+#[test]
+fn a_large_document_is_not_taken_for_a_hostile_schema() {
+    let text = "type: array\nitems: {$ref: '#/$defs/item'}\n$defs: {item: {type: object, properties: {a: {$ref: '#/$defs/n'}}}, n: {type: integer}}\n";
+    let documents = "- {a: 1}\n".repeat(100_000);
+    assert_eq!(said_by(&schema(text), &documents), "");
+}
