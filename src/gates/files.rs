@@ -64,7 +64,8 @@ pub(super) fn check(
         _ => None,
     };
     if passed.is_none() {
-        schemas.of_settings.iter().for_each(|s| found.extend(s.problems().iter().cloned()));
+        // Those that were passed by can be used.
+        schemas.of_settings.iter().try_for_each(|schema| schema.judge(found))?;
     }
     let whole_set = references::are_asked_for(rules);
     let since = before.as_ref().and_then(|record| record.tree);

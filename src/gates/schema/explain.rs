@@ -1,6 +1,6 @@
 //! What a schema refused, in words for who wrote the document, with the place in its file.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind as Kind;
@@ -98,8 +98,12 @@ impl<'a> Teller<'a> {
     fn unknown_key(&mut self, error: &ValidationError<'_>, pointer: &str, name: &str) {
         let known = self.parent(error).map_or_else(Vec::new, |parent| self.keys_of(parent));
         let at = format!("{pointer}/{}", escape(name));
+        let elsewhere = self.elsewhere(name);
         let hint = match nearest(name, known.iter().copied()) {
             Some(meant) => format!("did you mean `{meant}`?"),
+            None if elsewhere.is_some() => {
+                format!("did you mean `{}`?", elsewhere.unwrap_or_default())
+            }
             None if known.is_empty() => "take it out".to_owned(),
             None if known.len() > KNOWN_MAX => {
                 format!("the keys here are {} and others", known[..KNOWN_MAX].join(", "))
@@ -222,37 +226,49 @@ impl<'a> Teller<'a> {
         target.unwrap_or(part)
     }
 
-    /// The keys that a part of the schema knows.
+    /// The keys that a part of the schema knows, those of its forms among them.
     fn keys_of(&self, part: &'a Json) -> Vec<&'a str> {
         let mut keys = Vec::new();
-        self.collect_keys(part, 0, &mut keys);
+        let mut seen = HashSet::new();
+        let mut ahead = vec![part];
+        while let Some(part) = ahead.pop() {
+            if !seen.insert(std::ptr::from_ref(part)) {
+                continue;
+            }
+            let names = part.get("properties").and_then(Json::as_object);
+            for name in names.into_iter().flat_map(|names| names.keys()) {
+                if !keys.contains(&name.as_str()) {
+                    keys.push(name);
+                }
+            }
+            for word in ["allOf", "anyOf", "oneOf"] {
+                ahead.extend(part.get(word).and_then(Json::as_array).into_iter().flatten());
+            }
+            ahead.extend(["then", "else"].iter().filter_map(|word| part.get(*word)));
+            ahead.push(self.resolved(part));
+        }
         keys
     }
 
-    fn collect_keys(&self, part: &'a Json, depth: usize, keys: &mut Vec<&'a str>) {
-        if depth > FORMS_DEPTH_MAX {
-            return;
-        }
-        let names = part.get("properties").and_then(Json::as_object);
-        for name in names.into_iter().flat_map(|names| names.keys()) {
-            if !keys.contains(&name.as_str()) {
-                keys.push(name);
+    /// Where else in a document the schema knows a key of this very name: as near to the top as can be.
+    fn elsewhere(&self, name: &str) -> Option<String> {
+        let mut seen = HashSet::new();
+        let mut ahead = VecDeque::from([(self.schema, String::new())]);
+        while let Some((part, way)) = ahead.pop_front() {
+            let part = self.resolved(part);
+            let properties = part.get("properties").and_then(Json::as_object);
+            let Some(properties) = properties.filter(|_| seen.insert(std::ptr::from_ref(part)))
+            else {
+                continue;
+            };
+            if properties.contains_key(name) {
+                return Some(format!("{way}{name}"));
+            }
+            for (key, inner) in properties {
+                ahead.push_back((inner, format!("{way}{key}.")));
             }
         }
-        for word in ["allOf", "anyOf", "oneOf"] {
-            for form in part.get(word).and_then(Json::as_array).into_iter().flatten() {
-                self.collect_keys(form, depth + 1, keys);
-            }
-        }
-        for word in ["then", "else"] {
-            if let Some(form) = part.get(word) {
-                self.collect_keys(form, depth + 1, keys);
-            }
-        }
-        let target = self.resolved(part);
-        if !std::ptr::eq(target, part) {
-            self.collect_keys(target, depth + 1, keys);
-        }
+        None
     }
 
     fn shown(&self, pointer: &str) -> String {

@@ -9,6 +9,7 @@ mod explain;
 mod instance;
 mod text;
 
+use std::path::Path;
 use std::sync::OnceLock;
 
 use jsonschema::{PatternOptions, Validator};
@@ -18,7 +19,7 @@ use super::rules::RULE_FILE_BYTES_MAX;
 use super::{GateError, Rules};
 use crate::config::RuleFile;
 use crate::document::{self, Document, Format};
-use crate::model::{Finding, Limits, ObjectId, TreePath};
+use crate::model::{Finding, Findings, Limits, ObjectId, TreePath};
 use crate::objects::{ItemKind, Mirror};
 
 use cost::Cost;
@@ -43,6 +44,8 @@ pub(super) struct Schema {
 pub(super) struct Source<'a> {
     name: String,
     bytes: Bytes<'a>,
+    /// Where it is, when it is a file of this node.
+    of_node: Option<&'a Path>,
     compiled: OnceLock<Result<Schema, Vec<Finding>>>,
 }
 
@@ -60,12 +63,25 @@ impl<'a> Source<'a> {
     }
 
     fn new(name: &str, bytes: Bytes<'a>) -> Self {
-        Self { name: name.to_owned(), bytes, compiled: OnceLock::new() }
+        Self { name: name.to_owned(), bytes, of_node: None, compiled: OnceLock::new() }
     }
 
-    /// What is wrong with the schema itself.
-    pub(super) fn problems(&self) -> &[Finding] {
-        self.compiled().as_ref().err().map_or(&[], Vec::as_slice)
+    /// Tells what is wrong with the schema itself.
+    ///
+    /// # Errors
+    /// When it is a file of this node: no revision can put that right.
+    pub(super) fn judge(&self, found: &mut Findings) -> Result<(), GateError> {
+        match (self.compiled(), self.of_node) {
+            (Ok(_), _) => Ok(()),
+            (Err(findings), None) => {
+                found.extend(findings.iter().cloned());
+                Ok(())
+            }
+            (Err(findings), Some(path)) => {
+                let (path, findings) = (path.to_owned(), findings.clone());
+                Err(GateError::NodeRules { path, findings })
+            }
+        }
     }
 
     fn compiled(&self) -> &Result<Schema, Vec<Finding>> {
@@ -103,7 +119,7 @@ fn missing(name: &str) -> Finding {
 /// The schemas of the settings, in their order.
 ///
 /// # Errors
-/// When the mirror is damaged, or a schema of this node cannot be read or used.
+/// When the mirror is damaged, or a schema of this node cannot be read.
 pub(super) fn sources<'a>(
     mirror: &Mirror,
     tree: ObjectId,
@@ -115,11 +131,7 @@ pub(super) fn sources<'a>(
             RuleFile::Node(path) => {
                 let name = path.display().to_string();
                 let source = Source::new(&name, Bytes::Here(rules.node_file(path)?));
-                if !source.problems().is_empty() {
-                    let findings = source.problems().to_vec();
-                    return Err(GateError::NodeRules { path: path.clone(), findings });
-                }
-                source
+                Source { of_node: Some(path), ..source }
             }
             RuleFile::Tree(path) => {
                 let bytes = match file_at(mirror, tree, path)? {
