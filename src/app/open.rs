@@ -57,8 +57,7 @@ pub fn open(settings: Settings, verb: &str) -> Result<Engine, AppError> {
     let limit = settings.policy.rollback_limit;
     let trees = Trees::open(&settings.live, limit, Arc::new(RealDisk::default()), Some(&holder))
         .map_err(held_lock)?;
-    let runtime = tokio::runtime::Handle::current();
-    let source = Remote::new(&settings.source, &settings.limits, &settings.state_dir, runtime)?;
+    let source = Remote::new(&settings.source, &settings.limits, &settings.state_dir)?;
     let board = Board::default();
     let mut agent = Agent::new(Parts {
         settings: settings.clone(),

@@ -10,6 +10,7 @@ use super::systemd::Systemd;
 use super::{AppError, control_socket, memory, open};
 use crate::config::{self, Settings, Sources};
 use crate::http::{self, Api};
+use crate::journal::Journal;
 use crate::model::{PassOutcome, Report, Revision, Trigger};
 use crate::notify::{Audience, Deliverer, Handle, payload};
 use crate::source::Remote;
@@ -48,6 +49,9 @@ struct Running {
     settings: watch::Sender<Arc<Settings>>,
     bell: Bell,
     deliverer: Handle,
+    journal: Journal,
+    /// What the journal counted when the deliverer was woken last.
+    delivered_at: Option<u64>,
     systemd: Systemd,
     turning: watch::Sender<Option<Instant>>,
     /// When work was done whose memory is not given back yet.
@@ -105,6 +109,8 @@ pub async fn run(
         settings,
         bell,
         deliverer: handle,
+        journal: engine.journal.clone(),
+        delivered_at: None,
         systemd: Systemd::default(),
         turning: watch::Sender::new(None),
         worked_at: None,
@@ -315,7 +321,10 @@ impl Running {
             }
             _ => tracing::info!(outcome = ?report.outcome, "{}", report.message),
         }
-        self.deliverer.wake();
+        let changes = self.journal.changes();
+        if self.delivered_at.replace(changes) != Some(changes) {
+            self.deliverer.wake();
+        }
     }
 
     /// Reads the settings again. Bad ones are refused and the old stay.
@@ -342,8 +351,7 @@ impl Running {
         new.live.path.clone_from(&old.live.path);
         new.live.mode = old.live.mode;
         new.listen = old.listen;
-        let runtime = tokio::runtime::Handle::current();
-        let source = Remote::new(&new.source, &new.limits, &new.state_dir, runtime)?;
+        let source = Remote::new(&new.source, &new.limits, &new.state_dir)?;
         let new = Arc::new(new);
         agent.reconfigure(new.clone(), Box::new(source))?;
         self.deliverer.reconfigure(audience(&new));

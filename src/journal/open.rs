@@ -1,4 +1,5 @@
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use crate::model::Timestamp;
 #[derive(Clone)]
 pub struct Journal {
     connection: Arc<Mutex<Connection>>,
+    changes: Arc<AtomicU64>,
 }
 
 /// How a journal was found.
@@ -36,6 +38,8 @@ const FORMAT: i64 = 1;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// SQLite's page cache, in KiB: little, since the journal is small.
 const CACHE_KIB: i64 = 256;
+/// Statements that are kept ready: about as many as a deployment needs.
+const STATEMENTS_KEPT: usize = 64;
 
 const SCHEMA: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -96,7 +100,7 @@ impl Journal {
         let connection = Connection::open_with_flags(path, flags).map_err(open)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(open)?;
         check_format(&connection, path)?;
-        Ok(Some(Self { connection: Arc::new(Mutex::new(connection)) }))
+        Ok(Some(Self::of(connection)))
     }
 
     /// A journal that is gone when it is dropped.
@@ -112,6 +116,7 @@ impl Journal {
     fn set_up(mut connection: Connection, path: &Path) -> Result<Self, JournalError> {
         let open = |source| JournalError::Open { path: path.to_owned(), source };
         connection.busy_timeout(BUSY_TIMEOUT).map_err(open)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
         connection
             .execute_batch(&format!(
                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;
@@ -127,7 +132,18 @@ impl Journal {
             transaction.commit().map_err(open)?;
         }
         quick_check(&connection).map_err(open)?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+        Ok(Self::of(connection))
+    }
+
+    fn of(connection: Connection) -> Self {
+        Self { connection: Arc::new(Mutex::new(connection)), changes: Arc::default() }
+    }
+
+    /// Counts what this process wrote. As long as it is the same there is nothing new to read,
+    /// since nobody else writes while we hold the state folder's lock.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// The connection, for one short call.
@@ -147,8 +163,11 @@ impl Journal {
         let value = body(&transaction).map_err(query(operation))?;
         #[cfg(test)]
         super::cuts::pass(operation, super::cuts::Moment::Before).map_err(query(operation))?;
-        transaction.commit().map_err(query(operation))?;
+        let committed = transaction.commit();
         drop(connection);
+        // Also after an error: nobody knows what became of it.
+        self.changes.fetch_add(1, Ordering::Release);
+        committed.map_err(query(operation))?;
         #[cfg(test)]
         super::cuts::pass(operation, super::cuts::Moment::After).map_err(query(operation))?;
         Ok(value)

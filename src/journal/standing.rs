@@ -48,12 +48,14 @@ impl Journal {
     /// See [`JournalError`].
     pub fn standing(&self) -> Result<Standing, JournalError> {
         let connection = self.lock();
-        let read = |key| read_meta(&connection, key).map_err(query("read how things stand"));
+        // One look at all of it, whoever else writes; and one lock of the file instead of many.
+        let look = connection.unchecked_transaction().map_err(query("read how things stand"))?;
+        let read = |key| read_meta(&look, key).map_err(query("read how things stand"));
         let live = read("live")?;
         let held = read("held")?;
         let suspension = read("suspension")?;
         let source = read("source")?;
-        let quarantine = connection
+        let quarantine = look
             .prepare_cached("SELECT * FROM quarantine ORDER BY since DESC")
             .and_then(|mut statement| {
                 statement

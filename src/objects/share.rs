@@ -24,8 +24,13 @@ impl Mirror {
         R: Send,
         E: From<ObjectsError> + Send,
     {
-        let threads = thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX);
-        if items.len() < worth_it.max(threads) || threads == 1 {
+        // How many threads there are is read from several files.
+        let threads = if items.len() < worth_it.max(THREADS_MAX) {
+            1
+        } else {
+            thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX)
+        };
+        if threads == 1 {
             return Ok(vec![work(self, items)?]);
         }
         let mut parts = items.chunks(items.len().div_ceil(threads));

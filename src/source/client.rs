@@ -4,10 +4,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use reqwest::{Certificate, Identity, Proxy, redirect};
+use reqwest::{Certificate, Identity, Proxy, Url, redirect};
 
 use super::SourceError;
 use super::credentials::read;
+use super::origin;
 use crate::config::Tls;
 use crate::model::Secret;
 
@@ -19,12 +20,16 @@ pub(super) struct Client {
     tls: Tls,
     proxy: Option<String>,
     connect: Duration,
+    /// Whether a proxy is reached over TLS, whatever is asked through it.
+    has_tls_proxy: bool,
     made: Option<(Files, reqwest::Client)>,
 }
 
-/// The contents of the files that a client is made from.
+/// What a client is made from: the contents of files, and whether they are for TLS at all. Reading
+/// the machine's own certificates takes milliseconds and a megabyte.
 #[derive(PartialEq, Eq)]
 struct Files {
+    is_tls: bool,
     ca: Option<Secret>,
     identity: Option<Secret>,
 }
@@ -32,26 +37,27 @@ struct Files {
 impl Client {
     /// For one origin: the client certificate in `tls` is shown to whatever is asked.
     pub(super) fn new(tls: Tls, proxy: Option<String>, connect: Duration) -> Self {
-        Self { tls, proxy, connect, made: None }
+        let has_tls_proxy = proxy.as_deref().is_some_and(is_https) || environment_has_tls_proxy();
+        Self { tls, proxy, connect, has_tls_proxy, made: None }
     }
 
-    /// The client, with what the files hold now.
-    pub(super) fn get(&mut self, place: &str) -> Result<reqwest::Client, SourceError> {
-        let files = self.files()?;
+    /// The client for an address, with what the files hold now.
+    pub(super) fn get(&mut self, url: &Url) -> Result<reqwest::Client, SourceError> {
+        let files = self.files(self.has_tls_proxy || url.scheme() == "https")?;
         if let Some((from, client)) = &self.made
             && *from == files
         {
             return Ok(client.clone());
         }
         let client = self.make(&files).map_err(|error| SourceError::Tls {
-            place: place.to_owned(),
+            place: origin::shown(url),
             source: error.without_url().into(),
         })?;
         self.made = Some((files, client.clone()));
         Ok(client)
     }
 
-    fn files(&self) -> Result<Files, SourceError> {
+    fn files(&self, is_tls: bool) -> Result<Files, SourceError> {
         let ca = self.tls.ca_file.as_ref().map(|path| read("the CA file", path)).transpose()?;
         let cert = |path: &PathBuf| read("the client certificate", path);
         let certificate = self.tls.client_cert_file.as_ref().map(cert).transpose()?;
@@ -61,7 +67,7 @@ impl Client {
             let key = key.as_ref().map_or("", Secret::expose);
             Secret::new(format!("{}\n{key}\n", certificate.expose()))
         });
-        Ok(Files { ca, identity })
+        Ok(Files { is_tls, ca, identity })
     }
 
     fn make(&self, files: &Files) -> Result<reqwest::Client, reqwest::Error> {
@@ -76,7 +82,9 @@ impl Client {
             .pool_idle_timeout(None)
             .pool_max_idle_per_host(1)
             .tcp_keepalive(Duration::from_secs(60));
-        if let Some(ca) = &files.ca {
+        if !files.is_tls {
+            builder = builder.tls_certs_only([]);
+        } else if let Some(ca) = &files.ca {
             let certificates = Certificate::from_pem_bundle(ca.expose().as_bytes())?;
             builder = builder.tls_certs_only(certificates);
         }
@@ -88,4 +96,15 @@ impl Client {
         }
         builder.build()
     }
+}
+
+fn is_https(address: &str) -> bool {
+    address.starts_with("https:")
+}
+
+/// The variables that reqwest takes a proxy for `http` addresses from.
+fn environment_has_tls_proxy() -> bool {
+    ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]
+        .iter()
+        .any(|name| std::env::var(name).is_ok_and(|address| is_https(&address)))
 }

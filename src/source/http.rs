@@ -2,18 +2,18 @@
 //! limits.
 
 use std::io::{self, Read};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::{Method, Response, StatusCode, Url};
-use tokio::runtime::Handle;
 
 use super::SourceError;
 use super::client::Client;
 use super::credentials;
 use super::origin::{self, Origin};
 use super::patience::Patience;
+use super::reactor::Reactor;
 use super::retry_after::retry_after;
 use crate::config::HttpAuth;
 
@@ -23,21 +23,14 @@ const REDIRECTS_MAX: usize = 5;
 /// Bytes read after the end of an answer, so that its connection can be used again.
 const REST_BYTES_MAX: usize = 64 * 1024;
 
-/// A connection that was used so recently may still be on its way back to be used again.
-const SETTLING: Duration = Duration::from_millis(100);
-
-/// Turns of the runtime that bring it back: the connection's own, and the one that waits for it.
-const SETTLING_TURNS: usize = 4;
-
 /// A repository at a URL.
 pub(super) struct Http {
-    runtime: Handle,
+    reactor: Reactor,
     client: Client,
     auth: HttpAuth,
     configured: Url,
     /// Where it is now: `configured`, or where a redirect led.
     current: Url,
-    used: Option<Instant>,
 }
 
 /// The part of a repository's address that git adds.
@@ -74,8 +67,8 @@ impl Route {
 
 impl Http {
     /// A repository at `url`; `auth` is for this origin and no other.
-    pub(super) fn new(url: Url, auth: HttpAuth, client: Client, runtime: Handle) -> Self {
-        Self { runtime, client, auth, current: url.clone(), configured: url, used: None }
+    pub(super) fn new(url: Url, auth: HttpAuth, client: Client, reactor: Reactor) -> Self {
+        Self { reactor, client, auth, current: url.clone(), configured: url }
     }
 
     /// What the server can do.
@@ -113,8 +106,8 @@ impl Http {
             let (response, chunk) = self.send(route, body, v2, patience)?;
             if !response.status().is_redirection() {
                 self.check(route, &response)?;
-                let (runtime, place) = (self.runtime.clone(), self.place());
-                return Ok(Answer { runtime, place, response, chunk, patience });
+                let (reactor, place) = (self.reactor.clone(), self.place());
+                return Ok(Answer { reactor, place, response, chunk, patience });
             }
             self.current = self.redirected(route, &response)?;
         }
@@ -133,8 +126,8 @@ impl Http {
     ) -> Result<(Response, Bytes), SourceError> {
         let place = self.place();
         let authorization = self.authorization()?;
-        let client = self.client.get(&place)?;
-        self.settle();
+        let client = self.client.get(&self.current)?;
+        self.reactor.settle();
         let attempt = || {
             let url = route.at(&self.current);
             let mut request = match route {
@@ -159,7 +152,7 @@ impl Http {
                 };
                 Ok::<_, reqwest::Error>((response, first.unwrap_or_default()))
             };
-            patience.wait(&self.runtime, &place, "waiting for the answer", exchange)
+            patience.wait(&self.reactor, &place, "waiting for the answer", exchange)
         };
         let failed = match attempt()? {
             Ok(answer) => return Ok(answer),
@@ -176,19 +169,6 @@ impl Http {
             failed
         };
         Err(unreachable(failed, &place, patience))
-    }
-
-    /// Lets the connection of the request just before be used again, instead of making another.
-    fn settle(&mut self) {
-        if self.used.replace(Instant::now()).is_some_and(|used| used.elapsed() < SETTLING) {
-            let turns = self.runtime.spawn(async {
-                for _ in 0..SETTLING_TURNS {
-                    tokio::task::yield_now().await;
-                }
-            });
-            // it can only fail when the runtime is ending, and then the request fails too
-            let _ = self.runtime.block_on(turns);
-        }
     }
 
     /// The credentials, if this is the origin that they are for.
@@ -275,7 +255,7 @@ impl Http {
 
 /// An answer's bytes as they arrive.
 pub(super) struct Answer {
-    runtime: Handle,
+    reactor: Reactor,
     place: String,
     response: Response,
     chunk: Bytes,
@@ -301,7 +281,7 @@ impl Read for Answer {
         while self.chunk.is_empty() {
             let (patience, place) = (self.patience, self.place.as_str());
             let next = self.response.chunk();
-            match patience.wait(&self.runtime, place, "reading the answer", next) {
+            match patience.wait(&self.reactor, place, "reading the answer", next) {
                 Ok(Ok(Some(chunk))) => self.chunk = chunk,
                 Ok(Ok(None)) => return Ok(0),
                 Ok(Err(error)) => {

@@ -33,6 +33,7 @@ mod packets;
 mod patience;
 mod peer;
 mod reach;
+mod reactor;
 mod remote;
 mod repository;
 mod retry_after;

@@ -3,9 +3,8 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Handle;
-
 use super::SourceError;
+use super::reactor::Reactor;
 
 /// A connection that is not there by then is not coming.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
@@ -48,14 +47,14 @@ impl Patience {
     /// Waits for `future` from a thread that may block, as long as the limits allow.
     pub(super) fn wait<F: Future>(
         &self,
-        runtime: &Handle,
+        reactor: &Reactor,
         place: &str,
         doing: &'static str,
         future: F,
     ) -> Result<F::Output, SourceError> {
         let wait = self.now();
-        runtime
-            .block_on(async { tokio::time::timeout(wait, future).await })
+        reactor
+            .wait(async { tokio::time::timeout(wait, future).await })
             .map_err(|_| self.over(place, doing))
     }
 }

@@ -1,9 +1,9 @@
 //! From an address to a repository that can be asked, with the credentials that are for it.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use reqwest::Url;
-use tokio::runtime::Handle;
 
 use crate::config::{Auth, HttpAuth, Location, Reference, SourceSettings, Tls};
 
@@ -14,6 +14,7 @@ use super::local::Local;
 use super::origin::{self, Origin};
 use super::patience::Patience;
 use super::peer::Peer;
+use super::reactor::Reactor;
 use super::repository::Repository;
 use super::ssh::{Address, Ssh};
 use super::wire::Wire;
@@ -22,7 +23,8 @@ use super::wire::Wire;
 pub(super) struct Reach {
     pub settings: SourceSettings,
     pub state_dir: PathBuf,
-    pub runtime: Handle,
+    /// Made when HTTP is spoken first.
+    pub reactor: OnceLock<Reactor>,
 }
 
 impl Reach {
@@ -66,7 +68,8 @@ impl Reach {
                 let connect = Patience::begin(self.settings.timeout).connect;
                 let client = Client::new(tls.clone(), self.settings.proxy.clone(), connect);
                 let place = origin::shown(&url);
-                let http = Http::new(url, auth.http.clone(), client, self.runtime.clone());
+                let reactor = self.reactor(&place)?;
+                let http = Http::new(url, auth.http.clone(), client, reactor);
                 peer(Wire::Http(http), place)
             }
             Location::Ssh { user, host, port, path } => {
@@ -85,6 +88,18 @@ impl Reach {
                 Repository::Local(Local::embedded(&self.state_dir, branch))
             }
         })
+    }
+
+    fn reactor(&self, place: &str) -> Result<Reactor, SourceError> {
+        if let Some(reactor) = self.reactor.get() {
+            return Ok(reactor.clone());
+        }
+        let made = Reactor::new().map_err(|source| SourceError::Unreachable {
+            place: place.to_owned(),
+            doing: "preparing to wait for answers",
+            source: source.into(),
+        })?;
+        Ok(self.reactor.get_or_init(|| made).clone())
     }
 }
 

@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
-
-use tokio::runtime::Handle;
+use std::sync::OnceLock;
 
 use crate::config::{Reference, SourceSettings};
 use crate::model::{Limits, ObjectId, Revision};
@@ -29,19 +28,17 @@ pub struct Remote {
 }
 
 impl Remote {
-    /// Prepares to ask; connects to nothing yet. `runtime` must be driven by another thread than
-    /// the one that asks.
+    /// Prepares to ask, from threads that may block; connects to nothing yet.
     ///
     /// # Errors
-    /// [`SourceError::NotGit`] for an address that cannot be one.
+    /// [`SourceError::NotGit`] for an address that cannot be one, or when no more files can be open.
     pub fn new(
         settings: &SourceSettings,
         limits: &Limits,
         state_dir: &Path,
-        runtime: Handle,
     ) -> Result<Self, SourceError> {
         let (settings, state_dir) = (settings.clone(), state_dir.to_owned());
-        let reach = Reach { settings, state_dir, runtime };
+        let reach = Reach { settings, state_dir, reactor: OnceLock::new() };
         let repository = reach.main()?;
         let progress = Progress::default();
         Ok(Self { limits: limits.clone(), repository, reach, last: None, progress })

@@ -12,7 +12,7 @@ use crate::decide::subscribe::Filter;
 use crate::decide::{drift, retry};
 use crate::gates::Rules;
 use crate::journal::{Journal, Standing};
-use crate::model::{EventKind, Revision, Timestamp, Trigger};
+use crate::model::{Attempt, EventKind, Revision, Timestamp, Trigger};
 use crate::objects::Mirror;
 use crate::progress::Progress;
 use crate::source::{Head, Source};
@@ -44,6 +44,10 @@ pub struct Agent {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) board: Board,
     pub(super) progress: Progress,
+    /// Which repository and reference the accepted commit belongs to.
+    pub(super) line: String,
+    /// What makes of a commit the tree of this node.
+    pub(super) recipe: String,
     pub(super) rules: Rules,
     pub(super) rules_key: String,
     pub(super) windows: Windows,
@@ -75,6 +79,10 @@ pub struct Agent {
     pub(super) was_ordered: bool,
     /// The last order that was followed.
     pub(super) wish_done: u64,
+    /// The last attempt as the journal tells it, and what that counted then.
+    pub(super) attempted: Option<(u64, Option<Attempt>)>,
+    /// What the journal counted when no order waited.
+    pub(super) wishless_at: Option<u64>,
     /// What there is to tidy up.
     pub(super) untidy: super::live::Untidy,
     /// When the outbox was last freed of what is old.
@@ -105,6 +113,8 @@ impl Agent {
         let mut source = parts.source;
         source.report_to(progress.clone());
         Ok(Self {
+            line: line_of(&parts.settings),
+            recipe: recipe_of(&parts.settings),
             rules_key: rules.key(),
             rules,
             windows,
@@ -123,6 +133,8 @@ impl Agent {
             stop_before_intent: false,
             was_ordered: false,
             wish_done: 0,
+            attempted: None,
+            wishless_at: None,
             untidy: super::live::Untidy::default(),
             pruned_at: None,
             dry: false,
@@ -180,6 +192,8 @@ impl Agent {
         self.windows = windows_of(&settings)?;
         self.filters = filters_of(&settings)?;
         self.trees.reconfigure(&settings.live, settings.policy.rollback_limit);
+        self.line = line_of(&settings);
+        self.recipe = recipe_of(&settings);
         self.rules_key = rules.key();
         self.rules = rules;
         self.settings = settings;
@@ -207,26 +221,17 @@ impl Agent {
         self.settings.state_dir.join("repo.git")
     }
 
-    /// Which repository and reference the accepted commit belongs to.
-    pub(super) fn line(&self) -> String {
-        format!("{:?} {:?}", self.settings.source.location, self.settings.source.reference)
-    }
 
     /// What a refusal of a rewritten history depends on: it holds as long as this is the same.
     pub(super) fn trust_key(&self) -> String {
         let accepted = self.standing.accepted.as_ref().map(ToString::to_string).unwrap_or_default();
-        format!("{:?} {} {accepted}", self.settings.source.history_rewrite, self.line())
-    }
-
-    /// What makes of a commit the tree of this node.
-    pub(super) fn recipe(&self) -> String {
-        recipe_of(&self.settings)
+        format!("{:?} {} {accepted}", self.settings.source.history_rewrite, self.line)
     }
 
     /// Whether what is live is what the settings make of its commit, on disk too.
     pub(super) fn live_fits(&self) -> bool {
         let Some(live) = &self.standing.live else { return false };
-        self.standing.recipe.as_deref() == Some(&self.recipe())
+        self.standing.recipe.as_deref() == Some(&self.recipe)
             && self.was_live_here()
             && self
                 .trees
@@ -346,6 +351,10 @@ fn repairs_so_far(journal: &Journal, now: Timestamp) -> Result<drift::Repairs, S
         repairs.repaired(paths.map(String::as_str), event.at);
     }
     Ok(repairs)
+}
+
+fn line_of(settings: &Settings) -> String {
+    format!("{:?} {:?}", settings.source.location, settings.source.reference)
 }
 
 fn recipe_of(settings: &Settings) -> String {

@@ -146,7 +146,7 @@ impl Agent {
     }
 
     fn fetch(&mut self, head: &Head, mirror: &Mirror) -> Result<Fetched, SyncError> {
-        let line = self.line();
+        let line = self.line.clone();
         let since = self.standing.accepted.clone();
         let since = since.filter(|_| self.standing.line.as_deref() == Some(&line));
         self.progress.begin(Stage::Fetching, 0);
@@ -226,8 +226,8 @@ impl Agent {
             self.journal.adopt_revision(
                 &live,
                 &crate::journal::Adoption {
-                    line: self.line(),
-                    recipe: self.recipe(),
+                    line: self.line.clone(),
+                    recipe: self.recipe.clone(),
                     revision: attempt.revision.clone(),
                     rules,
                     accepted: attempt.passes_over.is_none(),

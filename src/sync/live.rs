@@ -137,8 +137,8 @@ impl Agent {
         Completion {
             kind: IntentKind::Deployment,
             live,
-            line: self.line(),
-            recipe: self.recipe(),
+            line: self.line.clone(),
+            recipe: self.recipe.clone(),
             // A way back passes no gates: the next commit is held against all of it anew.
             rules: if rolled_back { String::new() } else { self.rules_key.clone() },
             accepted: next.accepted.clone(),
@@ -205,8 +205,13 @@ impl Agent {
     pub fn tidy_up(&mut self) {
         let now = self.clock.now();
         let untidy = std::mem::take(&mut self.untidy);
-        let trees = if untidy.trees { self.tidy_trees(now) } else { Ok(()) };
-        if let Err(error) = trees.and_then(|()| self.tidy_rest(now)) {
+        let tidied = self.mirror().and_then(|mirror| {
+            if untidy.trees {
+                self.tidy_trees(&mirror, now)?;
+            }
+            self.tidy_rest(&mirror, now)
+        });
+        if let Err(error) = tidied {
             tracing::warn!(error = %error.chain(), "tidying up did not succeed; it is tried again after the next deployment");
         }
     }
@@ -223,24 +228,23 @@ impl Agent {
         }
     }
 
-    fn tidy_trees(&mut self, now: Timestamp) -> Result<(), SyncError> {
+    fn tidy_trees(&mut self, mirror: &Mirror, now: Timestamp) -> Result<(), SyncError> {
         let kept = usize::try_from(self.settings.policy.rollback_limit).unwrap_or(usize::MAX - 1);
         let history = self.journal.returnable_digests(kept + 1)?;
         self.trees.retire(&history, now)?;
         if self.prepares
             && let Some(tree) = self.live_tree()
         {
-            self.trees.prepare(&self.mirror()?, tree, now)?;
+            self.trees.prepare(mirror, tree, now)?;
         }
         Ok(())
     }
 
     /// Every fetch adds a pack, also one that gave nothing new for this machine; and events come
     /// without deployments too.
-    fn tidy_rest(&mut self, now: Timestamp) -> Result<(), SyncError> {
+    fn tidy_rest(&mut self, mirror: &Mirror, now: Timestamp) -> Result<(), SyncError> {
         self.journal.prune_outbox(now.minus(DELIVERED_KEPT))?;
         self.pruned_at = Some(now);
-        let mirror = self.mirror()?;
         if mirror.pack_count()? > self.settings.limits.mirror_packs_max {
             let commits: Vec<Revision> = self.standing.accepted.iter().cloned().collect();
             let trees: Vec<ObjectId> = self.trees.manifests().values().map(|m| m.tree).collect();

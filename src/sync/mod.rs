@@ -80,16 +80,27 @@ impl Agent {
             self.recover()?;
             self.must_recover = false;
         }
-        Ok(self.journal.pending_wish(self.wish_done)?)
+        self.pending_wish()
+    }
+
+    /// The next order, without a look at the journal where nothing was written since there was none.
+    fn pending_wish(&mut self) -> Result<Option<Wish>, SyncError> {
+        let changes = self.journal.changes();
+        if self.wishless_at == Some(changes) {
+            return Ok(None);
+        }
+        let wish = self.journal.pending_wish(self.wish_done)?;
+        self.wishless_at = wish.is_none().then_some(changes);
+        Ok(wish)
     }
 
     /// Whether the next pass comes at once: an order waits, or one was just followed, in whose
     /// pass nobody looked at the source. Not while the journal cannot be brought into line with
     /// the disk: that is tried again with backoff.
     #[must_use]
-    pub fn goes_on(&self) -> bool {
-        let waits = || self.journal.pending_wish(self.wish_done).is_ok_and(|wish| wish.is_some());
-        !self.must_recover && (self.was_ordered || waits())
+    pub fn goes_on(&mut self) -> bool {
+        !self.must_recover
+            && (self.was_ordered || self.pending_wish().is_ok_and(|wish| wish.is_some()))
     }
 
     /// What an operator ordered, or else what the source wants.
@@ -144,7 +155,7 @@ impl Agent {
     /// The head is live. What an operator made live before the source showed it counts as accepted
     /// from then on; and another repository or reference begins a new line.
     fn stay(&mut self, head: &Head) -> Result<Report, SyncError> {
-        let line = self.line();
+        let line = self.line.clone();
         let is_new_line = self.standing.line.as_ref() != Some(&line);
         let ordered = self.standing.live.as_ref().is_some_and(|l| l.origin == Origin::Apply);
         let is_accepted = self.standing.accepted.as_ref() == Some(&head.revision);

@@ -115,7 +115,7 @@ fn a_head_that_is_taken_over_under_other_rules_passes_them_and_that_is_remembere
     assert_ne!(agent.standing.rules.as_ref(), Some(&agent.rules_key));
     assert_eq!(machine.pass(&mut agent).outcome, PassOutcome::InSync);
     assert_eq!(agent.standing.rules.as_ref(), Some(&agent.rules_key));
-    assert_eq!(agent.standing.recipe, Some(agent.recipe()));
+    assert_eq!(agent.standing.recipe, Some(agent.recipe.clone()));
     // Content that these rules refuse stays live, and is not said to have passed them.
     machine.set(|settings| settings.limits.file_bytes_max = 1);
     let mut agent = machine.start();

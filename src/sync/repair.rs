@@ -127,12 +127,16 @@ impl Agent {
 
     fn compare_live(&mut self, look: Look) -> Result<Drift, SyncError> {
         let scanned = self.scanned.take();
+        let tells = look == Look::Told && scanned.is_none();
         let replaced =
             |kind| Drift { paths: vec![DriftedPath { path: String::new(), kind }], total: 1 };
         Ok(match (self.trees.found()?, &self.standing.live) {
             (_, None) => Drift::default(),
             (Found::Nothing, _) => replaced(DriftKind::Removed),
             (Found::Tree(shown), Some(live)) if shown.name() == live.tree => {
+                if tells && self.trees.is_untouched(&shown)? {
+                    return Ok(Drift::default());
+                }
                 let mirror = self.mirror()?;
                 // So that a mirror that lost it is not a reason to read the tree whole each time.
                 if let Some(tree) = self.live_tree() {
@@ -199,7 +203,7 @@ impl Agent {
             kind: IntentKind::Repair,
             deployment: row,
             live,
-            line: self.line(),
+            line: self.line.clone(),
             recipe: self.standing.recipe.clone().unwrap_or_default(),
             rules: self.standing.rules.clone().unwrap_or_default(),
             accepted: None,

@@ -248,7 +248,7 @@ impl Agent {
 
     /// Shows how things stood when the last pass ended: a tree is live before the first one ends,
     /// however long the source takes.
-    pub(super) fn show_standing(&self) {
+    pub(super) fn show_standing(&mut self) {
         let (state, reason, message) = match self.standing.state.clone() {
             Some(shown) => shown,
             None => (State::Starting, None, "no pass has ended yet".to_owned()),
@@ -256,26 +256,18 @@ impl Agent {
         self.show(state, reason, &message);
     }
 
-    pub(super) fn show_applying(&self, revision: &Revision) {
+    pub(super) fn show_applying(&mut self, revision: &Revision) {
         let message = format!("making {} live", revision.short());
         self.show(State::Applying, None, &message);
     }
 
-    fn show(&self, state: State, reason: Option<Reason>, message: &str) {
-        let outbox = self.journal.outbox_counts().unwrap_or_default();
-        let attempted = self.journal.last_attempt().unwrap_or_default();
-        self.board.show(self.status(state, reason, message, outbox, attempted));
-    }
-
-    fn status(
-        &self,
-        state: State,
-        reason: Option<Reason>,
-        message: &str,
-        outbox: OutboxCounts,
-        attempted: Option<crate::model::Attempt>,
-    ) -> Status {
-        Status {
+    fn show(&mut self, state: State, reason: Option<Reason>, message: &str) {
+        let changes = self.journal.changes();
+        if self.attempted.as_ref().is_none_or(|(at, _)| *at != changes) {
+            self.attempted = Some((changes, self.journal.last_attempt().unwrap_or_default()));
+        }
+        let attempted = self.attempted.as_ref().and_then(|(_, attempt)| attempt.clone());
+        self.board.show(Status {
             state,
             reason,
             message: message.to_owned(),
@@ -286,7 +278,8 @@ impl Agent {
             drift: self.standing.drift.clone(),
             suspended: self.standing.suspended.clone(),
             quarantine: self.standing.quarantine.clone(),
-            outbox,
-        }
+            // Deliveries go on between the passes: whoever looks counts them.
+            outbox: OutboxCounts::default(),
+        });
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::compare::{Comparison, Drift};
 use super::disk::Disk;
 use super::watch::Watching;
-use super::{Found, Manifest, Materialisation, Trees, TreesError};
+use super::{Found, Live, Manifest, Materialisation, Trees, TreesError};
 use crate::model::DriftKind;
 use crate::objects::Mirror;
 
@@ -204,6 +204,20 @@ impl Trees {
             sealed_at: manifest.sealed_at,
             watching,
         }
+    }
+
+    /// Whether nothing was told of a tree since it was known to be right; of one of which nobody
+    /// tells, nobody can say so.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn is_untouched(&self, live: &Live) -> Result<bool, TreesError> {
+        let stat = self.disk.stat(&self.folder_of(&live.name)?)?;
+        let mut watches = self.watches.borrow_mut();
+        watches.listen(&*self.disk);
+        let known = stat.and_then(|stat| watches.known(stat.inode));
+        let tree = self.manifests.get(&live.name).map(|manifest| manifest.tree);
+        Ok(known.is_some_and(|(id, doubts)| Some(id) == tree && doubts.is_empty()))
     }
 
     fn is_known(&self, name: &str) -> Result<bool, TreesError> {

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from contextlib import ExitStack
 
-from . import processes, syscalls
+from . import floor, processes, syscalls
 from .control import Control
 from .reader import await_live
 from .remote import since
@@ -101,12 +100,11 @@ def _agent(
     used = processes.settle(agent.pid)
     repository.push(commit.revision)
     asked = run.remote.counters()
-    looking = threading.Thread(target=control.look)
     began = time.perf_counter()
-    looking.start()
+    control.begin_look()
     visible = await_live(agent.live, commit, agent.place.log) - began
     at_visible = processes.cpu_seconds(agent.pid) - used
-    looking.join()
+    control.end()
     _asked(run, figure, size, agent.name, asked)
     run.results.add(f"{figure}.visible", size, agent.name, "s", visible)
     run.results.add(f"{figure}.cpu.visible", size, agent.name, "s", at_visible)
@@ -146,16 +144,20 @@ def _traced(
         repository.push(commit.revision)
         control.look()
         processes.settle(agent.pid)
-    _counted(run, size, agent.name, syscalls.count(out, agent.place))
+    _counted(run, "change.one", size, agent.name, syscalls.count(out, agent.place))
+    until = syscalls.count(out, agent.place, until_renamed=agent.live)
+    _counted(run, "change.one.until", size, agent.name, until)
+    disk = (until["live.synced"] + until["state.synced"]) * floor.fsync_seconds(agent.place.folder)
+    run.results.add("change.one.disk", size, agent.name, "s", disk)
     for peer in peers if size <= TRACED_FILES_MAX else []:
         out = peer.place.folder / "strace"
         processes.run(syscalls.traced(peer.arguments(), out), peer.place.log, peer.environment)
-        _counted(run, size, peer.name, syscalls.count(out, peer.place))
+        _counted(run, "change.one", size, peer.name, syscalls.count(out, peer.place))
 
 
-def _counted(run: Run, size: int, tool: str, counts: dict[str, int]) -> None:
+def _counted(run: Run, figure: str, size: int, tool: str, counts: dict[str, int]) -> None:
     for volume in ("live", "state"):
         for kind in ("made", "linked", "renamed", "removed", "synced"):
             key = f"{volume}.{kind}"
-            run.results.add(f"change.one.{key}", size, tool, "", counts[key])
-    run.results.add("change.one.processes", size, tool, "", counts["processes"])
+            run.results.add(f"{figure}.{key}", size, tool, "", counts[key])
+    run.results.add(f"{figure}.processes", size, tool, "", counts["processes"])

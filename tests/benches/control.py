@@ -31,21 +31,34 @@ class Control(http.client.HTTPConnection):
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """One question; an answer that is not a success is an error with its text."""
+        self.begin(method, path, body)
+        return self.end()
+
+    def begin(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:
+        """Puts a question, whose answer `end` waits for."""
         text = json.dumps(body if body is not None else {})
         headers = {"Content-Type": "application/json"}
         if time.monotonic() - self._used > IDLE_SECONDS_MAX:
             self.close()
         self.request(method, path, body=text if method != "GET" else None, headers=headers)
+
+    def end(self) -> Any:
+        """Waits for the answer."""
         answer = self.getresponse()
         data = answer.read()
         self._used = time.monotonic()
         if answer.status >= 300:
-            raise RuntimeError(f"{method} {path}: {answer.status} {data.decode(errors='replace')}")
+            raise RuntimeError(f"{answer.status} {data.decode(errors='replace')}")
         return json.loads(data) if data else None
 
     def look(self) -> Any:
         """Asks the source now, and waits for that pass."""
-        return self.ask("POST", "/api/config/sync?wait=300s")
+        self.begin_look()
+        return self.end()
+
+    def begin_look(self) -> None:
+        """Has the source asked now; `end` waits for that pass."""
+        self.begin("POST", "/api/config/sync?wait=300s")
 
     def history(self) -> list[dict[str, Any]]:
         """The deployments, newest first."""

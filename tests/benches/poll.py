@@ -7,7 +7,7 @@ import signal
 import time
 from contextlib import ExitStack
 
-from . import processes
+from . import floor, processes
 from .control import Control
 from .remote import since
 from .repositories import Repository
@@ -42,12 +42,14 @@ def _one(run: Run, repository: Repository, figure: str, size: int) -> None:
         asked = stack.enter_context(run.agent(repository, **quiet))
         control = asked.start()
         processes.settle(asked.pid)
+        url = run.remote.url(repository.name)
         peers = stack.enter_context(run.commands(repository))
         for peer in peers:
             peer.look()
         for _ in range(run.rounds):
             _looks(run, control, figure, size)
             _polls(run, busy, figure, size)
+            run.results.add(f"{figure}.floor", size, busy.name, "s", floor.exchange_cpu_seconds(url))
             for peer in peers:
                 _command(run, peer, figure, size)
             rested = processes.memory(asked.pid)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import threading
 import time
 from pathlib import Path
 
@@ -33,17 +32,13 @@ def measure(run: Run) -> None:
             for number in range(rounds):
                 _settle(agent)
                 target = two[number % 2]
-                ask = threading.Thread(
-                    target=control.ask,
-                    args=("POST", "/api/config/rollback?wait=300s", {"to": target}),
-                )
-                began, before = time.perf_counter(), agent.live.readlink()
-                ask.start()
+                before, began = agent.live.readlink(), time.perf_counter()
+                control.begin("POST", "/api/config/rollback?wait=300s", {"to": target})
                 _until_moved(agent.live, before)
                 run.results.add(
                     "rollback.agent", size, agent.name, "s", time.perf_counter() - began
                 )
-                ask.join()
+                control.end()
                 whole = time.perf_counter() - began
                 run.results.add("rollback.answered", size, agent.name, "s", whole)
             for number in range(rounds):

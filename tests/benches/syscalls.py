@@ -87,8 +87,9 @@ def traced(arguments: list[str], out: Path) -> list[str]:
     return ["strace", "-f", "-y", "-q", "-o", str(out), "-e", f"trace={TRACED}", *arguments]
 
 
-def count(out: Path, place: Place) -> Counter[str]:
-    """Counts by `volume.kind`, such as `live.made`; and `processes`, programs that were started."""
+def count(out: Path, place: Place, until_renamed: Path | None = None) -> Counter[str]:
+    """Counts by `volume.kind`, such as `live.made`; and `processes`, programs that were started.
+    `until_renamed`: no more than up to the call that gave something this name."""
     counts: Counter[str] = Counter()
     for line in _whole_lines(out.read_text(errors="replace").splitlines()):
         found = LINE.match(line)
@@ -106,6 +107,8 @@ def count(out: Path, place: Place) -> Counter[str]:
         volume = _volume(arguments, place)
         if volume:
             counts[f"{volume}.{kind}"] += 1
+        if kind == "renamed" and until_renamed and QUOTED.findall(arguments)[-1] == str(until_renamed):
+            break
     return counts
 
 

@@ -16,20 +16,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tokio::runtime::Handle;
 
 use super::{Head, Remote, Source};
 use crate::config::{Auth, HistoryRewrite, Location, Reference, SourceSettings, Tls};
 use crate::model::{Limits, Revision};
 use crate::objects::Mirror;
-
-/// A runtime that another thread drives, as the agent's main thread does.
-pub(super) fn runtime() -> Handle {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let handle = runtime.handle().clone();
-    std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
-    handle
-}
 
 /// A bare repository, a working copy of it, a state folder.
 pub(super) struct Place {
@@ -82,7 +73,7 @@ impl Place {
 
     pub(super) fn remote_with(&self, settings: &SourceSettings) -> Remote {
         let state = self.folder.path().join("state");
-        Remote::new(settings, &Limits::default(), &state, runtime()).unwrap()
+        Remote::new(settings, &Limits::default(), &state).unwrap()
     }
 }
 

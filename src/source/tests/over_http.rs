@@ -261,7 +261,7 @@ fn a_fetch_that_is_too_large_is_ended_and_names_the_limit() {
     let with = settings(Location::Http(format!("{}/config.git", backend.url)), branch("main"));
     for (fetch_bytes_max, files_max) in [(100, 1000), (1 << 20, 0)] {
         let limits = Limits { fetch_bytes_max, files_max, ..Limits::default() };
-        let mut remote = Remote::new(&with, &limits, place.folder.path(), runtime()).unwrap();
+        let mut remote = Remote::new(&with, &limits, place.folder.path()).unwrap();
         let head = ask(&mut remote);
         let error = remote.fetch(&head, None, &place.mirror()).unwrap_err();
         assert!(matches!(error, SourceError::Limit { .. }), "{error}");

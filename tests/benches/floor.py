@@ -1,0 +1,66 @@
+"""What the machine itself takes, whoever asks it: so that a figure can be read on another one."""
+
+from __future__ import annotations
+
+import os
+import socket
+import statistics
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+EXCHANGES = 100
+EXCHANGE_REST_SECONDS = 0.01
+FSYNCS = 40
+BLOCK = b"x" * 4096
+
+COMMAND = b"0014command=ls-refs\n00010014ref-prefix HEAD\n0000"
+HEADERS = "content-type: application/x-git-upload-pack-request\r\ngit-protocol: version=2\r\n"
+
+
+def exchange_cpu_seconds(url: str) -> float:
+    """The CPU of one small question and its answer over a socket that is open, at rest in between as
+    an agent is: median."""
+    parts = urlsplit(url)
+    head = f"POST {parts.path}/git-upload-pack HTTP/1.1\r\nhost: {parts.netloc}\r\n{HEADERS}"
+    question = f"{head}content-length: {len(COMMAND)}\r\n\r\n".encode() + COMMAND
+    used = []
+    with socket.create_connection((parts.hostname, parts.port)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(EXCHANGES):
+            before = time.thread_time()
+            connection.sendall(question)
+            answer = b""
+            while not _is_whole(answer):
+                part = connection.recv(65536)
+                if not part:
+                    raise RuntimeError(f"{url}: the server closed the connection")
+                answer += part
+            used.append(time.thread_time() - before)
+            time.sleep(EXCHANGE_REST_SECONDS)
+    return statistics.median(used)
+
+
+def _is_whole(answer: bytes) -> bool:
+    head, found, body = answer.partition(b"\r\n\r\n")
+    if not found:
+        return False
+    for line in head.lower().split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name == b"content-length":
+            return len(body) >= int(value)
+    return body.endswith(b"0\r\n\r\n")
+
+
+def fsync_seconds(folder: Path) -> float:
+    """How long the disk takes to make one small new file durable: median."""
+    taken = []
+    path = folder / "fsync"
+    for _ in range(FSYNCS):
+        with open(path, "wb", buffering=0) as file:
+            file.write(BLOCK)
+            began = time.perf_counter()
+            os.fsync(file.fileno())
+            taken.append(time.perf_counter() - began)
+        path.unlink()
+    return statistics.median(taken)
