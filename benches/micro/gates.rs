@@ -47,15 +47,30 @@ fn rules() -> (TempDir, Rules) {
     (folder, rules.expect("rules"))
 }
 
-/// All documents are new.
-#[divan::bench(args = SIZES)]
+/// All documents are new, and nothing is remembered of these rules.
+#[divan::bench(args = SIZES, sample_count = 10)]
 fn first_run(bencher: Bencher<'_, '_>, files: u64) {
-    let repository = Repository::new(files);
     let (_folder, rules) = rules();
+    run(bencher, files, &rules);
+}
+
+/// The same without any rules of the settings: what reading and parsing cost alone.
+#[divan::bench(args = SIZES, sample_count = 10)]
+fn first_run_of_syntax_alone(bencher: Bencher<'_, '_>, files: u64) {
+    run(bencher, files, &Rules::new(&Limits::default()));
+}
+
+fn run(bencher: Bencher<'_, '_>, files: u64, rules: &Rules) {
+    let repository = Repository::new(files);
+    repository.mirror.summary(repository.tree, None).expect("a summary");
+    let mut turn = 0;
     bencher
         .counter(ItemsCount::new(files))
-        .with_inputs(|| repository.mirror.drop_digests().expect("nothing is remembered"))
-        .bench_local_values(|()| {
+        .with_inputs(|| {
+            turn += 1;
+            rules.clone().made_by(turn.to_string())
+        })
+        .bench_local_values(|rules| {
             let found = check(&repository.mirror, repository.tree, None, &rules);
             assert_eq!(found.expect("findings"), []);
         });

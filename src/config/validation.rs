@@ -210,4 +210,43 @@ mod tests {
             assert_eq!(KeyPath::parse(text), None, "{text}");
         }
     }
+
+    fn read_block(block: &str) -> Result<Validation, String> {
+        let text = format!(
+            "state_dir: /s\ngitops: {{repository: /r}}\nlive: {{path: /l}}\nvalidation:\n{block}"
+        );
+        let loaded = crate::config::load_bytes(text.as_bytes(), Vec::new());
+        loaded.map(|loaded| loaded.settings.validation).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn rules_are_the_nodes_or_the_trees_by_how_their_path_starts() {
+        let rule = |path: &str| {
+            let block = format!("  schemas: [{{match: [a], schema: {path}}}]\n");
+            read_block(&block).unwrap().schemas.remove(0).schema
+        };
+        assert_eq!(rule("/etc/s.yaml"), RuleFile::Node("/etc/s.yaml".into()));
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(rule("./s.yaml"), RuleFile::Node(here.join("s.yaml")));
+        assert_eq!(rule("s/s.yaml"), RuleFile::Tree(TreePath::parse("s/s.yaml").unwrap()));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_told_with_its_place() {
+        let mut page = String::new();
+        for block in [
+            "  preset: koss\n",
+            "  schemas: [{match: [], schema: s.yaml}]\n",
+            "  schemas: [{match: a.yaml, schema: .git/s}]\n",
+            "  schemas: [{schema: s.yaml, matches: [a]}]\n",
+            "  references: [{from: {files: [a], key: 'a[0]'}, to: {files: [b/]}}]\n",
+            "  references: [{from: {files: [a]}, to: {files: ['*/*.yaml']}}]\n",
+            "  references: [{from: a, to: {files: [../*.yaml]}}]\n",
+            "  fail_on: info\n",
+            "  policies: [a.rego]\n",
+        ] {
+            page.push_str(&format!("{block}{}\n\n", read_block(block).unwrap_err()));
+        }
+        insta::assert_snapshot!(page);
+    }
 }

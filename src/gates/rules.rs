@@ -105,8 +105,9 @@ impl Rules {
     pub fn refresh(&mut self) -> bool {
         let mut differs = false;
         for (path, file) in &mut self.node_files {
+            // One that could not be read may be readable now without having been written.
             let stamp = stamp(std::fs::metadata(path));
-            if stamp.is_none() && file.bytes.is_err() || stamp.is_some() && stamp == file.stamp {
+            if file.bytes.is_ok() && stamp.is_some() && stamp == file.stamp {
                 continue;
             }
             let fresh = NodeFile::read(path);

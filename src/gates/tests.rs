@@ -212,3 +212,31 @@ fn no_number_of_findings_hides_an_error() {
     assert_eq!((found.len(), found[0].rule.as_str()), (202, "yaml.syntax"));
     assert!(found.last().unwrap().message.starts_with("300 more"));
 }
+
+#[test]
+fn rules_that_are_files_of_the_node_are_part_of_the_key() {
+    use crate::config::{Mask, RuleFile, SchemaRule, Validation};
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("s.yaml");
+    let rule = SchemaRule { files: vec!["a".to_owned()], schema: RuleFile::Node(file.clone()) };
+    let validation = Validation { schemas: vec![rule], ..Validation::default() };
+    let mut rules = Rules::new(&Limits::default()).with(&validation, &Mask::default()).unwrap();
+    let mut keys = vec![Rules::new(&Limits::default()).key(), rules.key()];
+    assert!(!rules.refresh(), "it is still not there");
+    for text in ["type: object\n", "type: string\n"] {
+        std::fs::write(&file, text).unwrap();
+        assert!(rules.refresh());
+        keys.push(rules.key());
+        assert!(!rules.refresh(), "nothing changed");
+    }
+    std::fs::remove_file(&file).unwrap();
+    assert!(rules.refresh());
+    assert_eq!(rules.key(), keys[1]);
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), 4);
+    let (_keep, mirror) = mirror();
+    let tree = mirror.write_tree(&[item(&mirror, "b", FileMode::Regular, b"")]).unwrap();
+    let error = check(&mirror, tree, None, &rules).unwrap_err();
+    assert!(error.is_of_this_node() && !error.mirror_damaged(), "{error}");
+}

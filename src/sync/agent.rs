@@ -221,7 +221,6 @@ impl Agent {
         self.settings.state_dir.join("repo.git")
     }
 
-
     /// What a refusal of a rewritten history depends on: it holds as long as this is the same.
     pub(super) fn trust_key(&self) -> String {
         let accepted = self.standing.accepted.as_ref().map(ToString::to_string).unwrap_or_default();
