@@ -40,7 +40,7 @@ impl<'a> Schemas<'a> {
 #[derive(Default)]
 struct Part {
     findings: Findings,
-    facts: Vec<(TreePath, Facts)>,
+    facts: Vec<(String, Facts)>,
 }
 
 /// Looks at every file that is not known, and then at what all of them say together.
@@ -86,7 +86,9 @@ pub(super) fn check(
     let differ: HashSet<&str> = looked_at.iter().map(|change| change.path.as_str()).collect();
     let is_unchanged = |path: &str| !differ.contains(path);
     record.findings.retain(|f| f.file.as_deref().is_some_and(is_unchanged));
-    record.facts.retain(|path, _| is_unchanged(path.as_str()));
+    for path in &differ {
+        record.facts.remove(*path);
+    }
     let mut fresh = Findings::default();
     for part in parts {
         fresh.append(part.findings);
@@ -128,7 +130,7 @@ fn look(
         let Some(entry) = change.new else { continue };
         let facts = check_file(mirror, &change.path, entry, rules, schemas, &mut part.findings)?;
         if whole_set && !facts.are_none() {
-            part.facts.push((change.path.clone(), facts));
+            part.facts.push((change.path.as_str().to_owned(), facts));
         }
     }
     Ok(part)

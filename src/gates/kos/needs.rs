@@ -1,7 +1,5 @@
 //! What the documents of a kOS configuration need of each other.
 
-use serde::{Deserialize, Serialize};
-
 use super::{AGENT, PLUGIN, PROFILE, Part};
 use crate::config::KeyPath;
 use crate::document::{Node, Value, key_name};
@@ -15,17 +13,32 @@ const KLP_SETTINGS: [&str; 2] = ["klp/klp_settings.yaml", "klp/klp_settings.yml"
 const PEERS: &str = "klp/peers.list";
 
 /// What only the preset knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum PresetNeed {
     /// A redis that the bus can use.
-    #[serde(rename = "redis")]
     Redis,
     /// The settings of the federation's protocol.
-    #[serde(rename = "klp")]
     KlpSettings,
     /// At least one approved peer.
-    #[serde(rename = "peers")]
     Peers,
+}
+
+impl PresetNeed {
+    const ALL: [Self; 3] = [Self::Redis, Self::KlpSettings, Self::Peers];
+
+    /// What it is remembered by.
+    pub(in super::super) const fn word(self) -> &'static str {
+        match self {
+            Self::Redis => "redis",
+            Self::KlpSettings => "klp",
+            Self::Peers => "peers",
+        }
+    }
+
+    /// The one of a word.
+    pub(in super::super) fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|need| need.word() == word)
+    }
 }
 
 /// What a document needs.
@@ -156,7 +169,7 @@ pub(in super::super) fn judge(
             missing(text, "add klp/klp_settings.yaml, or take the bridge out")
         }
         PresetNeed::Peers => {
-            let listed = whole.facts.iter().any(|(p, f)| p.as_str() == PEERS && f.peers > 0);
+            let listed = whole.facts.get(PEERS).is_some_and(|facts| facts.peers > 0);
             let text = if whole.files.has(PEERS)? {
                 format!("`{key}` is klp, and klp/peers.list has no peer")
             } else {

@@ -1,5 +1,3 @@
-use serde::{Deserialize, Serialize};
-
 use crate::config::{KeyPath, Step};
 use crate::document::{Node, Value, key_name};
 
@@ -9,21 +7,18 @@ const USES_MAX: usize = 10_000;
 const KEY_CHARS_MAX: usize = 120;
 
 /// What a file says that matters to others.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in super::super) struct Facts {
     /// What it needs.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(in super::super) uses: Vec<Use>,
     /// Variables that it defines.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(in super::super) variables: Vec<String>,
     /// Federation peers that it lists.
-    #[serde(default, skip_serializing_if = "is_zero")]
     pub(in super::super) peers: u32,
 }
 
 /// Something that a file needs, and where it says so.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in super::super) struct Use {
     pub(in super::super) need: Need,
     /// The key that says so.
@@ -33,27 +28,14 @@ pub(in super::super) struct Use {
 }
 
 /// What is needed.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in super::super) enum Need {
     /// A file, by the number of the target.
-    #[serde(rename = "f")]
-    File {
-        #[serde(rename = "t")]
-        target: usize,
-        #[serde(rename = "n")]
-        name: String,
-    },
+    File { target: usize, name: String },
     /// A variable.
-    #[serde(rename = "v")]
     Variable(String),
     /// Something that only the preset knows.
-    #[serde(rename = "p")]
     Preset(crate::gates::kos::PresetNeed),
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
-const fn is_zero(number: &u32) -> bool {
-    *number == 0
 }
 
 impl Facts {

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::{AtHand, GateError, Rules, kos};
 use crate::config::Preset;
 use crate::document::nearest;
-use crate::model::{Finding, Findings, ObjectId, TreePath};
+use crate::model::{Finding, Findings, ObjectId};
 use crate::objects::Mirror;
 use files::Files;
 
@@ -73,7 +73,7 @@ pub(super) fn check(
     mirror: &Mirror,
     tree: ObjectId,
     rules: &Rules,
-    facts: &BTreeMap<TreePath, Facts>,
+    facts: &BTreeMap<String, Facts>,
     findings: &mut Findings,
 ) -> Result<(), GateError> {
     let mut whole = Whole {
@@ -81,11 +81,13 @@ pub(super) fn check(
         targets: targets(rules),
         variables: facts.values().flat_map(|f| f.variables.iter().map(String::as_str)).collect(),
         facts,
+        found: Vec::new(),
     };
+    whole.found.resize(whole.targets.len(), HashSet::new());
     for (path, facts) in facts {
         for one in &facts.uses {
             if let Some(finding) = whole.judge(one)? {
-                findings.push(finding.in_file(path.as_str()).at(one.line, one.column));
+                findings.push(finding.in_file(path).at(one.line, one.column));
             }
         }
     }
@@ -97,7 +99,9 @@ pub(super) struct Whole<'a> {
     pub(super) files: Files<'a>,
     targets: Vec<Target>,
     pub(super) variables: HashSet<&'a str>,
-    pub(super) facts: &'a BTreeMap<TreePath, Facts>,
+    pub(super) facts: &'a BTreeMap<String, Facts>,
+    /// Names that were found already, for each target.
+    found: Vec<HashSet<String>>,
 }
 
 impl Whole<'_> {
@@ -111,8 +115,13 @@ impl Whole<'_> {
 
     fn file(&mut self, one: &Use, target: usize, name: &str) -> Result<Option<Finding>, GateError> {
         let Some(Target { what, paths }) = self.targets.get(target) else { return Ok(None) };
+        let Some(found) = self.found.get_mut(target) else { return Ok(None) };
+        if found.contains(name) {
+            return Ok(None);
+        }
         for path in paths {
             if self.files.has(&path.replace('*', name))? {
+                found.insert(name.to_owned());
                 return Ok(None);
             }
         }
