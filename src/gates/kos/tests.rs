@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use proptest::prelude::*;
+
 use super::variants::{VARIANTS, Variant};
 use crate::config::{Mask, Preset, Validation};
 use crate::gates::tests::{files_of, mirror, told, tree_of};
@@ -101,5 +103,40 @@ fn variables_that_have_a_default_or_are_escaped_need_no_definition() {
         ("${A:-1} ${B-} ${C:+x} ${D:=1} $${E} $F ${1} ${} ${G H} ${I", vec![]),
     ] {
         assert_eq!(super::needs::variables_in(text), names, "{text}");
+    }
+}
+
+/// A file of the configuration with a few places of it written over.
+fn damaged() -> impl Strategy<Value = BTreeMap<String, Vec<u8>>> {
+    const PIECES: [&str; 14] =
+        ["", ": ", "\n", "- ", "\"", "[", "{", "&a ", "*a", "0", "~", "${X}", "=", "ü"];
+    let edit = (any::<usize>(), 0..PIECES.len(), 0..4_usize);
+    (any::<usize>(), proptest::collection::vec(edit, 1..4)).prop_map(|(file, edits)| {
+        let mut files = fixture();
+        let at = file % files.len();
+        if let Some(bytes) = files.values_mut().nth(at) {
+            for (place, piece, gone) in edits {
+                let start = place % (bytes.len() + 1);
+                let end = (start + gone).min(bytes.len());
+                bytes.splice(start..end, PIECES[piece].bytes());
+            }
+        }
+        files
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+    /// Whatever is in a file: what is said of it is bounded, and stands in a line that it has.
+    #[test]
+    fn every_finding_stands_in_a_line_of_its_file(files in damaged()) {
+        let found = found(&files);
+        prop_assert!(found.len() <= 401);
+        for finding in &found {
+            let bytes = finding.file.as_ref().and_then(|file| files.get(file));
+            prop_assert!(bytes.is_some(), "{}", finding);
+            let lines = bytes.map_or(0, |bytes| bytes.split(|b| *b == b'\n').count());
+            prop_assert!(finding.line.is_some_and(|line| (1..=lines as u32).contains(&line)), "{}", finding);
+        }
     }
 }
