@@ -36,11 +36,15 @@ impl<'a> Schemas<'a> {
     }
 }
 
+/// Names that all files together may use or define.
+const NAMES_MAX: usize = 500_000;
+
 /// What some files came to.
 #[derive(Default)]
 struct Part {
     findings: Findings,
     facts: Vec<(String, Facts)>,
+    names: usize,
 }
 
 /// Looks at every file that is not known, and then at what all of them say together.
@@ -79,7 +83,7 @@ pub(super) fn check(
         }
     };
     let parts = mirror.share_out(looked_at, FILES_SHARED_FROM, |mirror, part| {
-        look(mirror, part, rules, &schemas, whole_set)
+        look(mirror, part, rules, &schemas)
     })?;
 
     let mut record = before.unwrap_or_default();
@@ -109,6 +113,13 @@ pub(super) fn check(
         Some(_) => found.extend(of_files.iter().filter(|f| is_told(f)).cloned()),
     }
     record.findings.extend(of_files);
+    let names: usize = record.facts.values().map(Facts::count).sum();
+    if names > NAMES_MAX {
+        let text = format!("the files name or define more than {NAMES_MAX} things");
+        let hint = "let `validation.references` ask for fewer of them";
+        found.push(Finding::error("references.many", text).hint(hint));
+        return Ok(());
+    }
     if whole_set {
         references::check(mirror, tree, rules, &record.facts, found)?;
     }
@@ -123,13 +134,14 @@ fn look(
     changes: &[Change],
     rules: &Rules,
     schemas: &Schemas<'_>,
-    whole_set: bool,
 ) -> Result<Part, GateError> {
     let mut part = Part::default();
     for change in changes {
         let Some(entry) = change.new else { continue };
         let facts = check_file(mirror, &change.path, entry, rules, schemas, &mut part.findings)?;
-        if whole_set && !facts.are_none() {
+        part.names += facts.count();
+        // What is beyond the bound is refused as a whole.
+        if facts.count() > 0 && part.names - facts.count() <= NAMES_MAX {
             part.facts.push((change.path.as_str().to_owned(), facts));
         }
     }

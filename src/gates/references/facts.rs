@@ -39,9 +39,9 @@ pub(in super::super) enum Need {
 }
 
 impl Facts {
-    /// Whether it says nothing.
-    pub(in super::super) const fn are_none(&self) -> bool {
-        self.uses.is_empty() && self.variables.is_empty() && self.peers == 0
+    /// How many things it says.
+    pub(in super::super) fn count(&self) -> usize {
+        self.uses.len() + self.variables.len() + usize::from(self.peers > 0)
     }
 
     /// Notes a need.

@@ -71,6 +71,17 @@ fn what_one_change_breaks_in_another_file_is_told_without_reading_that() {
     assert_eq!(check(&mirror, good, Some(good), &rules).unwrap(), []);
 }
 
+#[test]
+fn files_that_name_without_end_are_refused_as_a_whole() {
+    let rules = rules(&[("*.yaml", "a[]", &["*.txt"])]);
+    let text = format!("a: [{}]\n", "b,".repeat(10_000));
+    let mut files = files(&[("b.txt", "")]);
+    files.extend((0..60).map(|n| (format!("{n}.yaml"), text.as_bytes().to_vec())));
+    let (_keep, mirror) = mirror();
+    let found = check(&mirror, tree_of(&mirror, &files), None, &rules).unwrap();
+    assert_eq!(found.iter().map(|f| f.rule.as_str()).collect::<Vec<_>>(), ["references.many"]);
+}
+
 /// Trees of a few files that name each other, in the order in which they are looked at.
 fn trees() -> impl Strategy<Value = Vec<BTreeMap<String, Vec<u8>>>> {
     let path = prop_oneof![
