@@ -18,6 +18,7 @@ use crate::document::{self, Format, Masker};
 use crate::http;
 use crate::model::{FileMode, Limits, TreePath};
 use crate::source;
+use crate::trust;
 
 /// How far an input came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,12 +39,14 @@ impl Reached {
 pub type Target = fn(&[u8]) -> Reached;
 
 /// All of them, by the names of their corpora.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 8] = [
+    ("allowed_signers", allowed_signers),
     ("documents", documents),
     ("gitmodules", gitmodules),
     ("hooks", hooks),
     ("packets", packets),
     ("settings", settings),
+    ("signatures", signatures),
     ("tree", tree),
 ];
 
@@ -168,6 +171,18 @@ pub fn hooks(bytes: &[u8]) -> Reached {
 #[must_use]
 pub fn gitmodules(bytes: &[u8]) -> Reached {
     Reached::taken(source::fuzzing::gitmodules(bytes))
+}
+
+/// A file of the SSH keys that may sign.
+#[must_use]
+pub fn allowed_signers(bytes: &[u8]) -> Reached {
+    Reached::taken(trust::fuzzing::signers(bytes))
+}
+
+/// A signed commit or tag; behind a `K`, an OpenPGP keyring.
+#[must_use]
+pub fn signatures(bytes: &[u8]) -> Reached {
+    Reached::taken(trust::fuzzing::signatures(bytes))
 }
 
 /// What a git server answers, after a byte that says to what.

@@ -19,11 +19,13 @@ pub mod clock;
 pub mod config;
 pub mod gates;
 pub mod journal;
+pub mod memory;
 pub mod notify;
 pub mod progress;
 pub mod render;
 pub mod source;
 pub mod trees;
+pub mod trust;
 
 pub mod app;
 pub mod cli;

@@ -5,7 +5,6 @@
 
 mod beside;
 mod error;
-mod memory;
 mod once;
 mod open;
 mod run;

@@ -8,6 +8,7 @@ use super::settings::{
     SyncPolicy, Tls, Window, WindowKind,
 };
 use super::values::{self, Read, shown};
+use super::verify;
 use crate::decide::schedule::{WindowSpec, Windows};
 use crate::model::{Revision, TreePath};
 
@@ -25,6 +26,7 @@ pub(super) fn source(reader: &mut Reader<'_>) -> Option<SourceSettings> {
     if let Some(location) = &location {
         warn_of_unused(reader, location, &auth, &tls);
     }
+    let verify = verify::verify(reader, reference.as_ref());
     Some(SourceSettings {
         interval: reader.duration("gitops.sync_interval"),
         jitter: reader.optional("gitops.jitter", values::percent).unwrap_or_default(),
@@ -37,6 +39,7 @@ pub(super) fn source(reader: &mut Reader<'_>) -> Option<SourceSettings> {
             "allow" => HistoryRewrite::Allow,
             _ => HistoryRewrite::Refuse,
         },
+        verify,
         webhook_secret_file: reader.path("gitops.webhook_secret_file"),
         location: location?,
         reference: reference?,

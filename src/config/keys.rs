@@ -95,14 +95,14 @@ pub(super) const KEYS: &[Key] = keys! {
     "gitops.windows[].timezone": Text, "UTC", "Europe/Berlin"
         => "The time zone of `schedule`, by its IANA name.";
 
-    "gitops.verify.mode": Word(&["off", "warn", "require"]), "off", "off"
-        => "Whether signatures are verified.";
-    "gitops.verify.what": Word(&["head", "all", "tag"]), "head", "head"
-        => "What has to be signed.";
-    "gitops.verify.allowed_signers_file": Path, "null", "null"
-        => "SSH keys that may sign.";
-    "gitops.verify.keyring_file": Path, "null", "null"
-        => "OpenPGP keys that may sign.";
+    "gitops.verify.mode": Word(&["off", "warn", "require"]), "off", "require"
+        => "What follows from a signature that is missing or wrong: `off` looks at none, `warn` tells it, `require` refuses the revision. See [trust](trust.md).";
+    "gitops.verify.what": Word(&["head", "all", "tag"]), "head", "all"
+        => "What has to be signed: the commit that is to be live (`head`), it and every commit since the last accepted one (`all`), or the tag that names it (`tag`, with `gitops.tag` or `gitops.semver`).";
+    "gitops.verify.allowed_signers_file": Path, "null", "allowed_signers"
+        => "The SSH keys that may sign, one a line, as `ssh-keygen` and git have them. Read at each use.";
+    "gitops.verify.keyring_file": Path, "null", "keyring.asc"
+        => "The OpenPGP keys that may sign, as `gpg --export` writes them. Read at each use.";
 
     "live.path": Path, "/etc/kos/config", "/srv/kos/config"
         => "What consumers open. Its parent also holds the trees, in `.<name>.trees`.";

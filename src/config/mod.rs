@@ -25,6 +25,7 @@ mod settings;
 mod table;
 mod validation;
 mod values;
+mod verify;
 
 pub use effective::Effective;
 pub use error::{ConfigError, Listed};
@@ -43,6 +44,7 @@ pub use settings::{
 pub use table::{Key, Kind, keys};
 pub use validation::{KeyPath, Preset, ReferenceRule, RuleFile, SchemaRule, Step, Validation};
 pub use values::{parse_duration, show_duration};
+pub use verify::{Verify, VerifyMode, VerifyWhat};
 
 #[cfg(test)]
 mod tests;

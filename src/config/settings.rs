@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 
 use super::validation::Validation;
+use super::verify::Verify;
 use crate::decide::schedule::WindowSpec;
 use crate::model::{EventKind, Limits, Revision};
 
@@ -65,6 +66,8 @@ pub struct SourceSettings {
     pub submodules: bool,
     /// Whether a head that does not descend from the last accepted one is taken.
     pub history_rewrite: HistoryRewrite,
+    /// Whose signatures a revision needs.
+    pub verify: Verify,
     /// The secret of push webhooks.
     pub webhook_secret_file: Option<PathBuf>,
 }

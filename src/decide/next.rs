@@ -19,7 +19,7 @@ pub struct Observed<'a> {
     pub quarantine: &'a [Quarantine],
     /// The rules that gates go by now.
     pub rules: &'a str,
-    /// What a refusal of a rewritten history depends on now.
+    /// What a refusal for trust depends on now: of a rewritten history, or of a signature.
     pub trust: &'a str,
     /// The head that an operator's decision passed over.
     pub passed_over: Option<&'a Revision>,
@@ -88,14 +88,30 @@ fn blocks(entry: &Quarantine, seen: &Observed<'_>) -> bool {
             entry.revision == *seen.head && (seen.live_fits || !entry.rules.is_empty())
         }
     };
-    same && rules_hold(entry, seen.rules, seen.trust)
+    same && rules_hold(entry, seen.rules, seen.trust, seen.now)
+}
+
+/// What stands in an entry's rules before the moment until which they hold.
+const UNTIL: &str = "; until ";
+
+/// Rules that hold until a moment: a key that is not valid yet will be.
+#[must_use]
+pub fn rules_until(rules: &str, until: Timestamp) -> String {
+    format!("{rules}{UNTIL}{}", until.millis())
 }
 
 /// Whether the rules that put an entry into quarantine are still those of now.
 #[must_use]
-pub fn rules_hold(entry: &Quarantine, rules: &str, trust: &str) -> bool {
-    let now = if entry.reason == Reason::HistoryRewritten { trust } else { rules };
-    entry.rules.is_empty() || entry.rules == now
+pub fn rules_hold(entry: &Quarantine, rules: &str, trust: &str, now: Timestamp) -> bool {
+    let of_now = match entry.reason {
+        Reason::HistoryRewritten | Reason::VerificationRefused => trust,
+        _ => rules,
+    };
+    if entry.rules.is_empty() || entry.rules == of_now {
+        return true;
+    }
+    let until = entry.rules.strip_prefix(of_now).and_then(|rest| rest.strip_prefix(UNTIL));
+    until.and_then(|until| until.parse().ok()).is_some_and(|until| now < Timestamp(until))
 }
 
 /// Whether a suspension still holds.
@@ -246,5 +262,25 @@ mod tests {
         let seen = Observed { settled: Some(&settled), ..observed(&two, None) };
         assert!(matches!(decide(&seen), Decision::Wait(Reason::OutsideWindow, _)));
         assert_eq!(decide(&Observed { now: Timestamp(1500), ..seen }), Decision::Attempt);
+    }
+
+    #[test]
+    fn a_key_that_becomes_valid_is_looked_at_again_then_and_not_before() {
+        let entry = |rules: &str| Quarantine {
+            key: QuarantineKey::Revision(revision(2)),
+            revision: revision(2),
+            reason: Reason::VerificationRefused,
+            rules: rules.to_owned(),
+            message: String::new(),
+            since: Timestamp(0),
+        };
+        let until = rules_until("t1", Timestamp(100));
+        let holds = |rules: &str, now| rules_hold(&entry(rules), "r", "t1", Timestamp(now));
+        assert!(holds(&until, 99));
+        assert!(!holds(&until, 100));
+        assert!(!rules_hold(&entry(&until), "r", "t2", Timestamp(99)), "other keys");
+        assert!(holds("t1", 100));
+        assert!(!holds("r", 0), "a refusal for trust is not looked at again for other gates");
+        assert!(!holds("t1; until x", 0));
     }
 }

@@ -40,12 +40,14 @@ words! {
         SourceDamaged = "source_damaged",
         /// A signature is missing or wrong.
         VerificationRefused = "verification_refused",
+        /// The keys that signatures are verified with cannot be read.
+        VerificationUnavailable = "verification_unavailable",
         /// The head is not a descendant of the last accepted commit.
         HistoryRewritten = "history_rewritten",
         /// A gate refused the revision.
         ValidationRefused = "validation_refused",
         /// A file of this node that holds rules cannot be read or used, so nothing can be judged.
-        RulesUnreadable = "rules_unreadable",
+        ValidationUnavailable = "validation_unavailable",
         /// `auto_sync` is off.
         AwaitingApproval = "awaiting_approval",
         /// No window is open.

@@ -34,6 +34,15 @@ pub enum ItemKind {
     Submodule,
 }
 
+/// What carries a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignedKind {
+    /// A commit.
+    Commit,
+    /// A tag that is an object of its own.
+    Tag,
+}
+
 impl ItemKind {
     /// From git's mode. Group-writable files of old repositories count as regular.
     fn from_git(mode: i32) -> Self {
@@ -62,6 +71,8 @@ impl ItemKind {
 pub(crate) fn leave_users_settings() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
+        // What it has read once is seldom read again by the same handle, and would stay in memory.
+        git2::opts::enable_caching(false);
         use git2::ConfigLevel::{Global, ProgramData, System, XDG};
         for level in [ProgramData, System, XDG, Global] {
             #[expect(unsafe_code, reason = "libgit2 has no other way to be told")]
@@ -113,6 +124,28 @@ impl Mirror {
         let id = revision.id();
         let commit = self.repository.find_commit(oid(id)).map_err(damaged("commit", id))?;
         Ok(object_id(commit.tree_id()))
+    }
+
+    /// A commit's or a tag's bytes, as its id stands for them; `None`: they are more than `max`.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Damaged`].
+    pub fn signed_object(
+        &self,
+        kind: SignedKind,
+        id: ObjectId,
+        max: u64,
+    ) -> Result<Option<Vec<u8>>, ObjectsError> {
+        let (what, kind) = match kind {
+            SignedKind::Commit => ("commit", ObjectType::Commit),
+            SignedKind::Tag => ("tag", ObjectType::Tag),
+        };
+        if self.size(what, kind, id)? > max {
+            return Ok(None);
+        }
+        let odb = self.repository.odb().map_err(damaged(what, id))?;
+        let object = odb.read(oid(id)).map_err(damaged(what, id))?;
+        Ok(Some(object.data().to_vec()))
     }
 
     /// Whether the store has the whole of this object's own bytes (not what it points at).

@@ -15,5 +15,5 @@ mod walk;
 pub use digests::Summary;
 pub use error::ObjectsError;
 pub(crate) use mirror::{EMPTY_TREE, leave_users_settings};
-pub use mirror::{Item, ItemKind, Mirror};
+pub use mirror::{Item, ItemKind, Mirror, SignedKind};
 pub(crate) use walk::DEPTH_MAX;

@@ -37,7 +37,7 @@ pub(super) fn walk(odb: &Odb<'_>, head: Oid, accepted: Oid) -> Result<Walk, git2
 }
 
 /// A commit's parents as its bytes have them; `None`: it is not here.
-fn parents(odb: &Odb<'_>, id: Oid) -> Result<Option<Vec<Oid>>, git2::Error> {
+pub(super) fn parents(odb: &Odb<'_>, id: Oid) -> Result<Option<Vec<Oid>>, git2::Error> {
     let object = match odb.read(id) {
         Ok(object) => object,
         Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),

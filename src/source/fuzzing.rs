@@ -41,6 +41,7 @@ fn pack(packets: &mut Packets<Parts<'_>>, v2: bool, choice: u8) -> Result<(), So
     let known = ObjectId([1; 20]);
     let asked = match choice & 12 {
         0 => Asked::Everything,
+        12 => Asked::Commits,
         4 => Asked::History { known, insist: false },
         _ => Asked::Files { have: (choice & 16 == 0).then_some(known) },
     };

@@ -55,7 +55,7 @@ impl Local {
         self.path.display().to_string()
     }
 
-    fn open(&self) -> Result<Repository, SourceError> {
+    pub(super) fn open(&self) -> Result<Repository, SourceError> {
         if let Some(branch) = &self.embedded {
             embedded::make(&self.path, branch)?;
         }
@@ -66,7 +66,7 @@ impl Local {
             .map_err(|source| self.unreadable(source))
     }
 
-    fn unreadable(&self, source: git2::Error) -> SourceError {
+    pub(super) fn unreadable(&self, source: git2::Error) -> SourceError {
         SourceError::Local { path: self.path.clone(), source }
     }
 

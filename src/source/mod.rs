@@ -23,6 +23,7 @@ mod embedded;
 mod error;
 pub(crate) mod fuzzing;
 mod gitmodules;
+mod history;
 mod http;
 mod intake;
 mod local;
@@ -66,6 +67,7 @@ pub trait Source: Send {
 
     /// Brings the files of the commit into the mirror, and says how it stands to `since`, the last
     /// accepted commit of the same line (which need not be in the mirror, but costs less when it is).
+    /// Also what the settings want signatures on. Nothing in the files is looked at.
     ///
     /// # Errors
     /// [`SourceError`]; within the settings' `timeout`.
@@ -75,6 +77,18 @@ pub trait Source: Send {
         since: Option<&Revision>,
         mirror: &Mirror,
     ) -> Result<Fetched, SourceError>;
+
+    /// Brings the submodules that a commit in the mirror names, nested ones too, where the settings
+    /// want them. Gives their trees by their path in the repository. This reads what the commit
+    /// says, so its signature is verified before.
+    ///
+    /// # Errors
+    /// [`SourceError`]; within the settings' `timeout`.
+    fn submodules(
+        &mut self,
+        revision: &Revision,
+        mirror: &Mirror,
+    ) -> Result<BTreeMap<String, ObjectId>, SourceError>;
 
     /// From now on tells `progress` how many bytes have come.
     fn report_to(&mut self, progress: Progress);
@@ -87,6 +101,8 @@ pub struct Head {
     pub revision: Revision,
     /// The full name of the reference that gave it, or the commit's id where an id was asked for.
     pub reference: String,
+    /// The tag's own object, where the reference is a tag that has one.
+    pub tag: Option<ObjectId>,
 }
 
 impl Head {
@@ -94,7 +110,7 @@ impl Head {
     #[must_use]
     pub fn of(revision: Revision) -> Self {
         let reference = revision.to_string();
-        Self { revision, reference }
+        Self { revision, reference, tag: None }
     }
 }
 
@@ -107,8 +123,20 @@ pub struct Fetched {
     pub descent: Descent,
     /// Bytes of packs received; 0 when everything was there.
     pub bytes: u64,
-    /// The trees of the submodules, by their path in the repository; nested ones too.
-    pub submodules: BTreeMap<String, ObjectId>,
+    /// The commits that it has and the last accepted one has not, without itself: where the
+    /// settings want them signed and it descends from that one.
+    pub since: Vec<ObjectId>,
+    /// The tag that shows it, where the settings want that signed.
+    pub tag: Option<ShownTag>,
+}
+
+/// A tag as the repository shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownTag {
+    /// The reference's full name.
+    pub name: String,
+    /// The tag's own object, which is in the mirror; `None`: it is a light one.
+    pub id: Option<ObjectId>,
 }
 
 /// How a commit stands to the last accepted one.

@@ -1,12 +1,13 @@
 //! Asking for a pack and reading the answer: protocol v2, and v0 for servers that have no other.
 //!
-//! Three questions are asked, and they tell the server different things of what we have:
+//! Four questions are asked, and they tell the server different things of what we have:
 //! - *Since*: all that is new since the accepted commit, which is declared known with all before it.
 //!   For a step ahead this is the least work for the server, and it tells the history too. A file
 //!   that returns from before the accepted commit may be left out: then *Files* is asked next, as
 //!   it is where much is new.
 //! - *Files*: the new commit alone (`deepen 1`), as differences to one whose files we have. That
 //!   one is declared cut off (`shallow`), so the server counts on nothing but its files.
+//! - *Commits*: every commit there is, as signatures are on them; without files where the server can.
 //! - *History*: every commit that the accepted one does not reach. Here the accepted one is
 //!   declared known with all before it, so that what the server leaves out is its ancestors: then
 //!   it is among the commits of the answer's parents, or it is not an ancestor. See `descent`.
@@ -29,6 +30,8 @@ pub(super) enum Asked {
     Files { have: Option<ObjectId> },
     /// The commits that `known` does not reach. `insist`: even if the server sees no connection.
     History { known: ObjectId, insist: bool },
+    /// Every commit from this one on, without files where the server can leave them out.
+    Commits,
     /// All that the commit has and all before it.
     Everything,
 }
@@ -65,7 +68,7 @@ fn request_v2(want: ObjectId, asked: Asked, abilities: Abilities) -> Vec<u8> {
     packets::line(&mut out, &format!("want {want}"));
     cut(&mut out, asked, abilities);
     match asked {
-        Asked::Files { have: None } | Asked::Everything => {}
+        Asked::Files { have: None } | Asked::Commits | Asked::Everything => {}
         Asked::Files { have: Some(known) }
         | Asked::Since { known }
         | Asked::History { known, .. } => {
@@ -90,7 +93,7 @@ fn request_v0(want: ObjectId, asked: Asked, abilities: Abilities) -> Vec<u8> {
     cut(&mut out, asked, abilities);
     packets::flush(&mut out);
     match asked {
-        Asked::Files { have: None } | Asked::Everything => {}
+        Asked::Files { have: None } | Asked::Commits | Asked::Everything => {}
         Asked::Files { have: Some(known) }
         | Asked::Since { known }
         | Asked::History { known, .. } => {
@@ -110,7 +113,9 @@ fn cut(out: &mut Vec<u8>, asked: Asked, abilities: Abilities) {
             }
             packets::line(out, "deepen 1");
         }
-        Asked::History { .. } if abilities.filter => packets::line(out, "filter tree:0"),
+        Asked::History { .. } | Asked::Commits if abilities.filter => {
+            packets::line(out, "filter tree:0");
+        }
         _ => {}
     }
 }
@@ -125,7 +130,7 @@ const fn is_thin(asked: Asked, abilities: Abilities) -> bool {
 }
 
 const fn is_filtered(asked: Asked, abilities: Abilities) -> bool {
-    matches!(asked, Asked::History { .. }) && abilities.filter
+    matches!(asked, Asked::History { .. } | Asked::Commits) && abilities.filter
 }
 
 /// Reads the answer; a pack goes into `intake`.

@@ -2,17 +2,18 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use crate::config::{Reference, SourceSettings};
+use crate::config::{Reference, SourceSettings, VerifyMode, VerifyWhat};
 use crate::model::{Limits, ObjectId, Revision};
 use crate::objects::Mirror;
 use crate::progress::Progress;
 
+use super::advertisement::Shown;
 use super::patience::Patience;
 use super::reach::Reach;
 use super::repository::{Into, Repository, damage};
 use super::submodules;
 use super::wanted::{self, Chosen};
-use super::{Fetched, Head, Source, SourceError};
+use super::{Descent, Fetched, Head, ShownTag, Source, SourceError};
 
 /// Heads that are looked through for a commit that the server does not give out by its id.
 const HEADS_MAX: usize = 64;
@@ -78,6 +79,31 @@ impl Remote {
         }
     }
 
+    /// What has to be signed; `None`: nothing.
+    fn signed(&self) -> Option<VerifyWhat> {
+        let verify = &self.reach.settings.verify;
+        (verify.mode != VerifyMode::Off).then_some(verify.what)
+    }
+
+    /// The tag that shows the head, brought into the mirror. For a commit that was named by its id,
+    /// any tag that names it.
+    fn tag(&mut self, head: &Head, into: Into<'_>) -> Result<Option<ShownTag>, SourceError> {
+        const TAGS: &str = "refs/tags/";
+        let tag = if head.reference.starts_with(TAGS) {
+            ShownTag { name: head.reference.clone(), id: head.tag }
+        } else {
+            let tags = self.repository.references(TAGS, into.patience)?;
+            let names = |id: ObjectId| id == head.revision.id();
+            let named = |one: &&Shown| one.peeled.is_some_and(names) && one.name.starts_with(TAGS);
+            let Some(tag) = tags.iter().find(named) else { return Ok(None) };
+            ShownTag { name: tag.name.clone(), id: Some(tag.id) }
+        };
+        if let Some(id) = tag.id {
+            self.repository.tag(id, &head.revision, into)?;
+        }
+        Ok(Some(tag))
+    }
+
     /// The files of a commit; one that the server does not give out by its id is looked for in the
     /// history of its branches.
     fn files(
@@ -126,7 +152,7 @@ impl Source for Remote {
         let patience = Patience::begin(self.reach.settings.timeout);
         self.repository.close();
         if let Reference::Commit(revision) = &self.reach.settings.reference {
-            return Ok(Head { revision: revision.clone(), reference: revision.to_string() });
+            return Ok(Head::of(revision.clone()));
         }
         let Some(prefix) = wanted::prefix(&self.reach.settings.reference) else {
             return Err(SourceError::ReferenceNotFound {
@@ -164,18 +190,36 @@ impl Source for Remote {
         let files = self.files(head, since, into)?;
         let wanted = (&head.revision, self.shown(head));
         let (descent, history) = self.repository.descent(wanted, since, into)?;
-        self.repository.close();
-        let (submodules, inner) = if self.reach.settings.submodules {
-            submodules::bring(&self.reach, mirror.commit_tree(&head.revision)?, into)?
-        } else {
-            (BTreeMap::new(), 0)
+        let (what, since) = (self.signed(), since.filter(|_| descent == Descent::Descends));
+        let (since, news) = match since {
+            Some(since) if what == Some(VerifyWhat::All) => {
+                self.repository.news(wanted, since, into)?
+            }
+            _ => (Vec::new(), 0),
         };
-        Ok(Fetched {
-            revision: head.revision.clone(),
-            descent,
-            bytes: files + history + inner,
-            submodules,
-        })
+        let tag = match what {
+            Some(VerifyWhat::Tag) => self.tag(head, into)?,
+            _ => None,
+        };
+        self.repository.close();
+        let bytes = files + history + news;
+        Ok(Fetched { revision: head.revision.clone(), descent, bytes, since, tag })
+    }
+
+    fn submodules(
+        &mut self,
+        revision: &Revision,
+        mirror: &Mirror,
+    ) -> Result<BTreeMap<String, ObjectId>, SourceError> {
+        if !self.reach.settings.submodules {
+            return Ok(BTreeMap::new());
+        }
+        let patience = Patience::begin(self.reach.settings.timeout);
+        let odb = mirror.repository().odb().map_err(|source| damage(mirror, source))?;
+        let (limits, progress) = (&self.limits, &self.progress);
+        let into = Into { mirror, odb: &odb, limits, patience, progress };
+        let (found, _) = submodules::bring(&self.reach, mirror.commit_tree(revision)?, into)?;
+        Ok(found)
     }
 
     fn report_to(&mut self, progress: Progress) {

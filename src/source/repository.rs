@@ -177,7 +177,8 @@ impl Repository {
     }
 }
 
-const fn size(answered: Answered) -> u64 {
+/// The bytes that an answer brought.
+pub(super) const fn size(answered: Answered) -> u64 {
     match answered {
         Answered::Pack(bytes) => bytes,
         Answered::Unknown | Answered::Undecided => 0,

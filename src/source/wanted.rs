@@ -49,6 +49,7 @@ pub(super) fn choose(reference: &Reference, shown: &[Shown]) -> Option<Chosen> {
         head: Head {
             revision: Revision::from(found.peeled.unwrap_or(found.id)),
             reference: name.clone(),
+            tag: found.peeled.map(|_| found.id),
         },
         shown: found.id,
     })

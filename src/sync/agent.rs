@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::board::Board;
 use crate::clock::Clock;
-use crate::config::{DriftPolicy, NodeSettings, Settings};
+use crate::config::{DriftPolicy, NodeSettings, Settings, VerifyWhat};
 use crate::decide::admit::{Guard, Terms};
 use crate::decide::next::Settled;
 use crate::decide::schedule::{Opening, WindowSpec, Windows};
@@ -18,6 +18,7 @@ use crate::progress::Progress;
 use crate::source::{Head, Source};
 use crate::sync::SyncError;
 use crate::trees::{Scanned, Trees};
+use crate::trust::Watch;
 
 /// The parts that an agent is made of.
 pub struct Parts {
@@ -50,6 +51,8 @@ pub struct Agent {
     pub(super) recipe: String,
     pub(super) rules: Rules,
     pub(super) rules_key: String,
+    /// The files of keys that may sign, as they were seen last.
+    pub(super) trust_watch: Watch,
     pub(super) windows: Windows,
     /// Which events each node wants.
     pub(super) filters: Vec<(String, Filter)>,
@@ -116,6 +119,7 @@ impl Agent {
             line: line_of(&parts.settings),
             recipe: recipe_of(&parts.settings),
             rules_key: rules.key(),
+            trust_watch: Watch::default(),
             rules,
             windows,
             filters: filters_of(&parts.settings)?,
@@ -221,10 +225,17 @@ impl Agent {
         self.settings.state_dir.join("repo.git")
     }
 
-    /// What a refusal of a rewritten history depends on: it holds as long as this is the same.
-    pub(super) fn trust_key(&self) -> String {
+    /// What a refusal for trust depends on: it holds as long as this is the same.
+    pub(super) fn trust_key(&self, head: &Head) -> String {
         let accepted = self.standing.accepted.as_ref().map(ToString::to_string).unwrap_or_default();
-        format!("{:?} {} {accepted}", self.settings.source.history_rewrite, self.line)
+        let (rewrites, keys) = (self.settings.source.history_rewrite, self.trust_watch.word());
+        // a commit that was refused for its tag may get another
+        let of_tag = self.settings.source.verify.what == VerifyWhat::Tag && !keys.is_empty();
+        let tag = match (of_tag, head.tag) {
+            (true, Some(tag)) => format!("{} {tag}", head.reference),
+            _ => String::new(),
+        };
+        format!("{rewrites:?} {} {accepted}{keys}{tag}", self.line)
     }
 
     /// Whether what is live is what the settings make of its commit, on disk too.

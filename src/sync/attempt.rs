@@ -1,10 +1,12 @@
 use super::events::Told;
 use super::live::Next;
+use super::trusted::Trusted;
 use super::{Agent, SyncError};
 use crate::config::{HistoryRewrite, Reference};
 use crate::decide::admit::admit;
 use crate::decide::next::{Settled, rules_hold};
 use crate::gates::{self, GateError};
+use crate::memory;
 use crate::model::{
     ChangeCounts, Deployment, DeploymentId, Digest, Finding, Held, ObjectId, Origin, Outcome,
     PassOutcome, Plan, Quarantine, QuarantineKey, Reason, Report, Revision, Timestamp, Trigger,
@@ -21,6 +23,8 @@ pub(super) struct Attempt<'a> {
     pub(super) trigger: Trigger,
     pub(super) wish: Option<&'a Wish>,
     pub(super) started_at: Timestamp,
+    /// What a refusal for trust depends on.
+    pub(super) trust: String,
     /// The head that an order for another revision passes over.
     pub(super) passes_over: Option<Revision>,
 }
@@ -29,9 +33,12 @@ pub(super) struct Attempt<'a> {
 pub(super) struct Rendered {
     pub(super) tree: ObjectId,
     pub(super) summary: Summary,
-    /// What rendering has to say of it; no errors.
+    /// What trust and rendering have to say of it; no errors.
     pub(super) warnings: Vec<Finding>,
 }
+
+/// A fetch after which the memory that it took is given back before the work goes on.
+const LARGE_FETCH_BYTES: u64 = 4 << 20;
 
 impl Agent {
     /// From a head to a live tree, or to the reason why not. An order overrides what only waits:
@@ -44,12 +51,14 @@ impl Agent {
         wish: Option<&Wish>,
     ) -> Result<Report, SyncError> {
         let now = self.clock.now();
+        self.trust_watch.look(&self.settings.source.verify);
         let desired = self.standing.desired.as_ref().map(|d| d.revision.clone());
         let attempt = Attempt {
             revision: head.revision.clone(),
             trigger,
             wish,
             started_at: now,
+            trust: self.trust_key(head),
             passes_over: desired.filter(|d| *d != head.revision),
         };
         let mirror = self.mirror()?;
@@ -57,12 +66,16 @@ impl Agent {
         if wish.is_none() && fetched.descent == Descent::Rewritten && self.refuses_rewrites() {
             return self.refuse_rewrite(&attempt);
         }
-        let rendered = match self.render(&mirror, &attempt, &fetched)? {
+        let doubts = match self.verify(&mirror, &attempt, &fetched)? {
+            Trusted::Yes(warnings) => warnings,
+            Trusted::No(report) => return Ok(report),
+        };
+        let rendered = match self.render(&mirror, &attempt, doubts)? {
             Ok(rendered) => rendered,
             Err(findings) => return self.refuse(&attempt, None, findings),
         };
         if self.is_live_already(&rendered.summary.digest) {
-            return self.take_over(&mirror, &attempt, rendered.tree);
+            return self.take_over(&mirror, &attempt, rendered);
         }
         let quarantined = match wish {
             None => self.quarantined(&attempt, &rendered.summary.digest),
@@ -129,7 +142,7 @@ impl Agent {
         let held = Held {
             revision: attempt.revision.clone(),
             digest: Some(rendered.summary.digest),
-            reason: Reason::RulesUnreadable,
+            reason: Reason::ValidationUnavailable,
             message: super::error::chain(error),
             since: self.clock.now(),
             until: None,
@@ -160,25 +173,31 @@ impl Agent {
             let now = self.clock.now();
             self.note_source(now, Some(error))?;
         }
-        Ok(fetched?)
+        let fetched = fetched?;
+        if fetched.bytes >= LARGE_FETCH_BYTES {
+            memory::trim();
+        }
+        Ok(fetched)
     }
 
     fn render(
-        &self,
+        &mut self,
         mirror: &Mirror,
         attempt: &Attempt<'_>,
-        fetched: &Fetched,
+        doubts: Vec<Finding>,
     ) -> Result<Result<Rendered, Vec<Finding>>, SyncError> {
+        let submodules = self.source.submodules(&attempt.revision, mirror)?;
         let live = self.live_tree();
         let input = Input {
             commit: &attempt.revision,
             settings: &self.settings.render,
-            submodules: &fetched.submodules,
+            submodules: &submodules,
             limits: &self.settings.limits,
             // By another recipe or under other limits, it may hold what is refused now.
             hint: live.filter(|_| self.standing.rules.as_ref() == Some(&self.rules_key)),
         };
-        let rendered = render::render(mirror, &input)?;
+        let mut rendered = render::render(mirror, &input)?;
+        rendered.findings.extend(doubts);
         let refused = rendered.findings.iter().any(Finding::is_error);
         match rendered.tree.filter(|_| !refused) {
             Some(tree) => {
@@ -213,16 +232,17 @@ impl Agent {
         &mut self,
         mirror: &Mirror,
         attempt: &Attempt<'_>,
-        tree: ObjectId,
+        rendered: Rendered,
     ) -> Result<Report, SyncError> {
         let message = "this commit gives what is live already";
         let mut report = Report::new(PassOutcome::InSync, message);
+        report.findings = rendered.warnings;
         report.revision = Some(attempt.revision.clone());
         if self.stop_before_intent {
             return Ok(report);
         }
         if let Some(live) = self.standing.live.clone() {
-            let rules = self.rules_passed(mirror, tree)?;
+            let rules = self.rules_passed(mirror, rendered.tree)?;
             self.journal.adopt_revision(
                 &live,
                 &crate::journal::Adoption {
@@ -257,8 +277,10 @@ impl Agent {
 
     /// What is not tried again, since the digest is known to be bad under the rules of now.
     fn quarantined(&mut self, attempt: &Attempt<'_>, digest: &Digest) -> Option<Report> {
+        let now = self.clock.now();
         let entry = self.standing.quarantine.iter().find(|entry| {
-            entry.key == QuarantineKey::Digest(*digest) && rules_hold(entry, &self.rules_key, "")
+            entry.key == QuarantineKey::Digest(*digest)
+                && rules_hold(entry, &self.rules_key, "", now)
         })?;
         let message = format!(
             "{} gives content that is in quarantine: {}",
@@ -303,7 +325,7 @@ impl Agent {
             key: QuarantineKey::Revision(attempt.revision.clone()),
             revision: attempt.revision.clone(),
             reason: Reason::HistoryRewritten,
-            rules: self.trust_key(),
+            rules: attempt.trust.clone(),
             message: message.clone(),
             since: self.clock.now(),
         };
@@ -340,7 +362,7 @@ impl Agent {
         self.record_refusal(attempt, digest, quarantine, findings)
     }
 
-    fn record_refusal(
+    pub(super) fn record_refusal(
         &mut self,
         attempt: &Attempt<'_>,
         digest: Option<Digest>,

@@ -34,6 +34,7 @@ impl Agent {
             trigger,
             wish: Some(wish),
             started_at: now,
+            trust: String::new(),
             passes_over: self.standing.desired.as_ref().map(|d| d.revision.clone()),
         };
         // A way back needs neither the mirror nor the source, as long as its tree on disk is whole;

@@ -13,7 +13,7 @@ use crate::board::Board;
 use crate::clock::ManualClock;
 use crate::config::{self, Flags, LiveMode, Settings, Sources};
 use crate::journal::Journal;
-use crate::model::{PassOutcome, Report, Revision, Timestamp, Trigger, WishKind};
+use crate::model::{ObjectId, PassOutcome, Report, Revision, Timestamp, Trigger, WishKind};
 use crate::objects::{Item, ItemKind, Mirror};
 use crate::source::{Descent, Fetched, Head, Source, SourceError};
 use crate::trees::Trees;
@@ -38,8 +38,16 @@ impl Source for Told {
         _: &Mirror,
     ) -> Result<Fetched, SourceError> {
         let revision = head.revision.clone();
-        let submodules = BTreeMap::new();
-        Ok(Fetched { revision, descent: Descent::Descends, bytes: 0, submodules })
+        let since = Vec::new();
+        Ok(Fetched { revision, descent: Descent::Descends, bytes: 0, since, tag: None })
+    }
+
+    fn submodules(
+        &mut self,
+        _: &Revision,
+        _: &Mirror,
+    ) -> Result<BTreeMap<String, ObjectId>, SourceError> {
+        Ok(BTreeMap::new())
     }
 
     fn report_to(&mut self, _: crate::progress::Progress) {}

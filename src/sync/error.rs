@@ -5,6 +5,7 @@ use crate::objects::ObjectsError;
 use crate::render::RenderError;
 use crate::source::SourceError;
 use crate::trees::{PublishError, TreesError};
+use crate::trust::TrustError;
 
 /// Why a pass could not go on. What a repository does wrong is no error of ours: that is findings.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,9 @@ pub enum SyncError {
     /// Publishing.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// Trust.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -49,6 +53,7 @@ impl SyncError {
             Self::Objects(error) => error.is_damage(),
             Self::Render(error) => error.mirror_damaged(),
             Self::Gates(error) => error.mirror_damaged(),
+            Self::Trust(error) => error.mirror_damaged(),
             Self::Trees(error) => error.mirror_damaged(),
             Self::Publish(error) => error.source.mirror_damaged(),
             Self::Journal(_) | Self::Order(_) | Self::Unrecorded(_) => false,

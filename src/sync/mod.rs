@@ -1,7 +1,7 @@
 //! One pass: the whole way of a commit, in order, the same for every trigger.
 //!
 //! ```text
-//! ask → observe → decide → fetch → render → plan → gates → stage → intend → publish → complete
+//! ask → observe → decide → fetch → trust → render → plan → gates → stage → intend → publish → complete
 //! ```
 //! [`Agent::pass`] begins it, [`attempt`] is its middle, and every way to a live tree (a new
 //! commit, an order, a way back, a repair) ends in [`Agent::make_live`]. The pass is plain
@@ -31,6 +31,7 @@ mod repair;
 #[cfg(test)]
 mod repair_tests;
 mod show;
+mod trusted;
 
 pub use agent::{Agent, Parts};
 pub use error::SyncError;
@@ -196,6 +197,7 @@ impl Agent {
             Mended::GoesOn(unrepaired) => unrepaired,
         };
         let head = self.ask()?;
+        self.trust_watch.look(&self.settings.source.verify);
         let decision = decide(&Observed {
             now: self.clock.now(),
             head: &head.revision,
@@ -204,7 +206,7 @@ impl Agent {
             suspended: self.standing.suspended.as_ref(),
             quarantine: &self.standing.quarantine,
             rules: &self.rules_key,
-            trust: &self.trust_key(),
+            trust: &self.trust_key(&head),
             passed_over: self.standing.passed_over.as_ref(),
             settled: self.settled.as_ref(),
         });

@@ -80,12 +80,13 @@ impl Agent {
         if self.regain_from_disk(mirror, name, tree) {
             return Ok(());
         }
-        let fetched = self.source.fetch(&Head::of(revision.clone()), None, mirror)?;
+        self.source.fetch(&Head::of(revision.clone()), None, mirror)?;
+        let submodules = self.source.submodules(revision, mirror)?;
         self.untidy.rest = true;
         let input = Input {
             commit: revision,
             settings: &self.settings.render,
-            submodules: &fetched.submodules,
+            submodules: &submodules,
             limits: &self.settings.limits,
             hint: None,
         };

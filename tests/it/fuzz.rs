@@ -19,7 +19,7 @@ const BYTES_MAX: usize = 4_096;
 /// Changes made to an input, one after the other.
 const CHANGES_MAX: usize = 8;
 /// What the places that read these bytes know: chance alone would seldom find it.
-const WORDS: [&[u8]; 28] = [
+const WORDS: [&[u8]; 33] = [
     b"\0",
     b"\n",
     b"\r\n",
@@ -48,6 +48,11 @@ const WORDS: [&[u8]; 28] = [
     b"\x1b[31m",
     b"\\u0000",
     b"../",
+    b"gpgsig ",
+    b"-----BEGIN SSH SIGNATURE-----",
+    b"-----BEGIN PGP SIGNATURE-----",
+    b" namespaces=\"git\" ",
+    b"valid-after=\"20260101Z\",",
 ];
 
 fn corpus(name: &str) -> Vec<(String, Vec<u8>)> {
@@ -131,6 +136,11 @@ fn replay(name: &str) {
 }
 
 #[test]
+fn allowed_signers() {
+    replay("allowed_signers");
+}
+
+#[test]
 fn documents() {
     replay("documents");
 }
@@ -153,6 +163,11 @@ fn packets() {
 #[test]
 fn settings() {
     replay("settings");
+}
+
+#[test]
+fn signatures() {
+    replay("signatures");
 }
 
 #[test]

@@ -12,4 +12,5 @@ mod outputs;
 mod promises;
 mod reload;
 mod shipped;
+mod trust;
 mod workbench;

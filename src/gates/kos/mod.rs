@@ -160,11 +160,12 @@ pub(super) fn facts(file: &AtHand<'_>) -> Facts {
 }
 
 /// How many targets the preset has.
-pub(super) const TARGETS: usize = 3;
+pub(super) const TARGETS: usize = 4;
 /// Their numbers.
 const AGENT: usize = 0;
 const PLUGIN: usize = 1;
 const PROFILE: usize = 2;
+const BESIDE_KLP: usize = 3;
 
 /// What names in a kOS configuration must be found as.
 pub(super) fn targets() -> Vec<Target> {
@@ -172,7 +173,13 @@ pub(super) fn targets() -> Vec<Target> {
         what,
         paths: ["yaml", "yml", "json"].map(|end| format!("{folder}/*.{end}")).to_vec(),
     };
-    vec![target("agent", "agents"), target("plugin", "plugins"), target("profile", "profiles")]
+    let beside_klp = Target { what: "file", paths: vec!["klp/*".to_owned()] };
+    vec![
+        target("agent", "agents"),
+        target("plugin", "plugins"),
+        target("profile", "profiles"),
+        beside_klp,
+    ]
 }
 
 #[cfg(test)]

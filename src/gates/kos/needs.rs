@@ -1,6 +1,6 @@
 //! What the documents of a kOS configuration need of each other.
 
-use super::{AGENT, PLUGIN, PROFILE, Part};
+use super::{AGENT, BESIDE_KLP, PLUGIN, PROFILE, Part};
 use crate::config::KeyPath;
 use crate::document::{Node, Value, key_name};
 use crate::gates::references::{Facts, Need, Use, Whole, at_key};
@@ -47,6 +47,11 @@ pub(super) fn facts(file: &AtHand<'_>, part: Part) -> Facts {
     for document in file.readable() {
         if part == Part::Profile {
             of_profile(&document.root, &mut facts);
+        }
+        if part == Part::KlpSettings {
+            for (key, node) in values(&document.root, "peers_file") {
+                facts.uses_name(BESIDE_KLP, &key, node);
+            }
         }
         variables(&document.root, &mut String::new(), &mut facts);
     }

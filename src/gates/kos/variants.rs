@@ -92,6 +92,7 @@ pub(super) const VARIANTS: &[Variant] = variants! {
     "a bridge without settings": "klp/klp_settings.yaml", "" => "(gone)";
     "a bridge without a list of peers": "klp/peers.list", "" => "(gone)";
     "a bridge without peers": "klp/peers.list", "" => "# none yet\n";
+    "a list of peers that is not there": "klp/klp_settings.yaml", "peers_file: peers.list" => "peers_file: peer.list";
     "a bus without redis": "profiles/developer_node.yaml", "cache: redis" => "cache: memory";
     "a variable that is not defined": "agents/moderatorAgent.yaml", "threshold: 0.8" => "endpoint: \"http://${KOS_HOST}/\"";
     "a variable that is nearly defined": "plugins/audit_log.yaml", "target: /var/log/kos/audit.log" => "target: \"/${KOS_DATADIR}/audit.log\"";

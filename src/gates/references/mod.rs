@@ -127,11 +127,7 @@ impl Whole<'_> {
         }
         let Some(first) = paths.first() else { return Ok(None) };
         let shown = name.chars().take(100).collect::<String>().replace(char::is_control, "�");
-        let article = match *what {
-            "" => String::new(),
-            "agent" => "the agent ".to_owned(),
-            what => format!("the {what} "),
-        };
+        let article = if what.is_empty() { String::new() } else { format!("the {what} ") };
         let path = first.replace('*', &shown);
         let text = format!("`{}` names {article}`{shown}`, and {path} is not in the tree", one.key);
         let mut known = Vec::new();

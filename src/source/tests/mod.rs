@@ -89,6 +89,7 @@ pub(super) fn settings(location: Location, reference: Reference) -> SourceSettin
         proxy: None,
         submodules: false,
         history_rewrite: HistoryRewrite::Refuse,
+        verify: crate::config::Verify::default(),
         webhook_secret_file: None,
     }
 }

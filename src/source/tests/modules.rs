@@ -48,13 +48,15 @@ fn nested_submodules_are_brought_by_their_paths() {
         let mut remote = place.remote_with(&with_submodules(location));
         let head = ask(&mut remote);
         let fetched = remote.fetch(&head, None, &mirror).unwrap();
+        let brought = remote.submodules(&fetched.revision, &mirror).unwrap();
         let expected = [
             ("shared/outer".to_owned(), mirror.commit_tree(&commits[1]).unwrap()),
             ("shared/outer/deep/inner".to_owned(), mirror.commit_tree(&commits[0]).unwrap()),
         ];
-        assert_eq!(fetched.submodules, BTreeMap::from(expected));
+        assert_eq!(brought, BTreeMap::from(expected));
         backend.taken();
-        assert_eq!(remote.fetch(&head, None, &mirror).unwrap().submodules.len(), 2);
+        remote.fetch(&head, None, &mirror).unwrap();
+        assert_eq!(remote.submodules(&head.revision, &mirror).unwrap().len(), 2);
         assert!(backend.taken().is_empty(), "what is there is not asked for again");
     }
 }
@@ -74,7 +76,10 @@ fn a_submodule_elsewhere_does_not_get_the_credentials_of_the_main_host() {
     with.auth.http = HttpAuth::Token { username: "ada".to_owned(), file: token };
     let mut remote = place.remote_with(&with);
     let head = ask(&mut remote);
-    remote.fetch(&head, None, &place.mirror()).unwrap();
+    let mirror = place.mirror();
+    remote.fetch(&head, None, &mirror).unwrap();
+    assert!(other.taken().is_empty(), "nothing in the files is looked at before it is trusted");
+    remote.submodules(&head.revision, &mirror).unwrap();
     assert!(main.taken().iter().all(|one| one.authorization.is_some()));
     let asked = other.taken();
     assert!(!asked.is_empty());
@@ -91,7 +96,9 @@ fn a_submodule_that_names_a_program_is_refused_and_nothing_runs() {
     place.push();
     let mut remote = place.remote_with(&with_submodules(Location::Path(place.bare.clone())));
     let head = ask(&mut remote);
-    let error = remote.fetch(&head, None, &place.mirror()).unwrap_err();
+    let mirror = place.mirror();
+    remote.fetch(&head, None, &mirror).unwrap();
+    let error = remote.submodules(&head.revision, &mirror).unwrap_err();
     assert!(matches!(error, SourceError::Submodule { .. }), "{error}");
     assert!(!trap.exists());
 }

@@ -99,11 +99,11 @@ fn a_schema_of_the_node_that_is_missing_holds_and_one_that_changed_is_tried_agai
     let first = repo.commit(&[("web.yaml", "name: 1\n")]);
     let agent = machine(&repo, "", "");
     validate(&agent, "{schemas: [{match: [\"*.yaml\"], schema: ./service.yaml}]}");
-    assert_eq!(pass(&agent), held("rules_unreadable"));
+    assert_eq!(pass(&agent), held("validation_unavailable"));
     let schema = agent.settings_file().parent().expect("its folder").join("service.yaml");
     let write = |text: &str| std::fs::write(&schema, text).expect("the schema is written");
     write("type: objekt\n");
-    assert_eq!(pass(&agent), held("rules_unreadable"));
+    assert_eq!(pass(&agent), held("validation_unavailable"));
     write(SCHEMA);
     assert_eq!(pass(&agent), refused());
     assert_eq!(said(&agent, &["status"])["quarantine"].as_array().map(Vec::len), Some(1));
@@ -120,7 +120,7 @@ fn a_running_agent_takes_up_a_schema_that_was_put_right() {
     let agent = machine(&repo, "", "");
     validate(&agent, "{schemas: [{match: [\"*.yaml\"], schema: ./service.yaml}]}");
     let mut sync = agent.start_sync();
-    let status = status_when(&agent, "it is held", |s| s["reason"] == "rules_unreadable");
+    let status = status_when(&agent, "it is held", |s| s["reason"] == "validation_unavailable");
     assert_eq!(status["state"], "held", "{status:#}");
     let schema = agent.settings_file().parent().expect("its folder").join("service.yaml");
     std::fs::write(&schema, SCHEMA).expect("the schema is written");

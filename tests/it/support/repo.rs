@@ -149,6 +149,24 @@ impl Repo {
         commit
     }
 
+    /// Any object's bytes.
+    pub(crate) fn bytes(&self, id: &str) -> Vec<u8> {
+        let odb = self.repository.odb().expect("the object store");
+        odb.read(oid(id)).expect("the object").data().to_vec()
+    }
+
+    /// Writes a commit as it is; nothing names it yet.
+    pub(crate) fn write_commit(&self, bytes: &[u8]) -> String {
+        self.object(ObjectType::Commit, bytes)
+    }
+
+    /// Writes a tag as it is, and lets a reference name it.
+    pub(crate) fn write_tag(&self, reference: &str, bytes: &[u8]) -> String {
+        let tag = self.object(ObjectType::Tag, bytes);
+        self.reference(reference, &tag);
+        tag
+    }
+
     fn object(&self, kind: ObjectType, bytes: &[u8]) -> String {
         let odb = self.repository.odb().expect("the object store");
         odb.write(kind, bytes).expect("an object").to_string()

@@ -7,17 +7,18 @@ use std::ops::Range;
 
 /// Lets go of what the work needed and waiting does not: what the allocator holds free, and the
 /// pages of program code that are mapped though the page cache has them.
-pub(super) fn give_back() {
-    #[cfg(target_env = "gnu")]
+pub fn give_back() {
     trim();
     for range in std::fs::read_to_string("/proc/self/smaps").iter().flat_map(|maps| code(maps)) {
         unmap(range);
     }
 }
 
+/// Lets go of what the allocator holds free: after a step of large work, so that the next step's
+/// does not come on top of it.
 #[cfg(target_env = "gnu")]
 #[expect(unsafe_code, reason = "glibc offers this as a C function alone")]
-fn trim() {
+pub fn trim() {
     unsafe extern "C" {
         fn malloc_trim(pad: usize) -> std::ffi::c_int;
     }
@@ -26,6 +27,10 @@ fn trim() {
         malloc_trim(0);
     }
 }
+
+/// Other C libraries give it back by themselves.
+#[cfg(not(target_env = "gnu"))]
+pub const fn trim() {}
 
 #[expect(unsafe_code, reason = "madvise(2) can take memory away, so rustix leaves the proof to us")]
 fn unmap(range: Range<usize>) {
