@@ -131,10 +131,16 @@ impl Rules {
         }
     }
 
-    /// Whether what was found refuses the revision.
+    /// Whether what was found refuses the revision. What is doubted of its trust has a setting of its
+    /// own (`gitops.verify.mode`), and a refusal for it is not remembered by content.
     #[must_use]
     pub fn refuse(&self, findings: &[Finding]) -> bool {
-        findings.iter().any(|finding| finding.severity >= self.validation.fail_on)
+        let counts = |finding: &Finding| {
+            finding.is_error()
+                || (self.validation.fail_on == Severity::Warning
+                    && !finding.rule.starts_with("trust."))
+        };
+        findings.iter().any(counts)
     }
 
     /// Whether there are rules beside those that always count, so that what they come to is worth
