@@ -7,6 +7,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use super::exit::{Exit, Failure};
 use super::init::InitArgs;
 use super::listen::ListenArgs;
+use super::validate::ValidateArgs;
 
 /// GitOps for machines: a git repository becomes the live configuration of this machine, verified,
 /// applied as a whole, kept in a history, and told to the nodes over signed webhooks.
@@ -60,6 +61,19 @@ pub(super) enum Format {
     Json,
     /// The same as YAML
     Yaml,
+    /// What `validate` found, for code scanning
+    Sarif,
+    /// What `validate` found, as a report of tests
+    Junit,
+    /// What `validate` found, as commands of GitHub's workflows
+    Github,
+}
+
+impl Format {
+    /// Whether only `validate` can print it.
+    pub(super) fn is_report(self) -> bool {
+        matches!(self, Self::Sarif | Self::Junit | Self::Github)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -88,6 +102,8 @@ pub(super) enum Verb {
     Serve(SourceArgs),
     /// What would change, and what that touches
     Plan(PlanArgs),
+    /// The gates alone, for the configuration repository's own CI; no agent is needed
+    Validate(ValidateArgs),
     /// Make a revision live now, though it is held
     Apply(ApplyArgs),
     /// Back to an earlier deployment

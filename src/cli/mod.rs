@@ -26,6 +26,7 @@ mod show;
 mod status;
 mod suspend;
 mod sync;
+mod validate;
 
 use exit::Exit;
 
@@ -68,10 +69,17 @@ pub fn run() -> ExitCode {
 
 async fn dispatch(cli: Cli, output: &Output) -> Result<Exit, exit::Failure> {
     let global = cli.global;
+    if global.output.is_report()
+        && !matches!(&cli.verb, Verb::Validate(args) if args.takes_reports())
+    {
+        let text = "-o sarif, junit and github are for `kconfigd validate DIR`";
+        return Err(exit::Failure::new(Exit::Usage, text).hint("take human, json or yaml"));
+    }
     match cli.verb {
         Verb::Sync(args) => sync::sync(&global, args, output).await,
         Verb::Serve(args) => sync::serve(&global, args).await,
         Verb::Plan(args) => order::plan(&global, args, output).await,
+        Verb::Validate(args) => validate::run(&global, args, output).await,
         Verb::Apply(args) => order::apply(&global, args, output).await,
         Verb::Rollback(args) => order::rollback(&global, args, output).await,
         Verb::Suspend(args) => suspend::suspend(&global, args, output).await,

@@ -46,6 +46,8 @@ words! {
         HistoryRewritten = "history_rewritten",
         /// A gate refused the revision.
         ValidationRefused = "validation_refused",
+        /// A file of this node that holds rules cannot be read or used, so nothing can be judged.
+        ValidationUnavailable = "validation_unavailable",
         /// `auto_sync` is off.
         AwaitingApproval = "awaiting_approval",
         /// No window is open.

@@ -107,7 +107,7 @@ impl Agent {
     /// # Errors
     /// When the journal cannot be read, or the windows are none.
     pub fn new(parts: Parts) -> Result<Self, SyncError> {
-        let rules = rules_of(&parts.settings);
+        let rules = rules_of(&parts.settings)?;
         let windows = windows_of(&parts.settings)?;
         let standing = parts.journal.standing()?;
         let progress = Progress::default();
@@ -186,24 +186,34 @@ impl Agent {
     /// caller's to know.
     ///
     /// # Errors
-    /// When the windows are none; then nothing changed.
+    /// When the windows or the rules are none; then nothing changed.
     pub fn reconfigure(
         &mut self,
         settings: Arc<Settings>,
         source: Box<dyn Source>,
     ) -> Result<(), SyncError> {
+        let rules = rules_of(&settings)?;
         self.windows = windows_of(&settings)?;
         self.filters = filters_of(&settings)?;
         self.trees.reconfigure(&settings.live, settings.policy.rollback_limit);
         self.line = line_of(&settings);
         self.recipe = recipe_of(&settings);
-        self.rules = rules_of(&settings);
-        self.rules_key = self.rules.key();
+        self.rules_key = rules.key();
+        self.rules = rules;
         self.settings = settings;
         self.source = source;
         self.source.report_to(self.progress.clone());
         self.settled = None;
         Ok(())
+    }
+
+    /// Reads rules that are files of this node again, where they changed: what was refused or held
+    /// by them is looked at again.
+    pub(super) fn refresh_rules(&mut self) {
+        if self.rules.refresh() {
+            self.rules_key = self.rules.key();
+            self.settled = None;
+        }
     }
 
     /// The mirror, opened for the work of one pass.
@@ -361,8 +371,9 @@ fn recipe_of(settings: &Settings) -> String {
     format!("{:?};submodules={}", settings.render, settings.source.submodules)
 }
 
-fn rules_of(settings: &Settings) -> Rules {
-    Rules::new(&settings.limits).made_by(recipe_of(settings))
+fn rules_of(settings: &Settings) -> Result<Rules, SyncError> {
+    let rules = Rules::new(&settings.limits).made_by(recipe_of(settings));
+    Ok(rules.with(&settings.validation, &settings.mask)?)
 }
 
 fn windows_of(settings: &Settings) -> Result<Windows, SyncError> {

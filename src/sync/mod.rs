@@ -106,6 +106,7 @@ impl Agent {
 
     /// What an operator ordered, or else what the source wants.
     fn go(&mut self, wish: Option<&Wish>, trigger: Trigger) -> Result<Report, SyncError> {
+        self.refresh_rules();
         match wish {
             Some(wish) => self.fulfil(wish, trigger),
             None => self.follow(trigger),

@@ -14,6 +14,7 @@ mod running;
 mod settling;
 mod standing;
 mod telling;
+mod validating;
 
 use serde_json::Value;
 
