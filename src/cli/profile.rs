@@ -131,7 +131,7 @@ fn explained(page: &mut Page, values: &[ValueBody]) {
     let width = lines.iter().map(|line| line.chars().count()).filter(|w| *w <= VALUE_COLUMN_MAX);
     let width = width.max().unwrap_or(0);
     for (line, value) in lines.iter().zip(values) {
-        let place = page.styled(DIM, &format!("# {}:{}", value.file, value.line));
+        let place = page.styled(DIM, format!("# {}:{}", value.file, value.line));
         page.line(format!("{line:width$}  {place}"));
     }
 }
