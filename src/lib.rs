@@ -20,6 +20,7 @@ pub mod config;
 pub mod gates;
 pub mod journal;
 pub mod notify;
+pub mod programs;
 pub mod progress;
 pub mod render;
 pub mod source;

@@ -11,7 +11,7 @@ use super::settings::{
 };
 use super::table::nearest;
 use super::values::{self, shown};
-use super::{git, later};
+use super::{git, later, programs};
 use crate::model::{EventKind, Limits, TreePath};
 
 /// Bytes of a node's name.
@@ -32,6 +32,7 @@ pub(super) fn settings(
     let live = live(reader);
     let limits = limits(reader);
     let mask = Mask { files: globs(reader, "mask.files"), keys: reader.texts("mask.keys") };
+    let checks = programs::checks(reader);
     let nodes = nodes(reader);
     let listen = listen(reader);
     let shutdown_grace = reader.duration("shutdown_grace");
@@ -49,6 +50,7 @@ pub(super) fn settings(
         live,
         limits,
         mask,
+        checks,
         nodes,
         listen: listen?,
         shutdown_grace,

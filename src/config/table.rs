@@ -73,7 +73,6 @@ pub enum Kind {
 const LATER: &[&str] = &[
     "gitops.verify",
     "validation",
-    "checks",
     "reload",
     "health",
     "alerts",
@@ -218,7 +217,7 @@ mod tests {
     #[test]
     fn what_this_version_cannot_honour_is_known() {
         let later: Vec<_> = KEYS.iter().filter(|k| k.is_later()).map(|k| k.path).collect();
-        assert!(later.contains(&"checks") && later.contains(&"gitops.verify.mode"));
+        assert!(later.contains(&"reload") && later.contains(&"gitops.verify.mode"));
         assert!(!later.contains(&"api.listen"));
     }
 }

@@ -44,6 +44,8 @@ words! {
         HistoryRewritten = "history_rewritten",
         /// A gate refused the revision.
         ValidationRefused = "validation_refused",
+        /// A check on the staged tree did not end in time, or could not be run.
+        CheckUnfinished = "check_unfinished",
         /// `auto_sync` is off.
         AwaitingApproval = "awaiting_approval",
         /// No window is open.
