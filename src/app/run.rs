@@ -150,13 +150,13 @@ async fn until(mut stopped: watch::Receiver<bool>, work: impl Future<Output = ()
     }
 }
 
-/// Tells systemd's watchdog that the loop turns, as long as no pass takes longer than it may.
 /// How long a pass may wait for others: for the source, and for each check.
 fn longest_wait(settings: &Settings) -> Duration {
     let checks = settings.checks.iter().map(|check| check.timeout);
     checks.fold(settings.source.timeout, Duration::saturating_add)
 }
 
+/// Tells systemd's watchdog that the loop turns, as long as no pass takes longer than it may.
 async fn watchdog(turning: watch::Receiver<Option<Instant>>, timeout: Duration) {
     let Some(every) = Systemd::watchdog() else { return };
     let mut ticks = tokio::time::interval(every);

@@ -1,7 +1,7 @@
 //! Checks on the staged tree: what they veto, what they hold, what they are told.
 
 use super::{done, held, machine, order, pass, revision};
-use crate::support::{Agent, Repo};
+use crate::support::{Agent, Repo, wait_until};
 
 /// A machine with one check, a shell script.
 fn checked(repo: &Repo, script: &str, more: &str) -> Agent {
@@ -75,7 +75,8 @@ fn a_check_that_writes_to_the_tree_holds_it() {
     let repo = Repo::new();
     repo.commit(&[("a.yaml", "a: 1\n")]);
     let agent = checked(&repo, "chmod u+w . a.yaml; echo b >> \"$KCONFIGD_TREE/a.yaml\"", "");
-    assert_eq!(order(&agent, &["plan"]), held("check_unfinished"));
+    // A plan tells that it would wait, which is no failure of the plan.
+    assert_eq!(order(&agent, &["plan"]), (0, "check_unfinished".to_owned()));
     assert_eq!(pass(&agent), held("check_unfinished"));
     assert!(agent.live("a.yaml").is_none());
     with_check(&agent, &repo, "true", "");
@@ -101,4 +102,23 @@ fn a_check_is_told_what_it_looks_at() {
     with_check(&agent, &repo, &script, "");
     assert_eq!(pass(&agent), done());
     assert_eq!(revision(&agent), second);
+}
+
+#[test]
+fn a_stop_ends_a_check_and_what_it_started() {
+    let repo = Repo::new();
+    repo.commit(&[("a.yaml", "a: 1\n")]);
+    let pids = repo.root().join("pids");
+    let script = format!("sleep 1000 & echo $$ $! > {0}.new; mv {0}.new {0}; wait", pids.display());
+    let agent = checked(&repo, &script, ", timeout: 1h");
+    let sync = agent.start_sync();
+    wait_until("the check runs", || pids.exists());
+    assert_eq!(sync.stop().code, 0);
+    for pid in std::fs::read_to_string(&pids).unwrap().split_whitespace() {
+        wait_until("nobody is left", || {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            stat.is_empty() || stat.contains(") Z ")
+        });
+    }
+    assert!(agent.live("a.yaml").is_none());
 }
