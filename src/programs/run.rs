@@ -122,7 +122,7 @@ impl Group {
     /// A short while, or less when all of its output was read.
     fn pause(&self, output: &Output) {
         if output.end.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Disconnected) {
-            std::thread::sleep(LOOK_EVERY);
+            std::thread::park_timeout(LOOK_EVERY);
         }
     }
 
@@ -138,7 +138,7 @@ impl Group {
         self.signal(Signal::TERM);
         let until = Instant::now() + GRACE;
         while Instant::now() < until && !self.has_ended("").unwrap_or(true) {
-            std::thread::sleep(LOOK_EVERY);
+            std::thread::park_timeout(LOOK_EVERY);
         }
         drop(self.reap());
     }

@@ -12,7 +12,7 @@ fn checked(repo: &Repo, script: &str, more: &str) -> Agent {
 
 /// The same machine with another check.
 fn with_check(agent: &Agent, repo: &Repo, script: &str, more: &str) {
-    let script = serde_json::to_string(script).unwrap();
+    let script = serde_json::Value::from(script);
     agent.settings(&format!(
         "state_dir: {}\napi: {{listen: \"127.0.0.1:0\"}}\nlive: {{path: {}}}\n\
          gitops: {{repository: \"{}\", sync_interval: 50ms}}\n\
