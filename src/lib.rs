@@ -22,6 +22,7 @@ pub mod journal;
 pub mod memory;
 pub mod notify;
 pub mod profiles;
+pub mod programs;
 pub mod progress;
 pub mod render;
 pub mod source;

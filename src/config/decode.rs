@@ -11,7 +11,7 @@ use super::settings::{
 };
 use super::table::nearest;
 use super::values::{self, shown};
-use super::{git, later, validation};
+use super::{git, later, programs, validation};
 use crate::model::{EventKind, Limits, TreePath};
 
 /// Bytes of a node's name.
@@ -33,6 +33,7 @@ pub(super) fn settings(
     let validation = validation::read(reader);
     let limits = limits(reader);
     let mask = mask(reader);
+    let checks = programs::checks(reader);
     let nodes = nodes(reader);
     let listen = listen(reader);
     let shutdown_grace = reader.duration("shutdown_grace");
@@ -51,6 +52,7 @@ pub(super) fn settings(
         validation,
         limits,
         mask,
+        checks,
         nodes,
         listen: listen?,
         shutdown_grace,

@@ -180,7 +180,14 @@ pub(super) const KEYS: &[Key] = keys! {
     "validation.leaks": Word(&["off", "warn", "refuse"]), "warn", "warn" => "What is done about secrets in plain text.";
     "validation.fail_on": Word(&["error", "warning"]), "error", "warning"
         => "The least severity of a finding that refuses a revision.";
-    "checks": AnyList, "[]", "[]" => "Programs that may veto a tree before it is live.";
+    "checks": Items, "[]", "[{name: nginx, run: [nginx, -t, -p, \"{tree}\"]}]"
+        => "Programs that may veto a tree before it is live, run in order on the staged tree. See [checks](checks.md).";
+    "checks[].name": Text, "null", "nginx"
+        => "Its name, unique; findings are called `check.<name>`.";
+    "checks[].run": Texts, "null", "[nginx, -t, -p, \"{tree}\"]"
+        => "The program and its arguments, without a shell; `{tree}` is the path of the staged tree.";
+    "checks[].timeout": Duration { min_ms: 1 }, "30s", "2m"
+        => "How long it may take. One that takes longer is ended, and the revision waits.";
     "reload": AnyList, "[]", "[]" => "Programs, signals and requests after a tree went live.";
     "health.probes": AnyList, "[]", "[]" => "Probes that a new tree has to pass.";
     "health.bake_time": Duration { min_ms: 0 }, "30s", "30s" => "How long they have to pass.";

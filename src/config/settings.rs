@@ -35,6 +35,8 @@ pub struct Settings {
     pub limits: Limits,
     /// What else to hide.
     pub mask: Mask,
+    /// Programs that may veto a staged tree, in order.
+    pub checks: Vec<super::programs::Check>,
     /// Who is told.
     pub nodes: Vec<NodeSettings>,
     /// Where the API listens.

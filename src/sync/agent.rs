@@ -14,6 +14,7 @@ use crate::gates::Rules;
 use crate::journal::{Journal, Standing};
 use crate::model::{Attempt, EventKind, Revision, Timestamp, Trigger};
 use crate::objects::Mirror;
+use crate::programs::Stop;
 use crate::progress::Progress;
 use crate::source::{Head, Source};
 use crate::sync::SyncError;
@@ -86,6 +87,10 @@ pub struct Agent {
     pub(super) attempted: Option<(u64, Option<Attempt>)>,
     /// What the journal counted when no order waited.
     pub(super) wishless_at: Option<u64>,
+    /// Tells the programs that this agent runs that it stops.
+    pub(super) stop: Stop,
+    /// How often in a row checks could not say anything.
+    pub(super) unfinished_checks: u32,
     /// What there is to tidy up.
     pub(super) untidy: super::live::Untidy,
     /// When the outbox was last freed of what is old.
@@ -139,6 +144,8 @@ impl Agent {
             wish_done: 0,
             attempted: None,
             wishless_at: None,
+            stop: Stop::default(),
+            unfinished_checks: 0,
             untidy: super::live::Untidy::default(),
             pruned_at: None,
             dry: false,
@@ -163,6 +170,12 @@ impl Agent {
     #[must_use]
     pub fn progress(&self) -> Progress {
         self.progress.clone()
+    }
+
+    /// Ends the programs that the agent runs, also in the middle of a pass.
+    #[must_use]
+    pub fn programs(&self) -> Stop {
+        self.stop.clone()
     }
 
     /// From now on, what has been published is followed by making the next tree ready: for an
@@ -372,8 +385,13 @@ fn recipe_of(settings: &Settings) -> String {
 }
 
 fn rules_of(settings: &Settings) -> Result<Rules, SyncError> {
-    let rules = Rules::new(&settings.limits).made_by(recipe_of(settings));
-    Ok(rules.with(&settings.validation, &settings.mask)?)
+    let mut recipe = recipe_of(settings);
+    if !settings.checks.is_empty() {
+        // What a check refused is tried again once the check is another.
+        let argvs: Vec<_> = settings.checks.iter().map(|check| (&check.name, &check.run)).collect();
+        recipe.push_str(&format!(";checks={argvs:?}"));
+    }
+    Ok(Rules::new(&settings.limits).made_by(recipe).with(&settings.validation, &settings.mask)?)
 }
 
 fn windows_of(settings: &Settings) -> Result<Windows, SyncError> {

@@ -117,9 +117,6 @@ impl Agent {
             };
             return self.hold(held, Some(plan), findings);
         }
-        if self.stop_before_intent {
-            return Ok(planned(&attempt, plan, findings));
-        }
         let next = Next {
             origin: if wish.is_some() { Origin::Apply } else { Origin::Sync },
             tree: rendered.tree,
@@ -129,6 +126,9 @@ impl Agent {
             // What an operator made live beside the head says nothing of the line.
             accepted: attempt.passes_over.is_none().then(|| attempt.revision.clone()),
         };
+        if self.stop_before_intent {
+            return self.rehearse(&mirror, &attempt, next);
+        }
         self.deploy(&mirror, &attempt, next)
     }
 
@@ -334,7 +334,7 @@ impl Agent {
     }
 
     /// Gates refused it: its digest goes into quarantine, or the commit where it gave none.
-    fn refuse(
+    pub(super) fn refuse(
         &mut self,
         attempt: &Attempt<'_>,
         digest: Option<Digest>,
@@ -419,7 +419,7 @@ impl Agent {
     }
 }
 
-fn planned(attempt: &Attempt<'_>, plan: Plan, findings: Vec<Finding>) -> Report {
+pub(super) fn planned(attempt: &Attempt<'_>, plan: Plan, findings: Vec<Finding>) -> Report {
     let mut report = Report::new(PassOutcome::Planned, "this is what would be done");
     report.revision = Some(attempt.revision.clone());
     report.findings = findings;
