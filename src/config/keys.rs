@@ -177,7 +177,16 @@ pub(super) const KEYS: &[Key] = keys! {
         => "Paths of the tree with one `*`, which stands for the name; one of them has to be there.";
     "validation.policies": AnyList, "[]", "[]" => "Rego policies.";
     "validation.policy_data": AnyList, "[]", "[]" => "Data for the policies.";
-    "validation.leaks": Word(&["off", "warn", "refuse"]), "warn", "warn" => "What is done about secrets in plain text.";
+    "validation.leaks": Word(&["off", "warn", "refuse"]), "warn", "refuse"
+        => "What is done about credentials in plain text: tokens and keys of known shapes, and values under suspicious keys that look made up. With the preset `kos` the default is `refuse`.";
+    "validation.leak_allow": Items, "[]", "[{match: [\"tests/**\"], reason: keys that open nothing}]"
+        => "What looks like a credential and is none. In the file itself: `# kconfigd:allow-leak REASON` in the line.";
+    "validation.leak_allow[].match": Texts, "null", "[\"tests/**\"]"
+        => "gitignore-style patterns of the files.";
+    "validation.leak_allow[].rule": Text, "null", "private_key"
+        => "The rule without its family (`leak.private_key`); without it, all of them.";
+    "validation.leak_allow[].reason": Text, "null", "keys that open nothing"
+        => "Why: for who reads it later.";
     "validation.fail_on": Word(&["error", "warning"]), "error", "warning"
         => "The least severity of a finding that refuses a revision.";
     "checks": Items, "[]", "[{name: nginx, run: [nginx, -t, -p, \"{tree}\"]}]"

@@ -44,7 +44,9 @@ pub use settings::{
     SyncPolicy, Tls, Window, WindowKind,
 };
 pub use table::{Key, Kind, keys};
-pub use validation::{KeyPath, Preset, ReferenceRule, RuleFile, SchemaRule, Step, Validation};
+pub use validation::{
+    KeyPath, LeakAllowed, LeakPolicy, Preset, ReferenceRule, RuleFile, SchemaRule, Step, Validation,
+};
 pub use values::{parse_duration, show_duration};
 pub use verify::{Verify, VerifyMode, VerifyWhat};
 

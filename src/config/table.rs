@@ -74,7 +74,6 @@ pub enum Kind {
 const LATER: &[&str] = &[
     "validation.policies",
     "validation.policy_data",
-    "validation.leaks",
     "reload",
     "health",
     "alerts",

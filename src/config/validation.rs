@@ -24,6 +24,34 @@ pub struct Validation {
     pub references: Vec<ReferenceRule>,
     /// The least severity that refuses a revision.
     pub fail_on: Severity,
+    /// What is done about credentials in plain text.
+    pub leaks: LeakPolicy,
+    /// What looks like one and is none.
+    pub leak_allow: Vec<LeakAllowed>,
+}
+
+/// What is done about credentials in plain text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeakPolicy {
+    /// They are told, and with a preset that wants that, refused.
+    Unsaid,
+    /// Nothing.
+    Off,
+    /// They are told.
+    Warn,
+    /// They refuse the revision.
+    Refuse,
+}
+
+/// Something that looks like a credential and is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeakAllowed {
+    /// gitignore-style patterns of the files that it is in.
+    pub files: Vec<String>,
+    /// The rule without its family; `None`: all.
+    pub rule: Option<String>,
+    /// Why.
+    pub reason: String,
 }
 
 /// Rules that come with kconfigd.
@@ -86,6 +114,8 @@ impl Default for Validation {
             schemas: Vec::new(),
             references: Vec::new(),
             fail_on: Severity::Error,
+            leaks: LeakPolicy::Unsaid,
+            leak_allow: Vec::new(),
         }
     }
 }
@@ -135,7 +165,14 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Validation {
         "warning" => Severity::Warning,
         _ => Severity::Error,
     };
-    Validation { preset, schemas: schemas(reader), references: references(reader), fail_on }
+    let leaks = match reader.word("validation.leaks") {
+        _ if reader.setting("validation.leaks").is_none() => LeakPolicy::Unsaid,
+        "off" => LeakPolicy::Off,
+        "refuse" => LeakPolicy::Refuse,
+        _ => LeakPolicy::Warn,
+    };
+    let (schemas, references) = (schemas(reader), references(reader));
+    Validation { preset, schemas, references, fail_on, leaks, leak_allow: leak_allow(reader) }
 }
 
 fn schemas(reader: &mut Reader<'_>) -> Vec<SchemaRule> {
@@ -163,6 +200,18 @@ fn references(reader: &mut Reader<'_>) -> Vec<ReferenceRule> {
             some(values::list(node)?)?.iter().map(target).collect::<Read<Vec<_>>>()
         });
         Some(ReferenceRule { files: files?, key: key?, targets: targets? })
+    })
+}
+
+fn leak_allow(reader: &mut Reader<'_>) -> Vec<LeakAllowed> {
+    reader.items("validation.leak_allow", "validation.leak_allow[]", |item| {
+        let files = item.required("validation.leak_allow[].match", globs);
+        let rule = item.optional("validation.leak_allow[].rule", values::text);
+        let reason = item.required("validation.leak_allow[].reason", |node| {
+            let text = values::text(node)?;
+            if text.trim().is_empty() { Err("it says no reason".to_owned()) } else { Ok(text) }
+        });
+        Some(LeakAllowed { files: files?, rule, reason: reason? })
     })
 }
 

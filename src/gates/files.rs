@@ -21,6 +21,12 @@ impl<'a> Schemas<'a> {
         Ok(Self { of_settings, built_in: kos::BuiltIn::default() })
     }
 
+    /// None, for who looks at one file for something else.
+    #[cfg(test)]
+    pub(super) fn none() -> Self {
+        Self { of_settings: Vec::new(), built_in: kos::BuiltIn::default() }
+    }
+
     /// Holds a file's documents against the schemas of the settings that are for it.
     pub(super) fn check(file: &AtHand<'_>) -> Vec<Finding> {
         let mut found = Vec::new();

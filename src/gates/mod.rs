@@ -13,6 +13,7 @@ mod at_hand;
 mod error;
 mod files;
 mod kos;
+mod leaks;
 mod lfs;
 mod limits;
 mod links;
@@ -58,6 +59,7 @@ impl Gate {
         Self::File(syntax::check),
         Self::File(Schemas::check),
         Self::File(kos::check),
+        Self::File(leaks::check),
     ];
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::GateError;
-use crate::config::{Mask, Preset, RuleFile, Validation};
+use crate::config::{LeakPolicy, Mask, Preset, RuleFile, Validation};
 use crate::decide::patterns::Patterns;
 use crate::document::Masker;
 use crate::model::{Finding, Limits, Severity};
@@ -25,6 +25,8 @@ pub struct Rules {
     /// Which files each schema, and then each reference, is about.
     pub(super) schema_files: Vec<Patterns>,
     pub(super) reference_files: Vec<Patterns>,
+    /// The files in which each leak that is allowed is.
+    pub(super) leak_files: Vec<Patterns>,
     /// What hides the values of secrets in messages.
     pub(super) masker: Option<Masker>,
     mask: Mask,
@@ -52,6 +54,7 @@ impl Rules {
             validation: Validation::default(),
             schema_files: Vec::new(),
             reference_files: Vec::new(),
+            leak_files: Vec::new(),
             masker: None,
             mask: Mask::default(),
             node_files: BTreeMap::new(),
@@ -78,6 +81,11 @@ impl Rules {
             reference_files: references
                 .iter()
                 .map(|r| patterns(&r.files))
+                .collect::<Result<_, _>>()?,
+            leak_files: validation
+                .leak_allow
+                .iter()
+                .map(|allow| patterns(&allow.files))
                 .collect::<Result<_, _>>()?,
             masker: Some(Masker::new(&mask.files, &mask.keys)?),
             mask: mask.clone(),
@@ -146,7 +154,8 @@ impl Rules {
     /// Whether there are rules beside those that always count, so that what they come to is worth
     /// remembering.
     pub(super) fn are_of_settings(&self) -> bool {
-        let Validation { preset, schemas, references, fail_on: _ } = &self.validation;
+        let Validation { preset, schemas, references, fail_on: _, leaks: _, leak_allow: _ } =
+            &self.validation;
         *preset != Preset::None || !schemas.is_empty() || !references.is_empty()
     }
 
@@ -155,7 +164,7 @@ impl Rules {
     #[must_use]
     pub fn key(&self) -> String {
         /// Grows when a rule family says something else of the same tree.
-        const RULES_VERSION: u32 = 3;
+        const RULES_VERSION: u32 = 4;
         let Limits {
             files_max,
             file_bytes_max,
@@ -181,8 +190,14 @@ impl Rules {
         if self.are_of_settings() {
             hash.update(format!(" {:?} {:?}", self.validation, self.mask));
             hash.update(super::kos::version(self.validation.preset));
-        } else if self.validation.fail_on == Severity::Warning {
-            hash.update(" warnings refuse");
+        } else {
+            if self.validation.fail_on == Severity::Warning {
+                hash.update(" warnings refuse");
+            }
+            let leaks = (self.validation.leaks, &self.validation.leak_allow);
+            if leaks.0 != LeakPolicy::Unsaid || !leaks.1.is_empty() {
+                hash.update(format!(" {leaks:?} {:?}", self.mask));
+            }
         }
         for file in self.node_files.values() {
             match &file.bytes {

@@ -9,6 +9,7 @@ mod drifting;
 mod following;
 mod holding;
 mod layering;
+mod leaking;
 mod profiles;
 mod returning;
 mod running;
