@@ -11,7 +11,7 @@ use super::settings::{
 };
 use super::table::nearest;
 use super::values::{self, shown};
-use super::{git, later};
+use super::{git, later, secrets};
 use crate::model::{EventKind, Limits, TreePath};
 
 /// Bytes of a node's name.
@@ -30,6 +30,7 @@ pub(super) fn settings(
     let render = git::render(reader);
     let policy = git::policy(reader);
     let live = live(reader);
+    let secrets = secrets::secrets(reader);
     let limits = limits(reader);
     let mask = Mask { files: globs(reader, "mask.files"), keys: reader.texts("mask.keys") };
     let nodes = nodes(reader);
@@ -47,6 +48,7 @@ pub(super) fn settings(
         render,
         policy,
         live,
+        secrets,
         limits,
         mask,
         nodes,

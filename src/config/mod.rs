@@ -21,6 +21,7 @@ mod paths;
 mod reader;
 mod reload;
 mod schema;
+mod secrets;
 mod settings;
 mod table;
 mod values;
@@ -35,6 +36,7 @@ pub(crate) use location::location;
 pub use paths::user_name;
 pub use reload::needs_restart;
 pub use schema::schema;
+pub use secrets::Secrets;
 pub use settings::{
     Auth, DriftPolicy, FileModeRule, HistoryRewrite, HttpAuth, LiveMode, LiveSettings, Location,
     Mask, MaxDeletions, NodeSettings, Owner, Reference, RenderSettings, Settings, SourceSettings,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 
+use super::secrets::Secrets;
 use super::verify::Verify;
 use crate::decide::schedule::WindowSpec;
 use crate::model::{EventKind, Limits, Revision};
@@ -28,6 +29,8 @@ pub struct Settings {
     pub policy: SyncPolicy,
     /// Where the tree goes live.
     pub live: LiveSettings,
+    /// What encrypted files are decrypted with.
+    pub secrets: Secrets,
     /// The named limits.
     pub limits: Limits,
     /// What else to hide.

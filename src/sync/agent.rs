@@ -113,6 +113,8 @@ impl Agent {
         let progress = Progress::default();
         let mut trees = parts.trees;
         trees.report_to(progress.clone());
+        let settings = &parts.settings;
+        trees.decrypt_with(&settings.live, &settings.secrets, &settings.limits);
         let mut source = parts.source;
         source.report_to(progress.clone());
         Ok(Self {
@@ -195,6 +197,7 @@ impl Agent {
         self.windows = windows_of(&settings)?;
         self.filters = filters_of(&settings)?;
         self.trees.reconfigure(&settings.live, settings.policy.rollback_limit);
+        self.trees.decrypt_with(&settings.live, &settings.secrets, &settings.limits);
         self.line = line_of(&settings);
         self.recipe = recipe_of(&settings);
         self.rules = rules_of(&settings);
@@ -237,7 +240,7 @@ impl Agent {
                 .trees
                 .manifests()
                 .get(&live.tree)
-                .is_some_and(|m| m.materialisation == self.trees.materialisation())
+                .is_some_and(|m| self.trees.fits(m))
             && self.trees.fits_mode()
     }
 
@@ -362,7 +365,11 @@ fn recipe_of(settings: &Settings) -> String {
 }
 
 fn rules_of(settings: &Settings) -> Rules {
-    Rules::new(&settings.limits).made_by(recipe_of(settings))
+    let mut recipe = recipe_of(settings);
+    if !settings.secrets.decrypt {
+        recipe.push_str(";encrypted");
+    }
+    Rules::new(&settings.limits).made_by(recipe)
 }
 
 fn windows_of(settings: &Settings) -> Result<Windows, SyncError> {

@@ -96,6 +96,10 @@ impl Agent {
             self.live_tree().filter(|_| self.standing.rules.as_ref() == Some(&self.rules_key));
         let mut findings = gates::check(&mirror, rendered.tree, passed, &self.rules)?;
         findings.extend_from_slice(&rendered.warnings);
+        let seals = match self.unseal(&mirror, &attempt, &rendered, &mut findings)? {
+            Ok(seals) => seals,
+            Err(held) => return self.hold(*held, Some(plan), findings),
+        };
         if findings.iter().any(Finding::is_error) {
             return self.refuse(&attempt, Some(rendered.summary.digest), findings);
         }
@@ -121,6 +125,7 @@ impl Agent {
             summary: rendered.summary,
             plan,
             findings,
+            seals,
             // What an operator made live beside the head says nothing of the line.
             accepted: attempt.passes_over.is_none().then(|| attempt.revision.clone()),
         };
@@ -199,7 +204,7 @@ impl Agent {
                     .trees
                     .manifests()
                     .get(&live.tree)
-                    .is_some_and(|m| m.materialisation == self.trees.materialisation())
+                    .is_some_and(|m| self.trees.fits(m))
                 && self.trees.fits_mode()
         })
     }
