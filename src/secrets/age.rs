@@ -63,7 +63,8 @@ fn decrypt_binary(bytes: &[u8], identities: &Identities) -> Result<Bytes, Secret
         .iter()
         .find_map(|stanza| unwrap(stanza, identities))
         .ok_or_else(|| SecretsError::NoIdentity { to: told(&header.stanzas) })?;
-    let mac_key = derive(&[], &*file_key, b"header");
+    let no_key = || wrong("no key comes of it");
+    let mac_key = derive(&[], &*file_key, b"header").ok_or_else(no_key)?;
     let mac_key = hmac::Key::new(hmac::HMAC_SHA256, &*mac_key);
     hmac::verify(&mac_key, header.signed, &header.mac)
         .map_err(|_| wrong("its header was changed: the MAC is wrong"))?;
@@ -140,15 +141,12 @@ impl<'a> Lines<'a> {
     }
 }
 
-fn derive(salt: &[u8], secret: &[u8], info: &[u8]) -> Zeroizing<[u8; 32]> {
+/// A key of 32 bytes, which is one block of the hash: nothing here fails.
+fn derive(salt: &[u8], secret: &[u8], info: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
     let mut key = Zeroizing::new([0; 32]);
     let secret = hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(secret);
-    let info = [info];
-    // 32 bytes are one block of the hash: neither step can fail.
-    if let Ok(okm) = secret.expand(&info, hkdf::HKDF_SHA256) {
-        drop(okm.fill(&mut *key));
-    }
-    key
+    secret.expand(&[info], hkdf::HKDF_SHA256).ok()?.fill(&mut *key).ok()?;
+    Some(key)
 }
 
 fn open<'a>(key: &[u8; 32], nonce: [u8; 12], sealed: &'a mut [u8]) -> Option<&'a [u8]> {
@@ -170,7 +168,7 @@ fn unwrap(stanza: &Stanza<'_>, identities: &Identities) -> Option<Zeroizing<[u8;
             return None;
         }
         let salt = [share, identity.public].concat();
-        let key = derive(&salt, &*common, b"age-encryption.org/v1/X25519");
+        let key = derive(&salt, &*common, b"age-encryption.org/v1/X25519")?;
         let mut sealed = Zeroizing::new(stanza.body.clone());
         let plain = open(&key, [0; 12], &mut sealed)?;
         plain.try_into().ok().map(Zeroizing::new)
@@ -180,7 +178,7 @@ fn unwrap(stanza: &Stanza<'_>, identities: &Identities) -> Option<Zeroizing<[u8;
 fn read_payload(payload: &[u8], file_key: &[u8; FILE_KEY]) -> Result<Bytes, Problem> {
     let cut = || wrong("it is cut off");
     let (nonce, sealed) = payload.split_at_checked(PAYLOAD_NONCE).ok_or_else(cut)?;
-    let key = derive(nonce, file_key, b"payload");
+    let key = derive(nonce, file_key, b"payload").ok_or_else(|| wrong("no key comes of it"))?;
     let mut plain = Zeroizing::new(Vec::with_capacity(sealed.len()));
     let chunks = sealed.len().div_ceil(CHUNK + TAG);
     if chunks == 0 {

@@ -60,17 +60,14 @@ impl Identities {
     pub fn read(settings: &Secrets) -> Result<Self, SecretsError> {
         let mut all = Self::default();
         let credential = settings.age_credential.as_deref().map(credential_path).transpose()?;
-        let files: Vec<&PathBuf> =
-            settings.age_identities_file.iter().chain(&credential).collect();
+        let files: Vec<&PathBuf> = settings.age_identities_file.iter().chain(&credential).collect();
         if files.is_empty() {
             return Err(SecretsError::Unset);
         }
         for path in files {
             let text = text_of(path)?;
-            let found = Self::parse(&text).map_err(|line| SecretsError::Identity {
-                path: path.clone(),
-                line,
-            })?;
+            let found = Self::parse(&text)
+                .map_err(|line| SecretsError::Identity { path: path.clone(), line })?;
             if found.list.is_empty() {
                 return Err(SecretsError::Empty { path: path.clone() });
             }
@@ -134,10 +131,8 @@ impl Watch {
             settings.age_credential.as_deref().and_then(|name| credential_path(name).ok());
         let files = settings.age_identities_file.iter().chain(&credential);
         let stamps: Vec<_> = files.map(|file| stamp(file)).collect();
-        let is_same = self
-            .seen
-            .as_ref()
-            .is_some_and(|(before, seen)| before == settings && *seen == stamps);
+        let is_same =
+            self.seen.as_ref().is_some_and(|(before, seen)| before == settings && *seen == stamps);
         if !is_same {
             self.fingerprint = Identities::read(settings).ok().map(|it| it.fingerprint());
             self.seen = Some((settings.clone(), stamps));
@@ -154,8 +149,7 @@ fn stamp(path: &Path) -> Option<Stamp> {
 
 fn credential_path(name: &str) -> Result<PathBuf, SecretsError> {
     let folder = std::env::var_os(CREDENTIALS_DIRECTORY).filter(|folder| !folder.is_empty());
-    let folder =
-        folder.ok_or_else(|| SecretsError::NoCredentials { name: name.to_owned() })?;
+    let folder = folder.ok_or_else(|| SecretsError::NoCredentials { name: name.to_owned() })?;
     Ok(PathBuf::from(folder).join(name))
 }
 

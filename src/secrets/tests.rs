@@ -125,7 +125,8 @@ fn rules_say_which_values_are_encrypted() {
         + &section(&[ALICE], &mac(&["Secret", "plain"]), rule);
     insta::assert_snapshot!(refusal("a.yaml", &plain), @"refused: the value of `data.key` is not encrypted, and by the file's own rules it should be");
     let only = [std::str::from_utf8(b"").unwrap(), "s"];
-    let without = body + &section(&[ALICE], &mac(&only), &format!("{rule}\nmac_only_encrypted: true"));
+    let without =
+        body + &section(&[ALICE], &mac(&only), &format!("{rule}\nmac_only_encrypted: true"));
     assert!(refusal("a.yaml", &without).contains("MAC is wrong"), "it begins with a constant");
 }
 
@@ -151,7 +152,8 @@ fn what_is_wrong_is_said_with_the_key_and_never_the_value() {
 fn who_cannot_decrypt_it_waits() {
     let pairs = [("a", "first")];
     insta::assert_snapshot!(refusal("x.yaml", &yaml(&pairs, &[BOB])), @"held: none of our identities can decrypt it: it is encrypted to age1afnrdrkyvy0sl5e08t9ffs4c7g5e5npc8luf7hjc77syewg5gajsls4r90");
-    let by_pgp = yaml(&pairs, &[]).replace("    age: []\n", "    pgp:\n        - fp: AB\n    kms: []\n");
+    let by_pgp =
+        yaml(&pairs, &[]).replace("    age: []\n", "    pgp:\n        - fp: AB\n    kms: []\n");
     insta::assert_snapshot!(refusal("x.yaml", &by_pgp), @"held: none of our identities can decrypt it: it is encrypted to PGP keys");
     let whole = armored(&age(b"x", &[BOB]));
     insta::assert_snapshot!(refusal("x.age", &whole), @"held: none of our identities can decrypt it: it is encrypted to 1 X25519 recipients, none of them ours");
@@ -239,8 +241,7 @@ proptest! {
         let whole = age(text.as_bytes(), &[ALICE]);
         let changed = flipped(&whole, at, bit);
         if let Ok(Some(plain)) = open("x.age", &changed, &[ALICE]) {
-            prop_assert_eq!(plain, text);
-            prop_assert!(false, "a changed age file was taken");
+            prop_assert!(false, "a changed age file was taken: {plain}");
         }
         let written = yaml(&[("a", &text), ("b", "second")], &[ALICE]);
         let expected = open("x.yaml", written.as_bytes(), &[ALICE]).unwrap();

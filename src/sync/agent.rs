@@ -236,11 +236,7 @@ impl Agent {
         let Some(live) = &self.standing.live else { return false };
         self.standing.recipe.as_deref() == Some(&self.recipe)
             && self.was_live_here()
-            && self
-                .trees
-                .manifests()
-                .get(&live.tree)
-                .is_some_and(|m| self.trees.fits(m))
+            && self.trees.manifests().get(&live.tree).is_some_and(|m| self.trees.fits(m))
             && self.trees.fits_mode()
     }
 

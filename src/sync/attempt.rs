@@ -200,11 +200,7 @@ impl Agent {
         self.standing.live.as_ref().is_some_and(|live| {
             live.digest == *digest
                 && self.was_live_here()
-                && self
-                    .trees
-                    .manifests()
-                    .get(&live.tree)
-                    .is_some_and(|m| self.trees.fits(m))
+                && self.trees.manifests().get(&live.tree).is_some_and(|m| self.trees.fits(m))
                 && self.trees.fits_mode()
         })
     }

@@ -105,11 +105,7 @@ impl Agent {
     }
 
     /// The tree of an earlier deployment, from what is on disk.
-    fn tree_of(
-        &self,
-        target: &Deployment,
-        digest: Digest,
-    ) -> Result<Manifest, SyncError> {
+    fn tree_of(&self, target: &Deployment, digest: Digest) -> Result<Manifest, SyncError> {
         // Of two of one content, the younger took the place of one that somebody changed.
         let all = self.trees.manifests().values().filter(|m| m.digest == digest);
         let manifest = all.max_by_key(|m| m.sealed_at);

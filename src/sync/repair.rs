@@ -175,8 +175,7 @@ impl Agent {
             origin: live.origin,
             at: live.since,
         };
-        let target =
-            Target {
+        let target = Target {
             tree: manifest.tree,
             digest: live.digest,
             files: manifest.files,

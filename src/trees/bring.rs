@@ -240,8 +240,7 @@ impl Bringing<'_> {
                     }
                     self.clear(folder, &place, stat.kind)?;
                 }
-                let seal = seal.cloned();
-                self.put(folder, &place, &path, (entry, seal.as_ref()))
+                self.put(folder, &place, &path, (entry, seal))
             }
             // Rendering replaces or leaves out submodules.
             ItemKind::Submodule => Ok(()),

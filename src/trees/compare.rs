@@ -58,7 +58,7 @@ pub(super) struct Comparison<'a> {
 /// Largest file whose content is compared; what is larger than any limit differs anyway.
 const CONTENT_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 
-impl Comparison<'_> {
+impl<'a> Comparison<'a> {
     /// Everything below `folder` that is not as `tree` says.
     pub(super) fn run(&self, folder: &Path, tree: ObjectId) -> Result<Drift, TreesError> {
         let mut drift = Drift::default();
@@ -179,8 +179,10 @@ impl Comparison<'_> {
         &self,
         at: Option<&TreePath>,
         item: &Item,
-    ) -> Result<(TreePath, Option<&Seal>), TreesError> {
-        let Some(seal) = self.seals.of_item(at, item) else { return Ok((path_of(at, item)?, None)) };
+    ) -> Result<(TreePath, Option<&'a Seal>), TreesError> {
+        let Some(seal) = self.seals.of_item(at, item) else {
+            return Ok((path_of(at, item)?, None));
+        };
         let item = Item { name: self.seals.name(at, item).to_vec(), ..*item };
         Ok((path_of(at, &item)?, Some(seal)))
     }

@@ -82,8 +82,7 @@ impl Materialisation {
         seal: &Seal,
         bytes: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, TreesError> {
-        let failed =
-            |source| TreesError::Sealed { path: seal.path.as_str().to_owned(), source };
+        let failed = |source| TreesError::Sealed { path: seal.path.as_str().to_owned(), source };
         let identities = Identities::read(&self.secrets).map_err(failed)?;
         let plain = secrets::decrypt(&seal.path, bytes, &identities, &self.limits);
         match plain.map_err(failed)? {
@@ -194,7 +193,8 @@ mod tests {
             file_modes: vec![rule],
         };
         let material = Materialisation::new(&settings);
-        let mode = |path: &str| material.mode(&TreePath::parse(path).unwrap(), FileMode::Regular, false);
+        let mode =
+            |path: &str| material.mode(&TreePath::parse(path).unwrap(), FileMode::Regular, false);
         assert_eq!(mode("a.yaml"), 0o644);
         assert_eq!(mode("folder/a.yaml"), 0o600);
     }

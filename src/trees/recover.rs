@@ -263,8 +263,7 @@ impl Trees {
                         name.extend_from_slice(b".age");
                     }
                     let is_executable = stat.kind == Kind::File && stat.mode & 0o100 != 0;
-                    let mode =
-                        if is_executable { FileMode::Executable } else { FileMode::Regular };
+                    let mode = if is_executable { FileMode::Executable } else { FileMode::Regular };
                     (Some(mode), seal.map_or_else(|| blob_digest(&bytes), |seal| seal.digest))
                 }
             };

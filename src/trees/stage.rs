@@ -221,12 +221,7 @@ impl Trees {
     }
 
     /// From now on decrypts encrypted files with these.
-    pub fn decrypt_with(
-        &mut self,
-        settings: &LiveSettings,
-        secrets: &Secrets,
-        limits: &Limits,
-    ) {
+    pub fn decrypt_with(&mut self, settings: &LiveSettings, secrets: &Secrets, limits: &Limits) {
         self.become_of(Materialisation::new(settings).with_secrets(secrets, limits));
     }
 

@@ -85,9 +85,7 @@ impl Trees {
             }
         };
         let mut seals = match known.filter(|known| !known.seals.is_empty()) {
-            Some(known) => {
-                Seals::under(known.seals.key(), known.seals.identities().to_owned())
-            }
+            Some(known) => Seals::under(known.seals.key(), known.seals.identities().to_owned()),
             None => Seals::under(fresh_key()?, identities.fingerprint()),
         };
         kept.into_iter().for_each(|seal| seals.keep(seal));
@@ -159,11 +157,7 @@ fn find(mirror: &Mirror, changes: &[Change]) -> Result<Vec<Found>, TreesError> {
 }
 
 /// Findings for files whose name on disk another file or folder has.
-fn taken_names(
-    mirror: &Mirror,
-    tree: ObjectId,
-    seals: &Seals,
-) -> Result<Vec<Finding>, TreesError> {
+fn taken_names(mirror: &Mirror, tree: ObjectId, seals: &Seals) -> Result<Vec<Finding>, TreesError> {
     let mut findings = Vec::new();
     for seal in seals.files().filter(|seal| seal.shown() != seal.path.as_str()) {
         let Some(other) = mirror.find(tree, seal.shown())? else { continue };

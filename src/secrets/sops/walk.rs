@@ -1,5 +1,4 @@
 use regex_automata::meta::Regex;
-use ring::constant_time::verify_slices_are_equal;
 use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
 
@@ -77,10 +76,7 @@ impl<'a> Walk<'a> {
         Ok(done?.map_or_else(|| Zeroizing::new(text.to_owned()), |(plain, _)| plain))
     }
 
-    fn scalar(
-        &mut self,
-        scalar: &Scalar,
-    ) -> Result<Option<(Zeroizing<String>, Style)>, Problem> {
+    fn scalar(&mut self, scalar: &Scalar) -> Result<Option<(Zeroizing<String>, Style)>, Problem> {
         // SOPS encrypts neither nulls nor empty texts, and they add nothing to the MAC.
         if scalar.is_null() || scalar.text.is_empty() {
             return Ok(None);
@@ -96,7 +92,8 @@ impl<'a> Walk<'a> {
             return Err(Problem::Plain { key: self.name() });
         }
         let place = Zeroizing::new(format!("{}:", self.way.join(":")));
-        let wrong = |why| Problem::Value { key: self.name(), why };
+        let key = self.name();
+        let wrong = |why| Problem::Value { key: key.clone(), why };
         let opened = value::open(&scalar.text, self.key, &place).map_err(wrong)?;
         self.hash.update(opened.text.as_bytes());
         let style = match opened.kind {
@@ -149,10 +146,8 @@ impl<'a> Walk<'a> {
     pub(super) fn finish(self) -> Result<(), Problem> {
         let Section { mac, last_modified, .. } = self.section;
         let expected = value::open(mac, self.key, last_modified).map_err(|_| Problem::Mac)?;
-        let found: String =
-            self.hash.finalize().iter().map(|byte| format!("{byte:02X}")).collect();
-        verify_slices_are_equal(found.as_bytes(), expected.text.as_bytes())
-            .map_err(|_| Problem::Mac)
+        let found: String = self.hash.finalize().iter().map(|byte| format!("{byte:02X}")).collect();
+        if found == *expected.text { Ok(()) } else { Err(Problem::Mac) }
     }
 }
 

@@ -93,10 +93,8 @@ pub(crate) fn age(plain: &[u8], to: &[Pair]) -> Vec<u8> {
 
 pub(crate) fn armored(bytes: &[u8]) -> String {
     let encoded = STANDARD.encode(bytes);
-    let lines: Vec<&str> = (0..encoded.len())
-        .step_by(64)
-        .map(|at| &encoded[at..encoded.len().min(at + 64)])
-        .collect();
+    let lines: Vec<&str> =
+        (0..encoded.len()).step_by(64).map(|at| &encoded[at..encoded.len().min(at + 64)]).collect();
     let body = lines.join("\n");
     format!("-----BEGIN AGE ENCRYPTED FILE-----\n{body}\n-----END AGE ENCRYPTED FILE-----\n")
 }
@@ -106,9 +104,8 @@ pub(crate) fn value(plain: &str, kind: &str, place: &str) -> String {
     let cipher = aes_gcm::AesGcm::<Aes256, U32>::new(&DATA_KEY.into());
     let nonce = [9; 32];
     let mut bytes = plain.as_bytes().to_vec();
-    let tag = cipher
-        .encrypt_in_place_detached(&nonce.into(), place.as_bytes(), &mut bytes)
-        .unwrap();
+    let tag =
+        cipher.encrypt_in_place_detached(&nonce.into(), place.as_bytes(), &mut bytes).unwrap();
     let [data, nonce, tag] =
         [&bytes[..], &nonce, tag.as_slice()].map(|bytes| STANDARD.encode(bytes));
     format!("ENC[AES256_GCM,data:{data},iv:{nonce},tag:{tag},type:{kind}]")
@@ -135,7 +132,9 @@ pub(crate) fn section(to: &[Pair], mac: &str, more: &str) -> String {
         out = "sops:\n    age: []\n".to_owned();
     }
     let more: String = more.lines().map(|line| format!("    {line}\n")).collect();
-    format!("{out}    lastmodified: \"{LAST_MODIFIED}\"\n    mac: {mac}\n{more}    version: 3.9.0\n")
+    format!(
+        "{out}    lastmodified: \"{LAST_MODIFIED}\"\n    mac: {mac}\n{more}    version: 3.9.0\n"
+    )
 }
 
 /// A YAML file of texts under keys at its top, all encrypted.
