@@ -39,7 +39,7 @@ fn a_file_of_the_original_sops_is_decrypted_and_its_mac_is_right() {
     let plain = String::from_utf8(plain.unwrap().expose().to_vec()).unwrap();
     assert_eq!(
         plain,
-        "test_key: \"test_value\"\na_list:\n  - \"10\"\n  - \"15\"\nnested:\n  test:\n    file: \"hello world!\\n\"\n"
+        "test_key: \"test_value\"\na_list:\n  - \"e1\"\n  - \"e3\"\nnested:\n  test:\n    file: \"another value\"\n"
     );
 }
 
