@@ -167,7 +167,7 @@ struct WireSeal {
 impl WireSeals {
     pub(super) fn of(seals: &Seals) -> Option<Self> {
         (!seals.is_empty()).then(|| Self {
-            key: hex(&*seals.key),
+            key: hex(&seals.key),
             identities: seals.identities.clone(),
             files: seals
                 .files()

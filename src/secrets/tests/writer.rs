@@ -31,29 +31,37 @@ const DATA_KEY: [u8; 32] = [7; 32];
 
 fn public(recipient: &str) -> [u8; 32] {
     const ALPHABET: &str = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
-    let data = recipient.strip_prefix("age1").unwrap();
+    let data = recipient.strip_prefix("age1").expect("a good test");
     let data = &data[..data.len() - 6];
     let bits = data.chars().flat_map(|c| {
-        let value = ALPHABET.find(c).unwrap();
+        let value = ALPHABET.find(c).expect("a good test");
         (0..5).rev().map(move |bit| (value >> bit) & 1)
     });
     let bits: Vec<usize> = bits.collect();
     let bytes = bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |sum, bit| sum * 2 + bit));
-    bytes.map(|byte| u8::try_from(byte).unwrap()).collect::<Vec<_>>().try_into().unwrap()
+    bytes
+        .map(|byte| u8::try_from(byte).expect("a good test"))
+        .collect::<Vec<_>>()
+        .try_into()
+        .expect("a good test")
 }
 
 fn derive(salt: &[u8], secret: &[u8], info: &[u8]) -> [u8; 32] {
     let mut key = [0; 32];
     let secret = hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(secret);
-    secret.expand(&[info], hkdf::HKDF_SHA256).unwrap().fill(&mut key).unwrap();
+    secret
+        .expand(&[info], hkdf::HKDF_SHA256)
+        .expect("a good test")
+        .fill(&mut key)
+        .expect("a good test");
     key
 }
 
 fn seal(key: &[u8; 32], nonce: [u8; 12], plain: &[u8]) -> Vec<u8> {
-    let key = LessSafeKey::new(UnboundKey::new(&CHACHA20_POLY1305, key).unwrap());
+    let key = LessSafeKey::new(UnboundKey::new(&CHACHA20_POLY1305, key).expect("a good test"));
     let mut bytes = plain.to_vec();
     key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut bytes)
-        .unwrap();
+        .expect("a good test");
     bytes
 }
 
@@ -104,8 +112,9 @@ pub(crate) fn value(plain: &str, kind: &str, place: &str) -> String {
     let cipher = aes_gcm::AesGcm::<Aes256, U32>::new(&DATA_KEY.into());
     let nonce = [9; 32];
     let mut bytes = plain.as_bytes().to_vec();
-    let tag =
-        cipher.encrypt_in_place_detached(&nonce.into(), place.as_bytes(), &mut bytes).unwrap();
+    let tag = cipher
+        .encrypt_in_place_detached(&nonce.into(), place.as_bytes(), &mut bytes)
+        .expect("a good test");
     let [data, nonce, tag] =
         [&bytes[..], &nonce, tag.as_slice()].map(|bytes| STANDARD.encode(bytes));
     format!("ENC[AES256_GCM,data:{data},iv:{nonce},tag:{tag},type:{kind}]")
@@ -166,7 +175,7 @@ pub(crate) fn json(pairs: &[(&str, &str)], to: &[Pair]) -> String {
         "pgp": null, "unencrypted_suffix": "_unencrypted", "version": "3.9.0",
     });
     document.insert("sops".to_owned(), section);
-    serde_json::to_string_pretty(&document).unwrap()
+    serde_json::to_string_pretty(&document).expect("a good test")
 }
 
 /// A dotenv file, all encrypted.

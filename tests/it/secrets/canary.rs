@@ -87,7 +87,8 @@ fn verbs(agent: &Agent, said: &mut String) {
             [&["-vvvv"][..], &["-o", "json"], &["-o", "yaml"], &["--log-format", "json", "-vvvv"]]
         {
             let ran = agent.run(&[verb, more].concat());
-            write!(said, "{verb:?} {more:?}: {}\n{}{}", ran.code, ran.stdout, ran.stderr).unwrap();
+            write!(said, "{verb:?} {more:?}: {}\n{}{}", ran.code, ran.stdout, ran.stderr)
+                .expect("a text");
         }
     }
 }

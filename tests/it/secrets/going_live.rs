@@ -196,7 +196,7 @@ fn an_encrypted_file_takes_the_place_of_a_plain_one_and_gives_it_back() {
     repo.commit(&[("a.yaml", "a: 1\n"), ("key", "plain\n")]);
     let sync = agent.start_sync();
     let sealed = armored(&age(b"sealed", &[ALICE]));
-    let mut change = |write: &[(&str, &str)], remove: &[&str], live: &str| {
+    let change = |write: &[(&str, &str)], remove: &[&str], live: &str| {
         let mut change = repo.change();
         for (path, text) in write {
             change = change.write(path, text);
