@@ -77,12 +77,12 @@ fn told(stanzas: &[Stanza<'_>]) -> String {
         return "a passphrase, which kconfigd never asks for".to_owned();
     }
     let x25519 = stanzas.iter().filter(|stanza| stanza.kind == "X25519").count();
-    let others = stanzas.len() - x25519;
-    let others = match others {
+    let s = if x25519 == 1 { "" } else { "s" };
+    let others = match stanzas.len() - x25519 {
         0 => String::new(),
         n => format!(" and {n} of a kind that is not supported"),
     };
-    format!("{x25519} X25519 recipients{others}, none of them ours")
+    format!("{x25519} X25519 recipient{s}{others}")
 }
 
 fn read_header(bytes: &[u8]) -> Result<(Header<'_>, &[u8]), Problem> {

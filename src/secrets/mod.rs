@@ -135,4 +135,4 @@ pub fn decrypt(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -202,12 +202,14 @@ impl Bringing<'_> {
             }
         }
         // What was encrypted may have stood under another name, which may be taken by now.
-        let gone: Vec<&[u8]> =
+        let gone: BTreeSet<&[u8]> =
             before.into_keys().flat_map(|name| [name, unsealed_name(name)]).collect();
-        let stays = |name: &[u8]| items.iter().any(|it| self.comparison.seals.name(at, it) == name);
-        let gone: BTreeSet<&OsStr> =
-            gone.into_iter().filter(|name| !stays(name)).map(OsStr::from_bytes).collect();
-        for name in gone.into_iter().chain(doubted.into_iter().map(OsStr::new)) {
+        let stays: HashSet<&[u8]> = match gone.is_empty() {
+            true => HashSet::new(),
+            false => items.iter().map(|item| self.comparison.seals.name(at, item)).collect(),
+        };
+        let gone = gone.into_iter().filter(|name| !stays.contains(name)).map(OsStr::from_bytes);
+        for name in gone.chain(doubted.into_iter().map(OsStr::new)) {
             let place = folder.join(name);
             if let Some(stat) = self.disk().stat(&place)? {
                 self.clear(folder, &place, stat.kind)?;

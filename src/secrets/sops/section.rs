@@ -3,6 +3,8 @@ use zeroize::Zeroizing;
 use super::super::{Identities, Problem, SecretsError, age};
 use crate::document::{Node, Value};
 
+/// Recipients of one file.
+const RECIPIENTS_MAX: usize = 1_000;
 /// Bytes of the key that all values of a file are encrypted with.
 const DATA_KEY: usize = 32;
 /// Services and formats whose keys are not asked for, as the section and as people name them.
@@ -102,6 +104,9 @@ impl Section {
     ) -> Result<Zeroizing<[u8; DATA_KEY]>, SecretsError> {
         if self.is_split {
             return Err(Problem::Shamir.into());
+        }
+        if self.age.len() > RECIPIENTS_MAX {
+            return Err(Problem::Section("it has more than 1000 recipients").into());
         }
         let ours = identities.recipients();
         for (recipient, sealed) in &self.age {
