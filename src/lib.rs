@@ -23,6 +23,8 @@ pub mod gates;
 pub mod journal;
 pub mod memory;
 pub mod notify;
+pub mod profiles;
+pub mod programs;
 pub mod progress;
 pub mod render;
 pub mod source;

@@ -3,6 +3,7 @@
 //! What a whole pass costs, beside other tools, is measured by `tests/bench`.
 
 mod digests;
+mod gates;
 mod layers;
 mod planning;
 mod repository;

@@ -119,7 +119,7 @@ pub async fn run(
     };
     let first = engine.settings.clone();
     tracing::info!(mode = mode.verb(), live = %first.live.path.display(), "kconfigd runs");
-    let watchdog = watchdog(running.turning.subscribe(), first.source.timeout);
+    let watchdog = watchdog(running.turning.subscribe(), longest_wait(&first));
     let (agent, _locks) = engine.into_agent();
     let (ended, (), (), ()) = tokio::join!(
         async {
@@ -155,6 +155,12 @@ async fn until(mut stopped: watch::Receiver<bool>, work: impl Future<Output = ()
         () = work => {}
         _ = stopped.wait_for(|stopped| *stopped) => {}
     }
+}
+
+/// How long a pass may wait for others: for the source, and for each check.
+fn longest_wait(settings: &Settings) -> Duration {
+    let checks = settings.checks.iter().map(|check| check.timeout);
+    checks.fold(settings.source.timeout, Duration::saturating_add)
 }
 
 /// Tells systemd's watchdog that the loop turns, as long as no pass takes longer than it may.
@@ -273,6 +279,7 @@ impl Running {
         work: impl FnOnce(&mut Agent) -> T + Send + 'static,
     ) -> Result<Worked<T>, AppError> {
         self.turning.send_replace(Some(Instant::now()));
+        let programs = agent.programs();
         let mut worker = spawn_blocking(move || {
             let value = work(&mut agent);
             (agent, value)
@@ -303,6 +310,7 @@ impl Running {
                     Told::Stop if deadline.is_some() => return Ok(Worked::Stopped(None)),
                     Told::Stop => {
                         self.systemd.stopping();
+                        programs.stop();
                         let grace = self.settings.borrow().shutdown_grace;
                         deadline = Some(tokio::time::Instant::now() + grace);
                     }

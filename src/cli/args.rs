@@ -7,6 +7,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use super::exit::{Exit, Failure};
 use super::init::InitArgs;
 use super::listen::ListenArgs;
+use super::validate::ValidateArgs;
 
 /// GitOps for machines: a git repository becomes the live configuration of this machine, verified,
 /// applied as a whole, kept in a history, and told to the nodes over signed webhooks.
@@ -60,6 +61,19 @@ pub(super) enum Format {
     Json,
     /// The same as YAML
     Yaml,
+    /// What `validate` found, for code scanning
+    Sarif,
+    /// What `validate` found, as a report of tests
+    Junit,
+    /// What `validate` found, as commands of GitHub's workflows
+    Github,
+}
+
+impl Format {
+    /// Whether only `validate` can print it.
+    pub(super) fn is_report(self) -> bool {
+        matches!(self, Self::Sarif | Self::Junit | Self::Github)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -88,6 +102,8 @@ pub(super) enum Verb {
     Serve(SourceArgs),
     /// What would change, and what that touches
     Plan(PlanArgs),
+    /// The gates alone, for the configuration repository's own CI; no agent is needed
+    Validate(ValidateArgs),
     /// Make a revision live now, though it is held
     Apply(ApplyArgs),
     /// Back to an earlier deployment
@@ -106,6 +122,8 @@ pub(super) enum Verb {
     Diff(DiffArgs),
     /// What somebody else changed in the live tree
     Drift(DriftArgs),
+    /// A profile of the live tree with what it extends, and where each value comes from
+    Profile(ProfileArgs),
     /// Events on their way to the nodes
     Deliveries(DeliveriesArgs),
     /// The live path becomes a plain folder; kconfigd lets go of it
@@ -230,6 +248,16 @@ pub(super) struct HistoryArgs {
     /// Only those before this number
     #[arg(long, value_name = "ID")]
     pub(super) before: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ProfileArgs {
+    /// Which one; the active one (`profile` in the settings) where none is given
+    #[arg(value_name = "NAME")]
+    pub(super) name: Option<String>,
+    /// One value a line, with the file and line that gave it
+    #[arg(long)]
+    pub(super) explain: bool,
 }
 
 #[derive(Debug, Args)]

@@ -43,14 +43,14 @@ pub(super) async fn run(global: &Global, args: DiffArgs, output: &Output) -> Res
     Ok(Exit::Done)
 }
 
-struct Side {
-    tree: ObjectId,
+pub(super) struct Side {
+    pub(super) tree: ObjectId,
     digest: crate::model::Digest,
     files: u64,
 }
 
 /// A side as people give it: `live`, a deployment's number, or a revision that was live.
-fn side(settings: &Settings, journal: &Journal, text: &str) -> Result<Side, Failure> {
+pub(super) fn side(settings: &Settings, journal: &Journal, text: &str) -> Result<Side, Failure> {
     let row = find(journal, text)?;
     let unknown = || {
         Failure::new(Exit::Error, format!("`{text}` names no deployment with a tree"))
@@ -85,7 +85,7 @@ fn find(journal: &Journal, text: &str) -> Result<Option<Deployment>, Failure> {
     Ok(rows.into_iter().find(begins))
 }
 
-fn damaged(error: crate::objects::ObjectsError) -> Failure {
+pub(super) fn damaged(error: crate::objects::ObjectsError) -> Failure {
     Failure::new(Exit::Error, super::exit::chain(&error))
         .hint("the mirror is a cache: the next pass of the agent makes it whole again")
 }

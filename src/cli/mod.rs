@@ -18,6 +18,7 @@ mod init;
 mod listen;
 mod log;
 mod order;
+mod profile;
 mod progress;
 mod reach;
 mod render;
@@ -25,6 +26,7 @@ mod show;
 mod status;
 mod suspend;
 mod sync;
+mod validate;
 
 use exit::Exit;
 
@@ -67,10 +69,17 @@ pub fn run() -> ExitCode {
 
 async fn dispatch(cli: Cli, output: &Output) -> Result<Exit, exit::Failure> {
     let global = cli.global;
+    if global.output.is_report()
+        && !matches!(&cli.verb, Verb::Validate(args) if args.takes_reports())
+    {
+        let text = "-o sarif, junit and github are for `kconfigd validate DIR`";
+        return Err(exit::Failure::new(Exit::Usage, text).hint("take human, json or yaml"));
+    }
     match cli.verb {
         Verb::Sync(args) => sync::sync(&global, args, output).await,
         Verb::Serve(args) => sync::serve(&global, args).await,
         Verb::Plan(args) => order::plan(&global, args, output).await,
+        Verb::Validate(args) => validate::run(&global, args, output).await,
         Verb::Apply(args) => order::apply(&global, args, output).await,
         Verb::Rollback(args) => order::rollback(&global, args, output).await,
         Verb::Suspend(args) => suspend::suspend(&global, args, output).await,
@@ -79,6 +88,7 @@ async fn dispatch(cli: Cli, output: &Output) -> Result<Exit, exit::Failure> {
         Verb::History(args) => history::run(&global, args, output).await,
         Verb::Show(args) => show::run(&global, args, output).await,
         Verb::Diff(args) => diff::run(&global, args, output).await,
+        Verb::Profile(args) => profile::run(&global, args, output).await,
         Verb::Drift(args) => order::drift(&global, args, output).await,
         Verb::Deliveries(args) => deliveries::run(&global, args, output).await,
         Verb::Detach => detach::run(&global, output).await,

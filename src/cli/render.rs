@@ -64,7 +64,7 @@ impl Output {
         words: impl FnOnce(&mut Page),
     ) -> Result<(), Failure> {
         let text = match self.format {
-            Format::Human => {
+            Format::Human | Format::Sarif | Format::Junit | Format::Github => {
                 let mut page = Page { text: String::new(), colours: self.colours };
                 words(&mut page);
                 page.text
@@ -75,6 +75,12 @@ impl Output {
             Format::Yaml => serde_yaml::to_string(body)
                 .map_err(|error| Failure::new(super::Exit::Error, error.to_string()))?,
         };
+        self.text(&text)
+    }
+
+    /// Prints a text as it is.
+    #[expect(clippy::unused_self, reason = "printing is this one's alone")]
+    pub(super) fn text(&self, text: &str) -> Result<(), Failure> {
         match std::io::stdout().lock().write_all(text.as_bytes()) {
             // Who reads no further, as `head` does, is content.
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {

@@ -11,7 +11,7 @@ use super::settings::{
 };
 use super::table::nearest;
 use super::values::{self, shown};
-use super::{git, later, secrets};
+use super::{git, later, programs, secrets, validation};
 use crate::model::{EventKind, Limits, TreePath};
 
 /// Bytes of a node's name.
@@ -31,8 +31,10 @@ pub(super) fn settings(
     let policy = git::policy(reader);
     let live = live(reader);
     let secrets = secrets::secrets(reader);
+    let validation = validation::read(reader);
     let limits = limits(reader);
-    let mask = Mask { files: globs(reader, "mask.files"), keys: reader.texts("mask.keys") };
+    let mask = mask(reader);
+    let checks = programs::checks(reader);
     let nodes = nodes(reader);
     let listen = listen(reader);
     let shutdown_grace = reader.duration("shutdown_grace");
@@ -49,8 +51,10 @@ pub(super) fn settings(
         policy,
         live,
         secrets,
+        validation,
         limits,
         mask,
+        checks,
         nodes,
         listen: listen?,
         shutdown_grace,
@@ -109,7 +113,7 @@ fn live(reader: &mut Reader<'_>) -> Option<LiveSettings> {
 }
 
 /// A gitignore-style pattern.
-fn glob(node: &crate::document::Node) -> values::Read<String> {
+pub(super) fn glob(node: &crate::document::Node) -> values::Read<String> {
     let pattern = values::text(node)?;
     let mut builder = ignore::gitignore::GitignoreBuilder::new("/");
     match builder.add_line(None, &pattern) {
@@ -124,7 +128,13 @@ pub(super) fn globs(reader: &mut Reader<'_>, key: &'static str) -> Vec<String> {
     reader.optional(key, |node| values::list(node)?.iter().map(glob).collect()).unwrap_or_default()
 }
 
-fn limits(reader: &mut Reader<'_>) -> Limits {
+/// What is hidden beside what is known to be secret.
+pub(super) fn mask(reader: &mut Reader<'_>) -> Mask {
+    Mask { files: globs(reader, "mask.files"), keys: reader.texts("mask.keys") }
+}
+
+/// The named limits.
+pub(super) fn limits(reader: &mut Reader<'_>) -> Limits {
     let milliseconds = reader.duration("limits.policy_time_max").as_millis();
     Limits {
         files_max: reader.count("limits.files_max"),

@@ -166,14 +166,35 @@ pub(super) const KEYS: &[Key] = keys! {
     "api.jwt.role_claim": Text, "null", "null" => "The claim that names the role.";
     "api.roles": AnyMap, "{}", "{}" => "Roles beside the built-in ones.";
 
-    "validation.preset": Word(&["none", "kos"]), "none", "none" => "A set of rules that comes with kconfigd.";
-    "validation.schemas": AnyList, "[]", "[]" => "JSON Schemas for files.";
+    "validation.preset": Word(&["none", "kos"]), "none", "kos"
+        => "Rules that come with kconfigd: `kos` knows the layout of a kOS configuration, its profiles, agents, plugins, themes and federation. See [validation](validation.md).";
+    "validation.schemas": Items, "[]", "[{match: [\"services/*.yaml\"], schema: schemas/service.yaml}]"
+        => "JSON Schemas (2020-12, as YAML or JSON) that files are held against.";
+    "validation.schemas[].match": Texts, "null", "[\"services/*.yaml\"]"
+        => "gitignore-style patterns of the YAML and JSON files; each of their documents is checked.";
+    "validation.schemas[].schema": Text, "null", "schemas/service.yaml"
+        => "The schema's file: in the tree, or on the node where the path starts with `/` or `./`.";
+    "validation.references": Items, "[]", "[{from: {files: [\"sites/*.yaml\"], key: \"services[]\"}, to: {files: [\"services/*.yaml\"]}}]"
+        => "Names in files that must be found as other files of the tree.";
+    "validation.references[].from.files": Texts, "null", "[\"sites/*.yaml\"]"
+        => "gitignore-style patterns of the files that name others.";
+    "validation.references[].from.key": Text, "null", "services[]"
+        => "The key that holds the names: `a.b` for a key in a mapping, `a[]` for every item of a list, `a.*` for every value of a mapping.";
+    "validation.references[].to.files": Texts, "null", "[\"services/*.yaml\"]"
+        => "Paths of the tree with one `*`, which stands for the name; one of them has to be there.";
     "validation.policies": AnyList, "[]", "[]" => "Rego policies.";
     "validation.policy_data": AnyList, "[]", "[]" => "Data for the policies.";
-    "validation.references": AnyList, "[]", "[]" => "Names in files that must be found in others.";
     "validation.leaks": Word(&["off", "warn", "refuse"]), "warn", "warn" => "What is done about secrets in plain text.";
-    "validation.fail_on": Word(&["error", "warning"]), "error", "error" => "The least severity that refuses a revision.";
-    "checks": AnyList, "[]", "[]" => "Programs that may veto a tree before it is live.";
+    "validation.fail_on": Word(&["error", "warning"]), "error", "warning"
+        => "The least severity of a finding that refuses a revision.";
+    "checks": Items, "[]", "[{name: nginx, run: [nginx, -t, -p, \"{tree}\"]}]"
+        => "Programs that may veto a tree before it is live, run in order on the staged tree. See [checks](checks.md).";
+    "checks[].name": Text, "null", "nginx"
+        => "Its name, unique; findings are called `check.<name>`.";
+    "checks[].run": Texts, "null", "[nginx, -t, -p, \"{tree}\"]"
+        => "The program and its arguments, without a shell; `{tree}` is the path of the staged tree.";
+    "checks[].timeout": Duration { min_ms: 1 }, "30s", "2m"
+        => "How long it may take. One that takes longer is ended, and the revision waits.";
     "reload": AnyList, "[]", "[]" => "Programs, signals and requests after a tree went live.";
     "health.probes": AnyList, "[]", "[]" => "Probes that a new tree has to pass.";
     "health.bake_time": Duration { min_ms: 0 }, "30s", "30s" => "How long they have to pass.";

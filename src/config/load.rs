@@ -1,13 +1,14 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::decode;
 use super::effective::{self, Effective};
 use super::error::ConfigError;
 use super::gather::Given;
 use super::reader::{Folders, Reader};
-use super::settings::Settings;
-use crate::model::Finding;
+use super::settings::{Mask, RenderSettings, Settings};
+use super::validation::Validation;
+use super::{decode, git, later, validation};
+use crate::model::{Finding, Limits};
 
 /// Bytes of a settings file.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -115,6 +116,40 @@ pub fn load_state_dir(sources: &Sources) -> Result<PathBuf, ConfigError> {
         Some(state_dir) if findings.is_empty() => Ok(state_dir),
         _ => Err(ConfigError::Invalid { file, findings }),
     }
+}
+
+/// What a tree is made and tested by, without the machine that it is for.
+#[derive(Clone, Debug)]
+pub struct Tested {
+    /// Which part of the repository is the tree.
+    pub render: RenderSettings,
+    /// What it is held against.
+    pub validation: Validation,
+    /// The named limits.
+    pub limits: Limits,
+    /// What is hidden in messages.
+    pub mask: Mask,
+}
+
+/// What a tree is made and tested by: keys that only matter to a running agent may be missing.
+///
+/// # Errors
+/// See [`ConfigError`].
+pub fn load_tested(sources: &Sources) -> Result<Tested, ConfigError> {
+    let Gathered { given, folders, file } = gather(sources, &PLACES.map(Path::new))?;
+    let mut reader = Reader::new(given, &folders);
+    later::refuse(&mut reader);
+    let tested = Tested {
+        render: git::render(&mut reader),
+        validation: validation::read(&mut reader),
+        limits: decode::limits(&mut reader),
+        mask: decode::mask(&mut reader),
+    };
+    let findings = reader.into_given().findings;
+    if findings.iter().any(Finding::is_error) {
+        return Err(ConfigError::Invalid { file, findings: in_order(findings) });
+    }
+    Ok(tested)
 }
 
 struct Gathered {

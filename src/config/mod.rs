@@ -18,12 +18,14 @@ mod later;
 mod load;
 mod location;
 mod paths;
+mod programs;
 mod reader;
 mod reload;
 mod schema;
 mod secrets;
 mod settings;
 mod table;
+mod validation;
 mod values;
 mod verify;
 
@@ -31,9 +33,10 @@ pub use effective::Effective;
 pub use error::{ConfigError, Listed};
 pub use gather::Origin;
 pub(crate) use load::load_bytes;
-pub use load::{Flags, Loaded, Sources, load, load_state_dir};
+pub use load::{Flags, Loaded, Sources, Tested, load, load_state_dir, load_tested};
 pub(crate) use location::location;
 pub use paths::user_name;
+pub use programs::Check;
 pub use reload::needs_restart;
 pub use schema::schema;
 pub use secrets::Secrets;
@@ -43,6 +46,7 @@ pub use settings::{
     SyncPolicy, Tls, Window, WindowKind,
 };
 pub use table::{Key, Kind, keys};
+pub use validation::{KeyPath, Preset, ReferenceRule, RuleFile, SchemaRule, Step, Validation};
 pub use values::{parse_duration, show_duration};
 pub use verify::{Verify, VerifyMode, VerifyWhat};
 

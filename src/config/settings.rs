@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 
 use super::secrets::Secrets;
+use super::validation::Validation;
 use super::verify::Verify;
 use crate::decide::schedule::WindowSpec;
 use crate::model::{EventKind, Limits, Revision};
@@ -31,10 +32,14 @@ pub struct Settings {
     pub live: LiveSettings,
     /// What encrypted files are decrypted with.
     pub secrets: Secrets,
+    /// What a revision is held against before it is live.
+    pub validation: Validation,
     /// The named limits.
     pub limits: Limits,
     /// What else to hide.
     pub mask: Mask,
+    /// Programs that may veto a staged tree, in order.
+    pub checks: Vec<super::programs::Check>,
     /// Who is told.
     pub nodes: Vec<NodeSettings>,
     /// Where the API listens.

@@ -1,4 +1,5 @@
 use super::keys::KEYS;
+pub(super) use crate::document::nearest;
 
 /// One key of `kconfigd.yaml`: what the reader, the JSON Schema, `config check` and the
 /// documentation know of it.
@@ -71,8 +72,9 @@ pub enum Kind {
 /// Keys (and those below them) that this version knows and cannot honour: anything but the default
 /// is an error, because a gate that is silently skipped is worse than none.
 const LATER: &[&str] = &[
-    "validation",
-    "checks",
+    "validation.policies",
+    "validation.policy_data",
+    "validation.leaks",
     "reload",
     "health",
     "alerts",
@@ -180,18 +182,6 @@ pub(super) fn names_below(prefix: &str) -> Vec<&'static str> {
     names
 }
 
-/// Whatever in `names` is nearest to `text`, when it is near enough to be meant.
-pub(super) fn nearest<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    const ENOUGH: f64 = 0.8;
-    let text = text.to_lowercase();
-    names
-        .into_iter()
-        .map(|name| (strsim::jaro_winkler(&text, &name.to_lowercase()), name))
-        .filter(|(nearness, _)| *nearness >= ENOUGH)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,7 +207,7 @@ mod tests {
     #[test]
     fn what_this_version_cannot_honour_is_known() {
         let later: Vec<_> = KEYS.iter().filter(|k| k.is_later()).map(|k| k.path).collect();
-        assert!(later.contains(&"checks") && later.contains(&"validation.preset"));
+        assert!(later.contains(&"reload") && later.contains(&"validation.policies"));
         assert!(!later.contains(&"api.listen"));
     }
 }

@@ -201,7 +201,8 @@ live:
 nodes:
   - {name: a, url: "ftp://x/", events: [config.aplied]}
   - {name: a, url: "http://k:hunter2@x/", secret_file: a.key}
-checks: [{name: lint, run: [lint]}]
+checks: [{name: lint, run: [lint]}, {name: lint, run: []}]
+reload: [{name: r}]
 health: {bake_time: 1m}
 mask: [a]
 "#

@@ -38,6 +38,12 @@ pub(super) fn masked_key_changes(
     Comparison::new(Some(masker), old, new).run(old, new)
 }
 
+/// A value on one line, as people read it; a long one is cut.
+#[must_use]
+pub fn on_one_line(node: &Node) -> String {
+    Comparison::new(None, &[], &[]).one_line(node)
+}
+
 /// The path of a key below another.
 pub(super) fn child_path(path: &str, key: &Node) -> String {
     joined(path, &quoted_key(&key_name(key)))

@@ -1,7 +1,9 @@
 mod text;
 
+use std::collections::BTreeSet;
+
 use super::tree::key_name;
-use super::{Document, Node, Value};
+use super::{Document, Node, Scalar, Style, Value};
 use crate::decide::patterns::{InvalidPattern, Patterns};
 use crate::model::TreePath;
 
@@ -86,6 +88,50 @@ impl Masker {
     #[must_use]
     pub fn text(&self, text: &str) -> String {
         self.lines(text).join("\n")
+    }
+
+    /// The same document without secrets: what stands at a secret place, the same text wherever
+    /// else it stands, and what [`Self::text`] hides in other values.
+    #[must_use]
+    pub fn hide(&self, document: &Document) -> Document {
+        let mut hidden = document.clone();
+        let secrets: BTreeSet<&str> =
+            self.secrets(std::slice::from_ref(document)).into_iter().collect();
+        self.hide_in(&mut hidden.root, &secrets);
+        hidden
+    }
+
+    fn hide_in(&self, node: &mut Node, secrets: &BTreeSet<&str>) {
+        let hides: Vec<bool> = match &node.value {
+            Value::Mapping(pairs) => {
+                pairs.iter().map(|(key, _)| self.hides_value(node, key)).collect()
+            }
+            Value::Sequence(_) | Value::Scalar(_) => Vec::new(),
+        };
+        match &mut node.value {
+            Value::Scalar(scalar) => {
+                let masked = match secrets.contains(&*scalar.text) {
+                    true => HIDDEN.to_owned(),
+                    false => self.text(&scalar.text),
+                };
+                if masked != *scalar.text {
+                    scalar.text = masked.into();
+                }
+            }
+            Value::Sequence(items) => {
+                items.iter_mut().for_each(|item| self.hide_in(item, secrets));
+            }
+            Value::Mapping(pairs) => {
+                for ((_, value), hides) in pairs.iter_mut().zip(hides) {
+                    if hides && !value.is_null() {
+                        let text = HIDDEN.into();
+                        value.value = Value::Scalar(Scalar { text, style: Style::Plain });
+                    } else {
+                        self.hide_in(value, secrets);
+                    }
+                }
+            }
+        }
     }
 
     /// [`Self::text`] of each line.

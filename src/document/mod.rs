@@ -13,14 +13,17 @@ mod json;
 mod keys;
 mod mask;
 mod merge;
+mod nearest;
 mod tree;
 mod yaml;
 
 pub use detail::{Detail, detail};
 pub use emit::emit;
-pub use keys::key_changes;
+pub use keys::{key_changes, on_one_line};
 pub use mask::Masker;
 pub use merge::{Conflict, merge};
+pub use nearest::nearest;
+pub(crate) use tree::key_name;
 pub use tree::{Document, Kind, Node, Scalar, Style, Value};
 
 use crate::model::{Finding, Limits};

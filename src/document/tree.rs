@@ -203,7 +203,7 @@ impl Node {
 }
 
 /// What tells a key from the others of its mapping: its text, or all of it where it is no scalar.
-pub(super) fn key_name(key: &Node) -> Cow<'_, str> {
+pub(crate) fn key_name(key: &Node) -> Cow<'_, str> {
     match key.text() {
         Some(text) => text.into(),
         None => {

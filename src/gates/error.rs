@@ -1,3 +1,10 @@
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::config::Listed;
+use crate::decide::patterns::InvalidPattern;
+use crate::model::Finding;
 use crate::objects::ObjectsError;
 
 /// Why the gates could not be asked. What a tree does wrong is a finding, not this.
@@ -6,6 +13,26 @@ pub enum GateError {
     /// The mirror is damaged.
     #[error(transparent)]
     Objects(#[from] ObjectsError),
+    /// A pattern of the settings is none.
+    #[error("the settings of `validation` or `mask` cannot be used")]
+    Pattern(#[from] InvalidPattern),
+    /// A file of this node that holds rules cannot be read. Nothing is refused for it.
+    #[error("the schema {} of this node cannot be read: put it there, or change validation.schemas", path.display())]
+    NodeFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// A file of this node that holds rules is wrong. Nothing is refused for it.
+    #[error("the schema {} of this node cannot be used\n{}", path.display(), Listed(findings))]
+    NodeRules {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        findings: Vec<Finding>,
+    },
 }
 
 impl GateError {
@@ -14,6 +41,13 @@ impl GateError {
     pub const fn mirror_damaged(&self) -> bool {
         match self {
             Self::Objects(error) => error.is_damage(),
+            Self::Pattern(_) | Self::NodeFile { .. } | Self::NodeRules { .. } => false,
         }
+    }
+
+    /// Whether the rules of this node are what is wrong, so that no revision can be judged.
+    #[must_use]
+    pub const fn is_of_this_node(&self) -> bool {
+        !matches!(self, Self::Objects(_))
     }
 }

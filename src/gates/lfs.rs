@@ -1,13 +1,14 @@
 //! `lfs`: a pointer of Git LFS is not the file it stands for.
 
-use super::Rules;
-use crate::model::{Finding, TreePath};
+use super::AtHand;
+use crate::model::Finding;
 
 /// Larger files are no pointers (Git LFS specification, "The Pointer").
 const POINTER_BYTES_MAX: usize = 1024;
 
 /// Refuses a pointer: silent garbage otherwise.
-pub(super) fn check(path: &TreePath, bytes: &[u8], _: &Rules) -> Vec<Finding> {
+pub(super) fn check(file: &AtHand<'_>) -> Vec<Finding> {
+    let bytes = file.bytes;
     let pointer = bytes.len() < POINTER_BYTES_MAX
         && bytes.starts_with(b"version https://git-lfs.github.com/spec/")
         && bytes.windows(5).any(|w| w == b"\noid ");
@@ -16,5 +17,5 @@ pub(super) fn check(path: &TreePath, bytes: &[u8], _: &Rules) -> Vec<Finding> {
     }
     let text = "it is a pointer of Git LFS, and its content is not in the repository";
     let hint = "keep configuration in git itself (git lfs migrate export), or leave the file out with gitops.exclude";
-    vec![Finding::error("lfs.pointer", text).in_file(path.as_str()).hint(hint)]
+    vec![Finding::error("lfs.pointer", text).hint(hint)]
 }

@@ -1,7 +1,8 @@
 use std::collections::HashSet;
 
-use crate::document::{self, Document, Format, Node, Scalar, Style, Value};
-use crate::model::{Finding, Limits, TreePath};
+use super::AtHand;
+use crate::document::{Document, Format, Node, Scalar, Style, Value};
+use crate::model::Finding;
 
 /// Warnings told about one file; those after it are left out.
 const WARNINGS_MAX: usize = 20;
@@ -12,13 +13,15 @@ const WARNINGS_MAX: usize = 20;
 /// `yaml.documents`, `yaml.nodes`, and the same for `json` where it can happen. Warnings:
 /// `yaml.number` and `json.number`, for integers that most readers turn into another number.
 #[must_use]
-pub(super) fn check(path: &TreePath, bytes: &[u8], limits: &Limits) -> Vec<Finding> {
-    let Some(format) = Format::of_path(path.as_str()) else { return Vec::new() };
-    let findings = match document::parse(bytes, format, limits) {
-        Ok(documents) => large_numbers(&documents, format),
-        Err(findings) => findings,
-    };
-    findings.into_iter().map(|finding| finding.in_file(path.as_str())).collect()
+pub(super) fn check(file: &AtHand<'_>) -> Vec<Finding> {
+    file.format.map_or_else(Vec::new, |format| judge(format, &file.documents))
+}
+
+fn judge(format: Format, documents: &Result<Vec<Document>, Vec<Finding>>) -> Vec<Finding> {
+    match documents {
+        Ok(documents) => large_numbers(documents, format),
+        Err(findings) => findings.clone(),
+    }
 }
 
 fn large_numbers(documents: &[Document], format: Format) -> Vec<Finding> {

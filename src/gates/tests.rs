@@ -1,13 +1,61 @@
+use std::collections::BTreeMap;
+
 use super::*;
+use crate::model::{FileMode, Limits};
 use crate::objects::{Item, ItemKind};
 
-fn mirror() -> (tempfile::TempDir, Mirror) {
+pub(super) fn mirror() -> (tempfile::TempDir, Mirror) {
     let folder = tempfile::tempdir().unwrap();
     let mirror = Mirror::open_or_create(&folder.path().join("repo.git")).unwrap();
     (folder, mirror)
 }
 
-fn item(mirror: &Mirror, name: &str, mode: FileMode, bytes: &[u8]) -> Item {
+/// A tree of these files, by their paths.
+pub(super) fn tree_of(mirror: &Mirror, files: &BTreeMap<String, Vec<u8>>) -> ObjectId {
+    let mut items = Vec::new();
+    let mut folders: BTreeMap<&str, BTreeMap<String, Vec<u8>>> = BTreeMap::new();
+    for (path, bytes) in files {
+        match path.split_once('/') {
+            None => items.push(item(mirror, path, FileMode::Regular, bytes)),
+            Some((folder, rest)) => {
+                folders.entry(folder).or_default().insert(rest.to_owned(), bytes.clone());
+            }
+        }
+    }
+    for (name, files) in folders {
+        let id = tree_of(mirror, &files);
+        items.push(Item { name: name.into(), id, kind: ItemKind::Folder });
+    }
+    mirror.write_tree(&items).unwrap()
+}
+
+/// The files below a folder of the project, by their paths in it.
+pub(super) fn files_of(folder: &str) -> BTreeMap<String, Vec<u8>> {
+    fn add(at: &std::path::Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) {
+        for entry in std::fs::read_dir(at).unwrap().map(Result::unwrap) {
+            let name = format!("{prefix}{}", entry.file_name().to_str().unwrap());
+            match entry.file_type().unwrap().is_dir() {
+                true => add(&entry.path(), &format!("{name}/"), files),
+                false => drop(files.insert(name, std::fs::read(entry.path()).unwrap())),
+            }
+        }
+    }
+    let mut files = BTreeMap::new();
+    add(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), "", &mut files);
+    files
+}
+
+/// Findings as people see them, one after the other.
+pub(super) fn told(findings: &[Finding]) -> String {
+    let mut page = String::new();
+    for finding in findings {
+        page.push_str(&format!("{finding}\n"));
+        page.push_str(&format!("    {}\n", finding.hint.as_deref().unwrap_or("no hint")));
+    }
+    page
+}
+
+pub(super) fn item(mirror: &Mirror, name: &str, mode: FileMode, bytes: &[u8]) -> Item {
     let id = mirror.write_blob(bytes).unwrap();
     Item { name: name.into(), id, kind: ItemKind::File(mode) }
 }
@@ -163,4 +211,32 @@ fn no_number_of_findings_hides_an_error() {
     let found = check(&mirror, tree, None, &Rules::new(&Limits::default())).unwrap();
     assert_eq!((found.len(), found[0].rule.as_str()), (202, "yaml.syntax"));
     assert!(found.last().unwrap().message.starts_with("300 more"));
+}
+
+#[test]
+fn rules_that_are_files_of_the_node_are_part_of_the_key() {
+    use crate::config::{Mask, RuleFile, SchemaRule, Validation};
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("s.yaml");
+    let rule = SchemaRule { files: vec!["a".to_owned()], schema: RuleFile::Node(file.clone()) };
+    let validation = Validation { schemas: vec![rule], ..Validation::default() };
+    let mut rules = Rules::new(&Limits::default()).with(&validation, &Mask::default()).unwrap();
+    let mut keys = vec![Rules::new(&Limits::default()).key(), rules.key()];
+    assert!(!rules.refresh(), "it is still not there");
+    for text in ["type: object\n", "type: string\n"] {
+        std::fs::write(&file, text).unwrap();
+        assert!(rules.refresh());
+        keys.push(rules.key());
+        assert!(!rules.refresh(), "nothing changed");
+    }
+    std::fs::remove_file(&file).unwrap();
+    assert!(rules.refresh());
+    assert_eq!(rules.key(), keys[1]);
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), 4);
+    let (_keep, mirror) = mirror();
+    let tree = mirror.write_tree(&[item(&mirror, "b", FileMode::Regular, b"")]).unwrap();
+    let error = check(&mirror, tree, None, &rules).unwrap_err();
+    assert!(error.is_of_this_node() && !error.mirror_damaged(), "{error}");
 }

@@ -41,6 +41,12 @@ impl Findings {
         self.errors.len() >= KEPT_MAX
     }
 
+    /// Whether none was left out.
+    #[must_use]
+    pub const fn are_all_kept(&self) -> bool {
+        self.left_out == 0
+    }
+
     /// How many there were, those that are not kept among them.
     #[must_use]
     pub const fn count(&self) -> u64 {

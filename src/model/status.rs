@@ -48,6 +48,10 @@ words! {
         HistoryRewritten = "history_rewritten",
         /// A gate refused the revision.
         ValidationRefused = "validation_refused",
+        /// A file of this node that holds rules cannot be read or used, so nothing can be judged.
+        ValidationUnavailable = "validation_unavailable",
+        /// A check on the staged tree did not end in time, or could not be run.
+        CheckUnfinished = "check_unfinished",
         /// `auto_sync` is off.
         AwaitingApproval = "awaiting_approval",
         /// No window is open.

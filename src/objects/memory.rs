@@ -1,5 +1,7 @@
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
 use super::mirror::EMPTY_TREE;
 use super::{Mirror, ObjectsError};
 use crate::model::ObjectId;
@@ -23,6 +25,27 @@ impl Mirror {
     /// Remembers the object that was worked out for `key`.
     pub fn remember_object(&self, kind: &str, key: &[u8], id: ObjectId) {
         self.keep_in_memory(&self.memory_file(kind, key), format!("{id}\n").as_bytes());
+    }
+
+    /// The text that was worked out for `key` before, and the object that it is about, where the
+    /// store still has it.
+    #[must_use]
+    pub fn recall_text(&self, kind: &str, key: &[u8]) -> Option<(ObjectId, String)> {
+        let mut file = std::fs::read_to_string(self.memory_file(kind, key)).ok()?;
+        let (id, rest) = file.split_once('\n')?;
+        let (sum, text) = rest.split_once('\n')?;
+        let id = ObjectId::parse(id).ok().filter(|id| self.has(*id))?;
+        if sum != sum_of(text) {
+            return None;
+        }
+        let start = file.len() - text.len();
+        Some((id, file.split_off(start)))
+    }
+
+    /// Remembers a text about an object, in place of the one before.
+    pub fn remember_text(&self, kind: &str, key: &[u8], about: ObjectId, text: &str) {
+        let file = format!("{about}\n{}\n{text}", sum_of(text));
+        self.keep_in_memory(&self.memory_file(kind, key), file.as_bytes());
     }
 
     /// Forgets all of it. Digests and renderings are then worked out again when they are needed.
@@ -57,7 +80,7 @@ impl Mirror {
                         ObjectId::parse(&format!("{folder}{name}")).ok()
                     } else {
                         let text = std::fs::read_to_string(&path).unwrap_or_default();
-                        ObjectId::parse(text.trim_end()).ok()
+                        ObjectId::parse(text.lines().next().unwrap_or_default()).ok()
                     };
                     if !id.is_some_and(needed) {
                         std::fs::remove_file(&path).map_err(|source| ObjectsError::File {
@@ -93,6 +116,11 @@ impl Mirror {
     }
 }
 
+/// What tells that a text was written whole.
+fn sum_of(text: &str) -> String {
+    Sha256::digest(text).iter().map(|b| format!("{b:02x}")).collect()
+}
+
 /// The names in a folder; none where there is no such folder. Others than ours make no file of ours.
 fn entries_of(folder: &Path) -> Result<Vec<String>, ObjectsError> {
     let failed = |source| ObjectsError::File { operation: "read", path: folder.to_owned(), source };
@@ -126,6 +154,26 @@ mod tests {
         assert_eq!(mirror.recall_object("kind", b"needed"), Some(needed));
         assert_eq!(mirror.recall_object("kind", b"other"), None);
         assert!(record(needed).exists() && !record(other).exists());
+    }
+
+    #[test]
+    fn a_text_is_recalled_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let mirror = Mirror::open_or_create(&folder.path().join("repo.git")).unwrap();
+        let about = mirror.write_blob(b"x").unwrap();
+        for text in ["", "one", "two\nlines\n"] {
+            mirror.remember_text("kind", b"key", about, text);
+            assert_eq!(mirror.recall_text("kind", b"key"), Some((about, text.to_owned())));
+        }
+        let file = mirror.memory_file("kind", b"key");
+        let whole = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, &whole[..whole.len() - 1]).unwrap();
+        assert_eq!(mirror.recall_text("kind", b"key"), None, "torn");
+        mirror.remember_text("kind", b"key", ObjectId([7; 20]), "of what is gone");
+        assert_eq!(mirror.recall_text("kind", b"key"), None);
+        mirror.remember_text("kind", b"key", about, "kept");
+        mirror.forget_except(&|id| id == about).unwrap();
+        assert!(mirror.recall_text("kind", b"key").is_some());
     }
 
     #[test]

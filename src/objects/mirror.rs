@@ -71,8 +71,6 @@ impl ItemKind {
 pub(crate) fn leave_users_settings() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // What it has read once is seldom read again by the same handle, and would stay in memory.
-        git2::opts::enable_caching(false);
         use git2::ConfigLevel::{Global, ProgramData, System, XDG};
         for level in [ProgramData, System, XDG, Global] {
             #[expect(unsafe_code, reason = "libgit2 has no other way to be told")]

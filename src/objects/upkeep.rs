@@ -1,26 +1,27 @@
 //! The mirror stays bounded: libgit2 has no `gc`, and every fetch adds a pack.
 //!
-//! What is kept is packed anew beside, made durable and looked at, and only then does the rest go.
-//! A crash in between leaves too much, never too little. The largest pack is left as it is while
-//! the others are small beside it, so that upkeep costs what was added since, not what there is.
+//! As long as what was added is small beside the largest pack, small packs become one, whatever is
+//! in them: that costs what was added since the last time, not what there is. When it is not, what is
+//! needed is packed anew beside, made durable, and only then does the rest go. A crash in between
+//! leaves too much, never too little.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use git2::{ErrorCode, ObjectType, Odb, Oid, PackBuilder, Repository};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
-use tempfile::TempDir;
 
 use super::mirror::oid;
 use super::{Mirror, ObjectsError};
 use crate::model::{ObjectId, Revision};
 
-/// The largest pack is kept as it is while the others together are smaller by this factor.
-const KEPT_FACTOR: u64 = 2;
+/// Nothing is dropped while the others together are smaller than the largest pack by this factor.
+const LARGEST_FACTOR: u64 = 2;
+/// A pack is not joined with smaller ones that together are smaller by this factor.
+const JOINED_FACTOR: u64 = 2;
 
 /// A pack by its files' common path, and its size in bytes.
 struct Pack {
@@ -37,18 +38,24 @@ impl Mirror {
         self.packs().map(|packs| packs.len() as u64)
     }
 
-    /// Packs anew what these commits and trees need, and drops the rest, with the locks and
-    /// unfinished packs that a crash left. Objects that are not there are not missed here: the
-    /// mirror is a cache, and whoever needs one notices.
+    /// Makes few packs of many, so that what these commits and trees need stays, and clears away
+    /// the locks and unfinished packs that a crash left. What nobody needs goes when it could be
+    /// much. Objects that are not there are not missed here: the mirror is a cache, and whoever needs
+    /// one notices.
     ///
     /// # Errors
     /// [`ObjectsError`]; nothing has been dropped then.
     pub fn repack(&self, commits: &[Revision], trees: &[ObjectId]) -> Result<(), ObjectsError> {
         let (mut packs, loose) = (self.packs()?, self.loose()?);
-        let base = kept(&mut packs);
-        let (name, needed) = self.pack(base.as_ref(), commits, trees)?;
-        // first, since a memory of what is dropped would be a tree with holes
-        self.forget_except(&|id| needed.contains(&oid(id)))?;
+        let name = if is_dominated(&packs) {
+            packs = small(packs);
+            self.join(&packs, &loose)?
+        } else {
+            let (name, needed) = self.pack(commits, trees)?;
+            // first, since a memory of what is dropped would be a tree with holes
+            self.forget_except(&|id| needed.contains(&oid(id)))?;
+            name
+        };
         let is_new = |pack: &Pack| name.as_deref().is_some_and(|name| pack.stem.ends_with(name));
         for pack in packs.iter().filter(|pack| !is_new(pack)) {
             // the index goes first: without it the pack is not looked at
@@ -127,29 +134,52 @@ impl Mirror {
         Ok(loose)
     }
 
-    /// Writes a pack of what is to be kept and is not in `base`; gives its name, if there is any,
-    /// and all that is to be kept.
+    /// Writes a pack of all that these packs and loose files have; gives its name, if there is any.
+    fn join(&self, packs: &[Pack], loose: &[PathBuf]) -> Result<Option<String>, ObjectsError> {
+        let failed = |source| self.unpacked(source);
+        let mut ids: Vec<Oid> = loose.iter().filter_map(|file| loose_id(file)).collect();
+        for pack in packs {
+            let path = pack.stem.with_extension("idx");
+            let read = fs::read(&path);
+            let index =
+                read.map_err(|source| ObjectsError::File { operation: "read", path, source })?;
+            let here = packed_ids(&index)
+                .ok_or_else(|| failed(git2::Error::from_str("a pack's index is damaged")))?;
+            ids.extend(here);
+        }
+        let mut builder = self.repository().packbuilder().map_err(failed)?;
+        for id in ids {
+            builder.insert_object(id, None).map_err(failed)?;
+        }
+        self.write(builder)
+    }
+
+    /// Writes a pack of what is to be kept; gives its name, if there is any, and all that is to be
+    /// kept.
     fn pack(
         &self,
-        base: Option<&Pack>,
         commits: &[Revision],
         trees: &[ObjectId],
     ) -> Result<(Option<String>, HashSet<Oid>), ObjectsError> {
         let failed = |source| self.unpacked(source);
         let repository = self.repository();
-        let beside = base.map(|base| Beside::of(self.path(), base)).transpose()?;
-        let known = beside.as_ref().map(|it| it.odb().map_err(failed)).transpose()?;
         let builder = repository.packbuilder().map_err(failed)?;
-        let mut keep = Keep { repository, known, builder, seen: HashSet::new() };
+        let mut keep = Keep { repository, builder, seen: HashSet::new() };
         for commit in commits {
             keep.commit(oid(commit.id())).map_err(failed)?;
         }
         for tree in trees {
             keep.tree(oid(*tree)).map_err(failed)?;
         }
-        let Keep { mut builder, seen, .. } = keep;
+        let Keep { builder, seen, .. } = keep;
+        Ok((self.write(builder)?, seen))
+    }
+
+    /// Writes a pack, durably; gives its name, if anything is in it.
+    fn write(&self, mut builder: PackBuilder<'_>) -> Result<Option<String>, ObjectsError> {
+        let failed = |source| self.unpacked(source);
         if builder.object_count() == 0 {
-            return Ok((None, seen));
+            return Ok(None);
         }
         builder.write(&self.pack_folder(), 0).map_err(failed)?;
         let name = builder.name().map_err(failed)?.unwrap_or_default();
@@ -160,7 +190,7 @@ impl Mirror {
                 .and_then(|file| file.sync_all())
                 .map_err(|source| ObjectsError::File { operation: "sync", path, source })?;
         }
-        Ok((Some(name), seen))
+        Ok(Some(name))
     }
 
     /// Drops what a crash left: locks, and packs that were never finished.
@@ -179,58 +209,53 @@ impl Mirror {
     }
 }
 
-/// Takes the pack that stays as it is out of `packs`, if there is one so large.
-fn kept(packs: &mut Vec<Pack>) -> Option<Pack> {
+/// Whether all others together are small beside the largest pack.
+fn is_dominated(packs: &[Pack]) -> bool {
     let all: u64 = packs.iter().map(|pack| pack.bytes).sum();
-    let (at, largest) = packs.iter().enumerate().max_by_key(|(_, pack)| pack.bytes)?;
-    let others = all - largest.bytes;
-    (packs.len() > 1 && others.saturating_mul(KEPT_FACTOR) < largest.bytes)
-        .then(|| packs.swap_remove(at))
+    let largest = packs.iter().map(|pack| pack.bytes).max().unwrap_or_default();
+    packs.len() > 1 && (all - largest).saturating_mul(LARGEST_FACTOR) < largest
 }
 
-/// One pack alone, in an object store of its own, to see what is in it.
-struct Beside(TempDir);
+/// The packs that are to become one: the smallest, up to one that all before it are small beside.
+fn small(mut packs: Vec<Pack>) -> Vec<Pack> {
+    packs.sort_by_key(|pack| pack.bytes);
+    let mut before: u64 = 0;
+    let joined = packs.iter().enumerate().take_while(|(at, pack)| {
+        let is_small = *at == 0 || pack.bytes < before.saturating_mul(JOINED_FACTOR);
+        before += pack.bytes;
+        is_small
+    });
+    let joined = joined.count();
+    packs.truncate(joined);
+    packs
+}
 
-impl Beside {
-    fn of(mirror: &Path, pack: &Pack) -> Result<Self, ObjectsError> {
-        let link = || {
-            let folder = tempfile::Builder::new().prefix("beside-").tempdir_in(mirror)?;
-            let packs = folder.path().join("pack");
-            fs::create_dir(&packs)?;
-            for kind in ["pack", "idx"] {
-                let file = pack.stem.with_extension(kind);
-                let name = file.file_name().unwrap_or_default();
-                symlink(std::path::absolute(&file)?, packs.join(name))?;
-            }
-            Ok(Self(folder))
-        };
-        link().map_err(|source| ObjectsError::File {
-            operation: "link the largest pack of",
-            path: mirror.to_owned(),
-            source,
-        })
-    }
+/// The id of an object that is in no pack: its folder's name and its own.
+fn loose_id(file: &Path) -> Option<Oid> {
+    let folder = file.parent()?.file_name()?.to_str()?;
+    Oid::from_str(&format!("{folder}{}", file.file_name()?.to_str()?)).ok()
+}
 
-    fn odb(&self) -> Result<Odb<'static>, git2::Error> {
-        let odb = Odb::new()?;
-        odb.add_disk_alternate(&self.0.path().to_string_lossy())?;
-        Ok(odb)
-    }
+/// The ids in the index of a pack, version 2: after 8 bytes of head and 256 growing counts of four
+/// bytes (gitformat-pack(5)).
+fn packed_ids(index: &[u8]) -> Option<impl Iterator<Item = Oid>> {
+    const HEAD: &[u8] = b"\xfftOc\0\0\0\x02";
+    const COUNTS_BYTES: usize = 256 * 4;
+    let (counts, ids) = index.strip_prefix(HEAD)?.split_at_checked(COUNTS_BYTES)?;
+    let count = u32::from_be_bytes(*counts.last_chunk()?) as usize;
+    let ids = ids.get(..count.checked_mul(20)?)?;
+    Some(ids.as_chunks::<20>().0.iter().filter_map(|id| Oid::from_bytes(id).ok()))
 }
 
 /// Collects what is to be kept.
 struct Keep<'r> {
     repository: &'r Repository,
-    known: Option<Odb<'static>>,
     builder: PackBuilder<'r>,
     seen: HashSet<Oid>,
 }
 
 impl Keep<'_> {
     fn object(&mut self, id: Oid) -> Result<(), git2::Error> {
-        if self.known.as_ref().is_some_and(|known| known.exists(id)) {
-            return Ok(());
-        }
         match self.builder.insert_object(id, None) {
             Err(error) if error.code() == ErrorCode::NotFound => Ok(()),
             result => result,

@@ -13,9 +13,11 @@ mod bech32;
 mod error;
 mod identities;
 mod sops;
+mod values;
 
 pub use error::{Problem, SecretsError};
 pub use identities::{Identities, Watch};
+pub use values::Values;
 
 use std::fmt;
 

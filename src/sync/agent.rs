@@ -14,6 +14,7 @@ use crate::gates::Rules;
 use crate::journal::{Journal, Standing};
 use crate::model::{Attempt, EventKind, Revision, Timestamp, Trigger};
 use crate::objects::Mirror;
+use crate::programs::Stop;
 use crate::progress::Progress;
 use crate::source::{Head, Source};
 use crate::sync::SyncError;
@@ -86,6 +87,10 @@ pub struct Agent {
     pub(super) attempted: Option<(u64, Option<Attempt>)>,
     /// What the journal counted when no order waited.
     pub(super) wishless_at: Option<u64>,
+    /// Tells the programs that this agent runs that it stops.
+    pub(super) stop: Stop,
+    /// How often in a row checks could not say anything.
+    pub(super) unfinished_checks: u32,
     /// What there is to tidy up.
     pub(super) untidy: super::live::Untidy,
     /// When the outbox was last freed of what is old.
@@ -107,7 +112,7 @@ impl Agent {
     /// # Errors
     /// When the journal cannot be read, or the windows are none.
     pub fn new(parts: Parts) -> Result<Self, SyncError> {
-        let rules = rules_of(&parts.settings);
+        let rules = rules_of(&parts.settings)?;
         let windows = windows_of(&parts.settings)?;
         let standing = parts.journal.standing()?;
         let progress = Progress::default();
@@ -141,6 +146,8 @@ impl Agent {
             wish_done: 0,
             attempted: None,
             wishless_at: None,
+            stop: Stop::default(),
+            unfinished_checks: 0,
             untidy: super::live::Untidy::default(),
             pruned_at: None,
             dry: false,
@@ -167,6 +174,12 @@ impl Agent {
         self.progress.clone()
     }
 
+    /// Ends the programs that the agent runs, also in the middle of a pass.
+    #[must_use]
+    pub fn programs(&self) -> Stop {
+        self.stop.clone()
+    }
+
     /// From now on, what has been published is followed by making the next tree ready: for an
     /// agent that stays, not for one that ends after a pass.
     #[must_use]
@@ -188,25 +201,35 @@ impl Agent {
     /// caller's to know.
     ///
     /// # Errors
-    /// When the windows are none; then nothing changed.
+    /// When the windows or the rules are none; then nothing changed.
     pub fn reconfigure(
         &mut self,
         settings: Arc<Settings>,
         source: Box<dyn Source>,
     ) -> Result<(), SyncError> {
+        let rules = rules_of(&settings)?;
         self.windows = windows_of(&settings)?;
         self.filters = filters_of(&settings)?;
         self.trees.reconfigure(&settings.live, settings.policy.rollback_limit);
         self.trees.decrypt_with(&settings.live, &settings.secrets, &settings.limits);
         self.line = line_of(&settings);
         self.recipe = recipe_of(&settings);
-        self.rules = rules_of(&settings);
-        self.rules_key = self.rules.key();
+        self.rules_key = rules.key();
+        self.rules = rules;
         self.settings = settings;
         self.source = source;
         self.source.report_to(self.progress.clone());
         self.settled = None;
         Ok(())
+    }
+
+    /// Reads rules that are files of this node again, where they changed: what was refused or held
+    /// by them is looked at again.
+    pub(super) fn refresh_rules(&mut self) {
+        if self.rules.refresh() {
+            self.rules_key = self.rules.key();
+            self.settled = None;
+        }
     }
 
     /// The mirror, opened for the work of one pass.
@@ -360,12 +383,17 @@ fn recipe_of(settings: &Settings) -> String {
     format!("{:?};submodules={}", settings.render, settings.source.submodules)
 }
 
-fn rules_of(settings: &Settings) -> Rules {
+fn rules_of(settings: &Settings) -> Result<Rules, SyncError> {
     let mut recipe = recipe_of(settings);
     if !settings.secrets.decrypt {
         recipe.push_str(";encrypted");
     }
-    Rules::new(&settings.limits).made_by(recipe)
+    if !settings.checks.is_empty() {
+        // What a check refused is tried again once the check is another.
+        let argvs: Vec<_> = settings.checks.iter().map(|check| (&check.name, &check.run)).collect();
+        recipe.push_str(&format!(";checks={argvs:?}"));
+    }
+    Ok(Rules::new(&settings.limits).made_by(recipe).with(&settings.validation, &settings.mask)?)
 }
 
 fn windows_of(settings: &Settings) -> Result<Windows, SyncError> {

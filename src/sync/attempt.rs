@@ -5,7 +5,7 @@ use super::{Agent, SyncError};
 use crate::config::{HistoryRewrite, Reference};
 use crate::decide::admit::admit;
 use crate::decide::next::{Settled, rules_hold};
-use crate::gates;
+use crate::gates::{self, GateError};
 use crate::memory;
 use crate::model::{
     ChangeCounts, Deployment, DeploymentId, Digest, Finding, Held, ObjectId, Origin, Outcome,
@@ -94,13 +94,18 @@ impl Agent {
         }
         let passed =
             self.live_tree().filter(|_| self.standing.rules.as_ref() == Some(&self.rules_key));
-        let mut findings = gates::check(&mirror, rendered.tree, passed, &self.rules)?;
+        let mut findings = match gates::check(&mirror, rendered.tree, passed, &self.rules) {
+            Err(error) if error.is_of_this_node() => {
+                return self.hold_for_rules(&attempt, &rendered, &error);
+            }
+            found => found?,
+        };
         findings.extend_from_slice(&rendered.warnings);
         let seals = match self.unseal(&mirror, &attempt, &rendered, &mut findings)? {
             Ok(seals) => seals,
             Err(held) => return self.hold(*held, Some(plan), findings),
         };
-        if findings.iter().any(Finding::is_error) {
+        if self.rules.refuse(&findings) {
             return self.refuse(&attempt, Some(rendered.summary.digest), findings);
         }
         if wish.is_none()
@@ -116,9 +121,6 @@ impl Agent {
             };
             return self.hold(held, Some(plan), findings);
         }
-        if self.stop_before_intent {
-            return Ok(planned(&attempt, plan, findings));
-        }
         let next = Next {
             origin: if wish.is_some() { Origin::Apply } else { Origin::Sync },
             tree: rendered.tree,
@@ -129,7 +131,28 @@ impl Agent {
             // What an operator made live beside the head says nothing of the line.
             accepted: attempt.passes_over.is_none().then(|| attempt.revision.clone()),
         };
+        if self.stop_before_intent {
+            return self.rehearse(&mirror, &attempt, next);
+        }
         self.deploy(&mirror, &attempt, next)
+    }
+
+    /// The rules of this node cannot be read, which is not the revision's fault: it waits for them.
+    fn hold_for_rules(
+        &mut self,
+        attempt: &Attempt<'_>,
+        rendered: &Rendered,
+        error: &GateError,
+    ) -> Result<Report, SyncError> {
+        let held = Held {
+            revision: attempt.revision.clone(),
+            digest: Some(rendered.summary.digest),
+            reason: Reason::ValidationUnavailable,
+            message: super::error::chain(error),
+            since: self.clock.now(),
+            until: None,
+        };
+        self.hold(held, None, Vec::new())
     }
 
     /// A tag or a commit is meant to move; a branch, HEAD or another reference is followed.
@@ -246,9 +269,11 @@ impl Agent {
         if self.standing.rules.as_ref() == Some(&self.rules_key) {
             return Ok(None);
         }
-        let findings = gates::check(mirror, tree, None, &self.rules)?;
-        let refused = findings.iter().any(Finding::is_error);
-        Ok((!refused).then(|| self.rules_key.clone()))
+        match gates::check(mirror, tree, None, &self.rules) {
+            // It is live already: what cannot be judged is judged when it can be.
+            Err(error) if error.is_of_this_node() => Ok(None),
+            found => Ok((!self.rules.refuse(&found?)).then(|| self.rules_key.clone())),
+        }
     }
 
     /// What is not tried again, since the digest is known to be bad under the rules of now.
@@ -310,15 +335,18 @@ impl Agent {
     }
 
     /// Gates refused it: its digest goes into quarantine, or the commit where it gave none.
-    fn refuse(
+    pub(super) fn refuse(
         &mut self,
         attempt: &Attempt<'_>,
         digest: Option<Digest>,
         findings: Vec<Finding>,
     ) -> Result<Report, SyncError> {
-        let errors = findings.iter().filter(|f| f.is_error()).count();
-        let first =
-            findings.iter().find(|f| f.is_error()).map_or_else(String::new, ToString::to_string);
+        // Errors come first; without one, warnings refuse too (`fail_on`).
+        let errors = match findings.iter().filter(|f| f.is_error()).count() {
+            0 => findings.len(),
+            errors => errors,
+        };
+        let first = findings.first().map_or_else(String::new, ToString::to_string);
         let more = if errors > 1 { format!(" (and {} more)", errors - 1) } else { String::new() };
         let key = match digest {
             Some(digest) => QuarantineKey::Digest(digest),
@@ -392,7 +420,7 @@ impl Agent {
     }
 }
 
-fn planned(attempt: &Attempt<'_>, plan: Plan, findings: Vec<Finding>) -> Report {
+pub(super) fn planned(attempt: &Attempt<'_>, plan: Plan, findings: Vec<Finding>) -> Report {
     let mut report = Report::new(PassOutcome::Planned, "this is what would be done");
     report.revision = Some(attempt.revision.clone());
     report.findings = findings;

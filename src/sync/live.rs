@@ -1,11 +1,12 @@
 use std::sync::Arc;
 
 use super::attempt::Attempt;
+use super::checked::{Accepted, Checked};
 use super::{Agent, SyncError};
 use crate::journal::{Completion, Intent, IntentKind};
 use crate::model::{
-    ChangeCounts, Deployment, EventKind, Finding, LiveState, ObjectId, Origin, Outcome,
-    PassOutcome, Plan, Quarantine, Report, Revision, Suspension, Timestamp,
+    ChangeCounts, Deployment, DeploymentId, EventKind, Finding, LiveState, ObjectId, Origin,
+    Outcome, PassOutcome, Plan, Quarantine, Report, Revision, Suspension, Timestamp,
 };
 use crate::objects::{Mirror, Summary};
 use crate::trees::{Rubbish, Seals, Staged, Target, Use};
@@ -53,7 +54,7 @@ impl Agent {
         self.deploy_with(mirror, attempt, next, None)
     }
 
-    /// Makes a tree live: stages it, writes the intent, publishes, completes. The one way there.
+    /// Makes a tree live: stages it, has it checked, writes the intent, publishes, completes. The one way there.
     pub(super) fn deploy_with(
         &mut self,
         mirror: &Mirror,
@@ -63,25 +64,21 @@ impl Agent {
     ) -> Result<Report, SyncError> {
         let id = self.journal.next_deployment()?;
         self.show_applying(&attempt.revision);
-        let used = Use {
-            deployment: id,
-            revision: attempt.revision.clone(),
-            origin: next.origin,
-            at: attempt.started_at,
-        };
-        let target = Target {
-            tree: next.tree,
-            digest: next.summary.digest,
-            files: next.summary.files,
-            seals: Arc::clone(&next.seals),
-            used,
-        };
-        let now = self.clock.now();
-        let staged = match self.trees.stage(mirror, &target, now) {
+        let staged = match self.stage_next(mirror, attempt, &next, id) {
             Ok(staged) => staged,
-            Err(error) => return self.fail(attempt, id, &next, error.into()),
+            Err(error) => return self.fail(attempt, id, &next, error),
         };
         let staged = if self.is_ours_by_the_journal()? { staged.over_anything() } else { staged };
+        let accepted = if back.is_some() {
+            Accepted::was_live_before(staged)
+        } else {
+            match self.check(mirror, attempt, &next, id, staged) {
+                Ok(Checked::Accepted(accepted)) => accepted,
+                Ok(Checked::Vetoed(finding)) => return self.veto(attempt, &next, finding),
+                Ok(Checked::Unfinished(why)) => return self.hold_unchecked(attempt, next, &why),
+                Err(error) => return self.fail(attempt, id, &next, error),
+            }
+        };
         let row = Deployment {
             origin: next.origin,
             changes: ChangeCounts::of(&next.plan),
@@ -89,7 +86,7 @@ impl Agent {
             ..self.row(attempt, id, Outcome::Live, Some(next.summary.digest))
         };
         let completion = self.completion(attempt, &next, row, back);
-        match self.make_live(staged, completion) {
+        match self.make_live(accepted, completion) {
             Ok(()) => {}
             // It is live: what is to be told is that, and not that it could not be applied.
             Err(error @ SyncError::Unrecorded(_)) => return Err(error),
@@ -115,6 +112,30 @@ impl Agent {
         report.findings = next.findings;
         report.plan = Some(next.plan);
         Ok(report)
+    }
+
+    pub(super) fn stage_next(
+        &mut self,
+        mirror: &Mirror,
+        attempt: &Attempt<'_>,
+        next: &Next,
+        id: DeploymentId,
+    ) -> Result<Staged, SyncError> {
+        let used = Use {
+            deployment: id,
+            revision: attempt.revision.clone(),
+            origin: next.origin,
+            at: attempt.started_at,
+        };
+        let target = Target {
+            tree: next.tree,
+            digest: next.summary.digest,
+            files: next.summary.files,
+            seals: Arc::clone(&next.seals),
+            used,
+        };
+        let now = self.clock.now();
+        Ok(self.trees.stage(mirror, &target, now)?)
     }
 
     fn completion(
@@ -161,9 +182,10 @@ impl Agent {
     /// fail the deployment any more; what is left undone is done by the next start.
     pub(super) fn make_live(
         &mut self,
-        staged: Staged,
+        accepted: Accepted,
         completion: Completion,
     ) -> Result<(), SyncError> {
+        let staged = accepted.into_staged();
         let intent = Intent {
             old_tree: self.standing.live.as_ref().map(|live| live.tree.clone()),
             new_tree: staged.name().to_owned(),
@@ -263,7 +285,7 @@ impl Agent {
     fn fail(
         &mut self,
         attempt: &Attempt<'_>,
-        id: crate::model::DeploymentId,
+        id: DeploymentId,
         next: &Next,
         error: SyncError,
     ) -> Result<Report, SyncError> {

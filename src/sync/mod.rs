@@ -1,7 +1,7 @@
 //! One pass: the whole way of a commit, in order, the same for every trigger.
 //!
 //! ```text
-//! ask → observe → decide → fetch → trust → render → plan → gates → stage → intend → publish → complete
+//! ask → observe → decide → fetch → trust → render → plan → gates → stage → checks → intend → publish → complete
 //! ```
 //! [`Agent::pass`] begins it, [`attempt`] is its middle, and every way to a live tree (a new
 //! commit, an order, a way back, a repair) ends in [`Agent::make_live`]. The pass is plain
@@ -12,6 +12,7 @@
 mod agent;
 mod attempt;
 mod back;
+mod checked;
 #[cfg(test)]
 mod crash_proof_tests;
 #[cfg(test)]
@@ -107,6 +108,7 @@ impl Agent {
 
     /// What an operator ordered, or else what the source wants.
     fn go(&mut self, wish: Option<&Wish>, trigger: Trigger) -> Result<Report, SyncError> {
+        self.refresh_rules();
         match wish {
             Some(wish) => self.fulfil(wish, trigger),
             None => self.follow(trigger),

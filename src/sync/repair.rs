@@ -1,3 +1,4 @@
+use super::checked::Accepted;
 use super::{Agent, SyncError};
 use crate::decide::drift::Policy;
 use crate::decide::next::is_suspended;
@@ -219,7 +220,7 @@ impl Agent {
             wish: wish.map(|w| w.id),
             events: vec![event],
         };
-        self.make_live(staged, completion)?;
+        self.make_live(Accepted::was_live_before(staged), completion)?;
         let aside = match kept {
             Some(folder) => format!("; what was found is kept in {}", folder.display()),
             None => String::new(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::compare::{Comparison, Drift};
 use super::disk::Disk;
 use super::watch::Watching;
-use super::{Found, Live, Manifest, Materialisation, Trees, TreesError};
+use super::{Found, Live, Manifest, Materialisation, Staged, Trees, TreesError};
 use crate::model::DriftKind;
 use crate::objects::Mirror;
 
@@ -126,6 +126,18 @@ impl Trees {
             manifest.sealed_at = manifest.sealed_at.max(started);
         }
         Ok(drift)
+    }
+
+    /// What somebody changed in a tree since it was staged.
+    ///
+    /// # Errors
+    /// What the disk or the mirror says.
+    pub fn changed_since_staged(
+        &self,
+        mirror: &Mirror,
+        staged: &Staged,
+    ) -> Result<Drift, TreesError> {
+        self.compare_tree(mirror, &staged.manifest, Look::Told)
     }
 
     /// Holds a tree on disk against what it should be. Where the mirror has lost it, its digest is

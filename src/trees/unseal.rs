@@ -4,7 +4,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use zeroize::Zeroizing;
 
 use super::seals::{SEALS_MAX, Seals};
-use super::{Manifest, Trees, TreesError};
+use super::{Manifest, Staged, Trees, TreesError};
 use crate::model::{Change, Entry, FileMode, Finding, ObjectId, TreePath, blob_digest};
 use crate::objects::Mirror;
 use crate::secrets::{self, Identities, SecretsError};
@@ -26,6 +26,9 @@ pub enum Unsealed {
 
 /// From this many files on, threads are started for them.
 const FILES_SHARED_FROM: usize = 500;
+
+/// Largest decrypted file whose values are hidden in what checks say.
+const PLAIN_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// An encrypted file, found in a tree.
 struct Found {
@@ -90,6 +93,23 @@ impl Trees {
         };
         kept.into_iter().for_each(|seal| seals.keep(seal));
         self.open_all(mirror, tree, found, &identities, seals)
+    }
+
+    /// The same text without what the decrypted files of a staged tree hold: nothing of it, where
+    /// these cannot be read.
+    #[must_use]
+    pub fn hide_unsealed(&self, staged: &Staged, text: &str) -> String {
+        let seals = &staged.manifest.seals;
+        let Ok(folder) = self.folder_of(staged.name()) else { return String::new() };
+        let mut values = secrets::Values::default();
+        for shown in seals.files().map(|seal| seal.shown()) {
+            let plain = self.disk.read(&folder.join(shown), PLAIN_BYTES_MAX).map(Zeroizing::new);
+            let (Ok(plain), Ok(path)) = (plain, TreePath::parse(shown)) else {
+                return String::new();
+            };
+            values.add(&path, &plain, self.material.limits());
+        }
+        values.hide(text)
     }
 
     fn open_all(

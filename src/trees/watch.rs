@@ -255,7 +255,9 @@ fn machine_limit() -> Option<usize> {
 impl Doubts {
     fn add(&mut self, path: String) {
         self.too_many |= self.paths.len() >= DOUBTS_MAX;
-        if !self.too_many {
+        if self.too_many {
+            self.paths.clear();
+        } else {
             self.paths.insert(path);
         }
     }

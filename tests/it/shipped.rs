@@ -191,6 +191,64 @@ fn examples_are_what_their_programs_read() {
     assert!(read >= 5, "only {read} examples were read");
 }
 
+#[test]
+fn the_example_of_validation_is_told_as_the_documentation_has_it() {
+    let docs = std::fs::read_to_string(top().join("docs/validation.md")).unwrap();
+    let settings = "examples/validation/kconfigd.yaml";
+    let validated = |folder: &str| {
+        let agent = Agent::new();
+        let mut command = agent.command(&["validate", folder, "--config", settings]);
+        let output = command.current_dir(top()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, said) = validated("examples/validation/config");
+    assert_eq!((code, said.as_str()), (Some(0), "valid: 4 files, 0 errors, 0 warnings\n"));
+    let (code, said) = validated("examples/validation/broken");
+    assert_eq!(code, Some(13));
+    assert!(docs.contains(&said), "docs/validation.md lacks:\n{said}");
+    // Blocks of the page are parts of the example's files.
+    for (block, file) in
+        [("references:", "kconfigd.yaml"), ("image:", "config/schemas/service.yaml")]
+    {
+        let text = std::fs::read_to_string(top().join("examples/validation").join(file)).unwrap();
+        let part = docs.split("```yaml\n").skip(1).filter_map(|part| part.split("```").next());
+        let lines = part.filter(|part| part.contains(block)).flat_map(str::lines);
+        let missing: Vec<&str> = lines.filter(|line| !text.contains(line)).collect();
+        assert_eq!(missing, [""; 0], "{file}");
+    }
+}
+
+#[test]
+fn the_hook_before_a_commit_looks_at_what_is_staged() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    succeed(git(at).args(["init", "-q", "."]));
+    for (path, bytes) in files("fixtures/kos-config") {
+        std::fs::create_dir_all(at.join(&path).parent().unwrap()).unwrap();
+        std::fs::write(at.join(path), bytes).unwrap();
+    }
+    std::fs::copy(top().join("examples/ci/pre-commit"), at.join(".git/hooks/pre-commit")).unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_kconfigd")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let commit = || {
+        let mut command = git(at);
+        command.args(["commit", "-q", "-m", "change"]).env("PATH", &path).output().unwrap()
+    };
+    let profile = at.join("profiles/standalone.yaml");
+    let good = std::fs::read_to_string(&profile).unwrap();
+    std::fs::write(&profile, good.replace("auto_lock: true", "auto_lock: maybe")).unwrap();
+    succeed(git(at).args(["add", "."]));
+    std::fs::write(&profile, &good).unwrap();
+    let refused = commit();
+    assert!(!refused.status.success());
+    let said =
+        String::from_utf8(refused.stdout).unwrap() + &String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("profiles/standalone.yaml:15:14: error: `security.auto_lock`"), "{said}");
+    succeed(git(at).args(["add", "."]));
+    let taken = commit();
+    assert!(taken.status.success(), "{taken:?}");
+}
+
 /// Every line of a unit is a comment, a section or a setting.
 fn unit(path: &str, text: &str) {
     let mut section = "";

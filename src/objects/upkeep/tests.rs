@@ -1,4 +1,5 @@
 use git2::{Signature, Time};
+use tempfile::TempDir;
 
 use super::*;
 use crate::model::FileMode;
@@ -160,4 +161,39 @@ fn a_damaged_mirror_is_replaced_by_an_empty_one() {
     fs::remove_dir_all(&path).unwrap();
     Mirror::rebuild_beside(&path).unwrap();
     assert!(path.join("HEAD").exists());
+}
+
+#[test]
+fn packs_that_were_joined_are_not_written_again_for_each_few_that_come() {
+    let sizes = |sizes: &[u64]| -> Vec<u64> {
+        let pack = |(n, bytes): (usize, &u64)| Pack { stem: format!("p{n}").into(), bytes: *bytes };
+        let joined = small(sizes.iter().enumerate().map(pack).collect());
+        joined.iter().map(|pack| pack.bytes).collect()
+    };
+    assert_eq!(sizes(&[5, 900, 5, 5, 5]), [5, 5, 5, 5]);
+    assert_eq!(sizes(&[5, 900, 30, 5, 5, 5]), [5, 5, 5, 5, 30]);
+    assert_eq!(sizes(&[5, 900, 50, 5, 5, 5]), [5, 5, 5, 5]);
+}
+
+#[test]
+fn what_is_in_no_pack_is_joined_too_and_a_damaged_index_drops_nothing() {
+    let place = Place::new();
+    let (first, _) = place.commit(&[("big", noise(7, 100_000))]);
+    let (second, _) = place.commit(&[("small", noise(8, 50))]);
+    let rendered = place.mirror.write_blob(b"rendered, loose").unwrap();
+    let stem =
+        place.mirror.packs().unwrap().into_iter().min_by_key(|pack| pack.bytes).unwrap().stem;
+    let index = stem.with_extension("idx");
+    let bytes = fs::read(&index).unwrap();
+    fs::remove_file(&index).unwrap();
+    fs::write(&index, &bytes[..bytes.len() / 2]).unwrap();
+    assert!(place.mirror.repack(&[], &[]).is_err());
+    assert_eq!(place.mirror.loose().unwrap().len(), 1);
+    fs::write(&index, &bytes).unwrap();
+    let mirror = place.reopened();
+    mirror.repack(std::slice::from_ref(&first), &[]).unwrap();
+    assert_eq!((mirror.pack_count().unwrap(), mirror.loose().unwrap().len()), (2, 0));
+    let mirror = place.reopened();
+    assert_eq!(mirror.blob(rendered).unwrap(), b"rendered, loose");
+    assert!(mirror.commit_tree(&first).is_ok() && mirror.commit_tree(&second).is_ok());
 }

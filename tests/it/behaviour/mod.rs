@@ -4,15 +4,18 @@
 //! Nothing here sleeps; what takes time is awaited.
 
 mod access;
+mod checking;
 mod drifting;
 mod following;
 mod holding;
 mod layering;
+mod profiles;
 mod returning;
 mod running;
 mod settling;
 mod standing;
 mod telling;
+mod validating;
 
 use serde_json::Value;
 

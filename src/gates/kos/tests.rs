@@ -1,0 +1,142 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::variants::{VARIANTS, Variant};
+use crate::config::{Mask, Preset, Validation};
+use crate::gates::tests::{files_of, mirror, told, tree_of};
+use crate::gates::{Rules, check};
+use crate::model::{Finding, Limits};
+
+fn rules() -> Rules {
+    let validation = Validation { preset: Preset::Kos, ..Validation::default() };
+    Rules::new(&Limits::default()).with(&validation, &Mask::default()).unwrap()
+}
+
+fn found(files: &BTreeMap<String, Vec<u8>>) -> Vec<Finding> {
+    let (_keep, mirror) = mirror();
+    let tree = tree_of(&mirror, files);
+    check(&mirror, tree, None, &rules()).unwrap()
+}
+
+fn fixture() -> BTreeMap<String, Vec<u8>> {
+    let mut files = files_of("fixtures/kos-config");
+    files.extend(files_of("fixtures/kos-blocks"));
+    files
+}
+
+#[test]
+fn the_seeds_profiles_and_blocks_pass_as_they_stand() {
+    let files = fixture();
+    assert!(files.contains_key("profiles/enterprise.yaml") && files.contains_key("gitops.yaml"));
+    assert_eq!(told(&found(&files)), "");
+}
+
+#[test]
+fn the_agent_that_the_seeds_folder_lacks_is_told_by_name() {
+    let mut files = fixture();
+    files.remove("agents/synthesizerAgent.yaml");
+    insta::assert_snapshot!(told(&found(&files)), @"
+    profiles/federation_node.yaml:21:5: error: `services[1]` names the agent `synthesizerAgent`, and agents/synthesizerAgent.yaml is not in the tree [references.missing]
+        add agents/synthesizerAgent.yaml, or take the name out
+    ");
+}
+
+impl Variant {
+    fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        let Self { name, path, from, to } = *self;
+        let mut files = fixture();
+        if to == "(gone)" {
+            assert!(files.remove(path).is_some(), "{name}: {path} is not there");
+            return files;
+        }
+        let text = files.get(path).cloned().unwrap_or_default();
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.contains(from), "{name}: {path} has no {from:?}");
+        let text = if from.is_empty() { to.to_owned() } else { text.replacen(from, to, 1) };
+        files.insert(path.to_owned(), text.into_bytes());
+        files
+    }
+}
+
+#[test]
+fn broken_configurations_are_refused_with_file_line_and_a_hint() {
+    assert!(VARIANTS.len() >= 60, "{}", VARIANTS.len());
+    let mut page = String::new();
+    let mut poor = Vec::new();
+    for variant in VARIANTS {
+        let found = found(&variant.files());
+        page.push_str(&format!("## {}\n{}\n", variant.name, told(&found)));
+        let is_good =
+            |f: &Finding| f.is_error() && f.file.is_some() && f.line.is_some() && f.hint.is_some();
+        if !found.first().is_some_and(is_good) {
+            poor.push(variant.name);
+        }
+    }
+    insta::assert_snapshot!(page);
+    assert_eq!(poor, [""; 0]);
+}
+
+#[test]
+fn no_value_of_a_secret_is_in_a_message() {
+    let mut files = fixture();
+    let canary = "c4n4ry-9f2e";
+    let edits = [
+        ("secrets.env", format!("A_TOKEN='{canary}\nB {canary}\nC= {canary}\nA_TOKEN={canary}\n")),
+        ("agents/tokenAgent.yaml", format!("name: tokenAgent\nqueue:\n  secret: {canary}\n")),
+        ("plugins/p.yaml", format!("name: p\npassword:\n  interval: {canary}\ninterval: 1s\n")),
+    ];
+    for (path, text) in edits {
+        files.insert(path.to_owned(), text.into_bytes());
+    }
+    let page = told(&found(&files));
+    assert!(page.contains("secrets.env:1:1"), "{page}");
+    assert!(!page.contains(canary), "{page}");
+}
+
+#[test]
+fn variables_that_have_a_default_or_are_escaped_need_no_definition() {
+    for (text, names) in [
+        ("${A}", vec!["A"]),
+        ("x${A}y${_B2}", vec!["A", "_B2"]),
+        ("${A:?must be set} ${B?}", vec!["A", "B"]),
+        ("${A:-1} ${B-} ${C:+x} ${D:=1} $${E} $F ${1} ${} ${G H} ${I", vec![]),
+    ] {
+        assert_eq!(super::needs::variables_in(text), names, "{text}");
+    }
+}
+
+/// A file of the configuration with a few places of it written over.
+fn damaged() -> impl Strategy<Value = BTreeMap<String, Vec<u8>>> {
+    const PIECES: [&str; 14] =
+        ["", ": ", "\n", "- ", "\"", "[", "{", "&a ", "*a", "0", "~", "${X}", "=", "ü"];
+    let edit = (any::<usize>(), 0..PIECES.len(), 0..4_usize);
+    (any::<usize>(), proptest::collection::vec(edit, 1..4)).prop_map(|(file, edits)| {
+        let mut files = fixture();
+        let at = file % files.len();
+        if let Some(bytes) = files.values_mut().nth(at) {
+            for (place, piece, gone) in edits {
+                let start = place % (bytes.len() + 1);
+                let end = (start + gone).min(bytes.len());
+                bytes.splice(start..end, PIECES[piece].bytes());
+            }
+        }
+        files
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+    /// Whatever is in a file: what is said of it is bounded, and stands in a line that it has.
+    #[test]
+    fn every_finding_stands_in_a_line_of_its_file(files in damaged()) {
+        let found = found(&files);
+        prop_assert!(found.len() <= 401);
+        for finding in &found {
+            let bytes = finding.file.as_ref().and_then(|file| files.get(file));
+            prop_assert!(bytes.is_some(), "{}", finding);
+            let lines = bytes.map_or(0, |bytes| bytes.split(|b| *b == b'\n').count());
+            prop_assert!(finding.line.is_some_and(|line| (1..=lines as u32).contains(&line)), "{}", finding);
+        }
+    }
+}

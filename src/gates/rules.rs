@@ -1,0 +1,218 @@
+use std::collections::BTreeMap;
+use std::fs::Metadata;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use super::GateError;
+use crate::config::{Mask, Preset, RuleFile, Validation};
+use crate::decide::patterns::Patterns;
+use crate::document::Masker;
+use crate::model::{Finding, Limits, Severity};
+
+/// Bytes of a file of rules, on the node or in the tree.
+pub(super) const RULE_FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// What the gates go by.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    pub(super) limits: Limits,
+    recipe: String,
+    pub(super) validation: Validation,
+    /// Which files each schema, and then each reference, is about.
+    pub(super) schema_files: Vec<Patterns>,
+    pub(super) reference_files: Vec<Patterns>,
+    /// What hides the values of secrets in messages.
+    pub(super) masker: Option<Masker>,
+    mask: Mask,
+    /// The rules that are files of the node, as they were read last.
+    node_files: BTreeMap<PathBuf, NodeFile>,
+}
+
+/// A file of the node with rules in it.
+#[derive(Clone, Debug)]
+struct NodeFile {
+    bytes: Result<Arc<[u8]>, Arc<io::Error>>,
+    stamp: Option<Stamp>,
+}
+
+/// What tells that a file was written again.
+type Stamp = (u64, u64, u64, i64, i64);
+
+impl Rules {
+    /// The rules that always count, with these limits.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            limits: limits.clone(),
+            recipe: String::new(),
+            validation: Validation::default(),
+            schema_files: Vec::new(),
+            reference_files: Vec::new(),
+            masker: None,
+            mask: Mask::default(),
+            node_files: BTreeMap::new(),
+        }
+    }
+
+    /// The same rules, for trees that `recipe` makes of a commit: rendering has findings of its own,
+    /// and a commit that it refused is worth another look once it is rendered in another way.
+    #[must_use]
+    pub fn made_by(self, recipe: String) -> Self {
+        Self { recipe, ..self }
+    }
+
+    /// The same rules and those of the settings; `mask` says what no message may show. Files of
+    /// the node are read now; one that cannot be read is told by [`super::check`].
+    ///
+    /// # Errors
+    /// [`GateError::Pattern`].
+    pub fn with(self, validation: &Validation, mask: &Mask) -> Result<Self, GateError> {
+        let patterns = |files: &[String]| Patterns::new(files.iter().map(String::as_str));
+        let Validation { schemas, references, .. } = validation;
+        let mut rules = Self {
+            schema_files: schemas.iter().map(|s| patterns(&s.files)).collect::<Result<_, _>>()?,
+            reference_files: references
+                .iter()
+                .map(|r| patterns(&r.files))
+                .collect::<Result<_, _>>()?,
+            masker: Some(Masker::new(&mask.files, &mask.keys)?),
+            mask: mask.clone(),
+            validation: validation.clone(),
+            ..self
+        };
+        for path in rules.node_paths() {
+            rules.node_files.insert(path.clone(), NodeFile::read(&path));
+        }
+        Ok(rules)
+    }
+
+    fn node_paths(&self) -> Vec<PathBuf> {
+        let files = self.validation.schemas.iter().map(|rule| &rule.schema);
+        files
+            .filter_map(|file| match file {
+                RuleFile::Node(path) => Some(path.clone()),
+                RuleFile::Tree(_) => None,
+            })
+            .collect()
+    }
+
+    /// Reads the files of the node that changed since they were read. Whether the rules are others
+    /// now, so that their key is.
+    pub fn refresh(&mut self) -> bool {
+        let mut differs = false;
+        for (path, file) in &mut self.node_files {
+            // One that could not be read may be readable now without having been written.
+            let stamp = stamp(std::fs::metadata(path));
+            if file.bytes.is_ok() && stamp.is_some() && stamp == file.stamp {
+                continue;
+            }
+            let fresh = NodeFile::read(path);
+            differs |= fresh.bytes.as_ref().ok() != file.bytes.as_ref().ok();
+            *file = fresh;
+        }
+        differs
+    }
+
+    /// The bytes of a file of the node.
+    pub(super) fn node_file(&self, path: &Path) -> Result<&[u8], GateError> {
+        match self.node_files.get(path).map(|file| &file.bytes) {
+            Some(Ok(bytes)) => Ok(bytes),
+            Some(Err(source)) => {
+                Err(GateError::NodeFile { path: path.to_owned(), source: Arc::clone(source) })
+            }
+            None => {
+                let source = Arc::new(io::ErrorKind::NotFound.into());
+                Err(GateError::NodeFile { path: path.to_owned(), source })
+            }
+        }
+    }
+
+    /// Whether what was found refuses the revision. What is doubted of its trust has a setting of its
+    /// own (`gitops.verify.mode`), and a refusal for it is not remembered by content.
+    #[must_use]
+    pub fn refuse(&self, findings: &[Finding]) -> bool {
+        let counts = |finding: &Finding| {
+            finding.is_error()
+                || (self.validation.fail_on == Severity::Warning
+                    && !finding.rule.starts_with("trust."))
+        };
+        findings.iter().any(counts)
+    }
+
+    /// Whether there are rules beside those that always count, so that what they come to is worth
+    /// remembering.
+    pub(super) fn are_of_settings(&self) -> bool {
+        let Validation { preset, schemas, references, fail_on: _ } = &self.validation;
+        *preset != Preset::None || !schemas.is_empty() || !references.is_empty()
+    }
+
+    /// Names everything that findings depend on: when it changes, what was refused is looked at
+    /// again. Limits that no gate looks at are no part of it.
+    #[must_use]
+    pub fn key(&self) -> String {
+        /// Grows when a rule family says something else of the same tree.
+        const RULES_VERSION: u32 = 3;
+        let Limits {
+            files_max,
+            file_bytes_max,
+            tree_bytes_max,
+            path_bytes_max,
+            depth_max,
+            yaml_aliases_max,
+            yaml_depth_max,
+            yaml_documents_max,
+            fetch_bytes_max: _,
+            policy_time_max_ms: _,
+            policy_memory_bytes_max: _,
+            webhook_body_bytes_max: _,
+            http_body_bytes_max: _,
+            exec_output_bytes_max: _,
+            mirror_packs_max: _,
+        } = self.limits;
+        let on_trees = [files_max, file_bytes_max, tree_bytes_max, path_bytes_max, depth_max];
+        let on_documents = [yaml_aliases_max, yaml_depth_max, yaml_documents_max];
+        let recipe = &self.recipe;
+        let mut hash = Sha256::new();
+        hash.update(format!("{RULES_VERSION} {on_trees:?} {on_documents:?} {recipe}"));
+        if self.are_of_settings() {
+            hash.update(format!(" {:?} {:?}", self.validation, self.mask));
+            hash.update(super::kos::version(self.validation.preset));
+        } else if self.validation.fail_on == Severity::Warning {
+            hash.update(" warnings refuse");
+        }
+        for file in self.node_files.values() {
+            match &file.bytes {
+                Ok(bytes) => hash.update(Sha256::digest(bytes)),
+                Err(_) => hash.update("cannot be read"),
+            }
+        }
+        hash.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect()
+    }
+}
+
+impl NodeFile {
+    fn read(path: &Path) -> Self {
+        let stamp = stamp(std::fs::metadata(path));
+        Self { bytes: read(path).map_err(Arc::new), stamp }
+    }
+}
+
+fn read(path: &Path) -> io::Result<Arc<[u8]>> {
+    use std::io::Read as _;
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(RULE_FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > RULE_FILE_BYTES_MAX {
+        let message = format!("it has more than {RULE_FILE_BYTES_MAX} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    Ok(bytes.into())
+}
+
+fn stamp(metadata: io::Result<Metadata>) -> Option<Stamp> {
+    let m = metadata.ok()?;
+    Some((m.dev(), m.ino(), m.size(), m.mtime(), m.mtime_nsec()))
+}
