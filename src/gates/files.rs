@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::record::Record;
 use super::references::{self, Facts};
 use super::schema::{self, Context, Source};
-use super::{AtHand, Candidate, FILES_SHARED_FROM, Gate, GateError, Rules, kos, limits};
+use super::{AtHand, Candidate, FILES_SHARED_FROM, Gate, GateError, Rules, kos, limits, sealed};
 use crate::model::{Change, Entry, FileMode, Finding, Findings, ObjectId, TreePath};
 use crate::objects::Mirror;
 
@@ -165,6 +165,9 @@ fn check_file(
         return Ok(Facts::default());
     }
     let (of_this, facts) = mirror.with_blob(entry.id, |bytes| {
+        if let Some(looked) = sealed::look(path, bytes, rules, schemas) {
+            return looked;
+        }
         let file = AtHand::new(path, bytes, rules, schemas);
         let families = Gate::ALL.iter().filter_map(|gate| match gate {
             Gate::File(check) => Some(check(&file)),

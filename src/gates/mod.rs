@@ -20,6 +20,7 @@ mod record;
 mod references;
 mod rules;
 mod schema;
+mod sealed;
 mod syntax;
 
 pub use error::GateError;

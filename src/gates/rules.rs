@@ -8,7 +8,8 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::GateError;
-use crate::config::{Mask, Preset, RuleFile, Validation};
+use super::sealed::Opening;
+use crate::config::{Mask, Preset, RuleFile, Secrets, Validation};
 use crate::decide::patterns::Patterns;
 use crate::document::Masker;
 use crate::model::{Finding, Limits, Severity};
@@ -28,6 +29,8 @@ pub struct Rules {
     /// What hides the values of secrets in messages.
     pub(super) masker: Option<Masker>,
     mask: Mask,
+    /// How encrypted files are looked at.
+    pub(super) opening: Opening,
     /// The rules that are files of the node, as they were read last.
     node_files: BTreeMap<PathBuf, NodeFile>,
 }
@@ -54,6 +57,7 @@ impl Rules {
             reference_files: Vec::new(),
             masker: None,
             mask: Mask::default(),
+            opening: Opening::default(),
             node_files: BTreeMap::new(),
         }
     }
@@ -63,6 +67,13 @@ impl Rules {
     #[must_use]
     pub fn made_by(self, recipe: String) -> Self {
         Self { recipe, ..self }
+    }
+
+    /// The same rules, for what encrypted files become; without this, rules about what they hold are
+    /// not asked.
+    #[must_use]
+    pub fn decrypting(self, secrets: &Secrets) -> Self {
+        Self { opening: Opening::of(secrets), ..self }
     }
 
     /// The same rules and those of the settings; `mask` says what no message may show. Files of
@@ -103,7 +114,7 @@ impl Rules {
     /// Reads the files of the node that changed since they were read. Whether the rules are others
     /// now, so that their key is.
     pub fn refresh(&mut self) -> bool {
-        let mut differs = false;
+        let mut differs = self.opening.refresh();
         for (path, file) in &mut self.node_files {
             // One that could not be read may be readable now without having been written.
             let stamp = stamp(std::fs::metadata(path));
@@ -155,7 +166,7 @@ impl Rules {
     #[must_use]
     pub fn key(&self) -> String {
         /// Grows when a rule family says something else of the same tree.
-        const RULES_VERSION: u32 = 3;
+        const RULES_VERSION: u32 = 4;
         let Limits {
             files_max,
             file_bytes_max,
@@ -184,6 +195,7 @@ impl Rules {
         } else if self.validation.fail_on == Severity::Warning {
             hash.update(" warnings refuse");
         }
+        hash.update(format!(" {}", self.opening.word()));
         for file in self.node_files.values() {
             match &file.bytes {
                 Ok(bytes) => hash.update(Sha256::digest(bytes)),

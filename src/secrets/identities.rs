@@ -115,7 +115,7 @@ impl Identities {
 
 /// Which identities the settings name now, by their fingerprint. The files are read only when they
 /// seem to be others, so that asking costs a look at each.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Watch {
     seen: Option<(Secrets, Vec<Option<Stamp>>)>,
     fingerprint: Option<String>,

@@ -385,15 +385,13 @@ fn recipe_of(settings: &Settings) -> String {
 
 fn rules_of(settings: &Settings) -> Result<Rules, SyncError> {
     let mut recipe = recipe_of(settings);
-    if !settings.secrets.decrypt {
-        recipe.push_str(";encrypted");
-    }
     if !settings.checks.is_empty() {
         // What a check refused is tried again once the check is another.
         let argvs: Vec<_> = settings.checks.iter().map(|check| (&check.name, &check.run)).collect();
         recipe.push_str(&format!(";checks={argvs:?}"));
     }
-    Ok(Rules::new(&settings.limits).made_by(recipe).with(&settings.validation, &settings.mask)?)
+    let rules = Rules::new(&settings.limits).made_by(recipe).decrypting(&settings.secrets);
+    Ok(rules.with(&settings.validation, &settings.mask)?)
 }
 
 fn windows_of(settings: &Settings) -> Result<Windows, SyncError> {

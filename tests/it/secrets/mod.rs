@@ -3,6 +3,7 @@
 
 mod canary;
 mod going_live;
+mod rules;
 mod staying;
 #[path = "../../../src/secrets/tests/writer.rs"]
 mod writer;
