@@ -1,9 +1,10 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 use zeroize::Zeroizing;
 
-use super::seals::{SEALS_MAX, Seals};
+use super::seals::{SEALS_MAX, Seal, Seals};
 use super::{Manifest, Staged, Trees, TreesError};
 use crate::model::{Change, Entry, FileMode, Finding, ObjectId, TreePath, blob_digest};
 use crate::objects::Mirror;
@@ -70,10 +71,11 @@ impl Trees {
         let known = live.filter(|live| self.fits(live) && mirror.has(live.tree));
         let changes = mirror.changes(known.map(|known| known.tree), tree)?;
         let found = find(mirror, &changes)?;
+        let changed: HashSet<&TreePath> = changes.iter().map(|change| &change.path).collect();
         let kept: Vec<_> = known
             .into_iter()
             .flat_map(|known| known.seals.files())
-            .filter(|seal| changes.binary_search_by(|it| it.path.cmp(&seal.path)).is_err())
+            .filter(|seal| !changed.contains(&seal.path))
             .collect();
         if found.is_empty() && kept.is_empty() {
             return Ok(Unsealed::Whole(Arc::default()));
@@ -102,7 +104,7 @@ impl Trees {
         let seals = &staged.manifest.seals;
         let Ok(folder) = self.folder_of(staged.name()) else { return String::new() };
         let mut values = secrets::Values::default();
-        for shown in seals.files().map(|seal| seal.shown()) {
+        for shown in seals.files().map(Seal::shown) {
             let plain = self.disk.read(&folder.join(shown), PLAIN_BYTES_MAX).map(Zeroizing::new);
             let (Ok(plain), Ok(path)) = (plain, TreePath::parse(shown)) else {
                 return String::new();
