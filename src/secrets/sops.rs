@@ -37,7 +37,7 @@ pub(super) fn document(
     let Some(section) = documents.first().and_then(|first| first.root.get(SECTION)) else {
         let found = documents.iter().find_map(|it| encrypted_value(&it.root, &mut Vec::new()));
         return match found {
-            Some(key) => Err(Problem::NoSection { key }.into()),
+            Some(key) => Err(Problem::NoSection { key: shown(&key) }.into()),
             None => Ok(None),
         };
     };
@@ -76,6 +76,12 @@ fn write(documents: &[Document], format: Format) -> Bytes {
         }
     }
     out
+}
+
+/// The name of a key in a message.
+fn shown(key: &str) -> String {
+    const KEY_CHARS_MAX: usize = 200;
+    key.chars().take(KEY_CHARS_MAX).collect::<String>().replace(char::is_control, "�")
 }
 
 /// The way to a value that SOPS encrypted.

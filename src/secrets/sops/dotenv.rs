@@ -28,7 +28,7 @@ pub(in super::super) fn dotenv(
     if !metadata.iter().any(|(key, _)| *key == "mac") {
         let found = pairs.iter().find(|(_, value)| value.starts_with(SOPS_MARK));
         return match found {
-            Some((key, _)) => Err(Problem::NoSection { key: (*key).to_owned() }.into()),
+            Some((key, _)) => Err(Problem::NoSection { key: super::shown(key) }.into()),
             None => Ok(None),
         };
     }

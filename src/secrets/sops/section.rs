@@ -129,13 +129,16 @@ impl Section {
     /// Whom it is encrypted to, in words.
     fn told(&self) -> String {
         const NAMED: usize = 5;
+        const NAME_CHARS_MAX: usize = 80;
         let mut named: Vec<&str> =
             self.age.iter().map(|(recipient, _)| recipient.as_str()).take(NAMED).collect();
         named.extend(&self.others);
         if self.age.len() > NAMED {
             named.push("more");
         }
-        let named: Vec<String> = named.iter().map(|it| it.escape_debug().to_string()).collect();
+        let short = |it: &&str| it.chars().take(NAME_CHARS_MAX).collect::<String>();
+        let named: Vec<String> =
+            named.iter().map(|it| short(it).escape_debug().to_string()).collect();
         if named.is_empty() { "nobody".to_owned() } else { named.join(", ") }
     }
 }

@@ -138,8 +138,7 @@ impl<'a> Walk<'a> {
     }
 
     fn name(&self) -> String {
-        let name: String = self.way.join(".").chars().take(200).collect();
-        name.replace(char::is_control, "�")
+        super::shown(&self.way.join("."))
     }
 
     /// Verifies the MAC over all that was walked.
