@@ -166,6 +166,11 @@ fn packets() {
 }
 
 #[test]
+fn secrets() {
+    replay("secrets");
+}
+
+#[test]
 fn settings() {
     replay("settings");
 }
