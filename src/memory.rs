@@ -1,9 +1,31 @@
 //! Gives memory back after work: an agent that waits for the next commit should be small.
 //!
-//! This is the one place with `unsafe`: the C library and the kernel offer both calls in no other
-//! way.
+//! The C library and the kernel offer these calls in no other way than with `unsafe`.
 
 use std::ops::Range;
+
+/// Has all threads take memory from one heap, from now on: what one of them frees, the next uses,
+/// and it can be given back. The C library would give each thread a heap of its own, of which a few
+/// long-lived pieces keep most; our threads seldom allocate at the same time.
+#[cfg(target_env = "gnu")]
+#[expect(unsafe_code, reason = "glibc offers this as a C function alone")]
+pub fn share_one_heap() {
+    use std::ffi::c_int;
+    /// `M_ARENA_MAX` of malloc.h.
+    const ARENA_MAX: c_int = -8;
+    unsafe extern "C" {
+        fn mallopt(parameter: c_int, value: c_int) -> c_int;
+    }
+    // SAFETY: mallopt(3) is called before there are other threads; it changes how memory is laid
+    // out, and nothing that was given out before.
+    unsafe {
+        mallopt(ARENA_MAX, 1);
+    }
+}
+
+/// Other C libraries have one heap.
+#[cfg(not(target_env = "gnu"))]
+pub const fn share_one_heap() {}
 
 /// Lets go of what the work needed and waiting does not: what the allocator holds free, and the
 /// pages of program code that are mapped though the page cache has them.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
 
 from . import processes
@@ -17,6 +16,8 @@ from .tools import Agent
 
 SCANS = 10
 PUSHES = 50
+SCAN_INTERVAL = "250ms"
+"""The regular scan takes about as long: there is nearly always one beside."""
 
 
 def measure(run: Run) -> None:
@@ -34,25 +35,15 @@ def measure(run: Run) -> None:
             cpu = processes.cpu_seconds(agent.pid) - used
             run.results.add("drift.cpu", size, agent.name, "s", cpu)
         _pushes(run, "drift.push.alone", size, agent, repository)
-        ends = threading.Event()
-        beside = threading.Thread(target=_scan_until, args=(agent, ends))
-        beside.start()
-        try:
-            _pushes(run, "drift.push.beside", size, agent, repository)
-        finally:
-            ends.set()
-            beside.join()
+    often = {**STEADY, "LIVE__DRIFT_INTERVAL": SCAN_INTERVAL}
+    with run.agent(repository, interval="10ms", **often) as agent:
+        fill(agent, agent.start(), repository)
+        _pushes(run, "drift.push.beside", size, agent, repository)
 
 
 def scan(control: Control) -> None:
     """One comparison, to its end."""
     control.ask("POST", "/api/config/drift?wait=300s", {})
-
-
-def _scan_until(agent: Agent, ends: threading.Event) -> None:
-    control = Control(agent.place.state_volume / "control.sock")
-    while not ends.is_set():
-        scan(control)
 
 
 def _pushes(run: Run, figure: str, size: int, agent: Agent, repository: Repository) -> None:

@@ -47,7 +47,7 @@ def main() -> None:
         shutil.rmtree(folder, ignore_errors=True)
     print(report.text(results))
     if asked.json:
-        report.write_json(asked.json, results, about)
+        report.write_json(asked.json, results, about, report.days(asked.only))
     if asked.write_docs:
         report.write_docs(TOP / "docs", results, about, asked.only)
     sys.exit(1 if results.broken else 0)

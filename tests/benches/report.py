@@ -5,15 +5,18 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from . import plot
 from .goals import KCONFIGD, PEERS, ROWS, Row
+from .options import SUBJECTS
 from .results import Results, Series
 
 FORMAT_VERSION = 1
 PICTURE = "benchmarks.svg"
+FIGURES = "benchmarks.json"
+SAME_MACHINE = ["processor", "memory", "kernel", "filesystem", "git"]
 BEGIN, END = "<!-- begin: written by tests/bench -->", "<!-- end: written by tests/bench -->"
 
 
@@ -108,15 +111,23 @@ def _aligned(cells: list[str], widths: list[int]) -> str:
     return "  ".join([first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)])
 
 
-def write_json(file: Path, results: Results, about: dict[str, str]) -> None:
-    """All figures, for programs."""
+def write_json(
+    file: Path, results: Results, about: dict[str, str], measured: dict[str, str]
+) -> None:
+    """All figures, for programs; `measured` is on which day each subject was."""
     items = [
-        {"figure": key.figure, "files": key.size, "tool": key.tool, **series.as_json()}
+        {
+            "figure": key.figure,
+            "files": key.size,
+            "tool": key.tool,
+            "unit": series.unit,
+            **asdict(series.summary()),
+        }
         for key, series in results
     ]
     body = {
         "format_version": FORMAT_VERSION,
-        "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "measured": measured,
         "machine": about,
         "notes": results.notes,
         "goals": [
@@ -129,21 +140,45 @@ def write_json(file: Path, results: Results, about: dict[str, str]) -> None:
     file.write_text(json.dumps(body, indent=1) + "\n")
 
 
+def days(only: list[str]) -> dict[str, str]:
+    """These subjects, measured today."""
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    return dict.fromkeys(only, today)
+
+
 def write_docs(docs: Path, results: Results, about: dict[str, str], only: list[str]) -> None:
-    """Replaces the generated part of the page, and the plot beside it."""
+    """Replaces the generated part of the page, the plot beside it, and the figures of both. What
+    was not measured now stays as it was, as long as it is of the same machine."""
+    measured = days(only)
+    kept = docs / FIGURES
+    earlier = json.loads(kept.read_text()) if kept.exists() else None
+    if earlier and _same_machine(earlier["machine"], about):
+        results.keep(earlier["items"])
+        measured = {**earlier["measured"], **measured}
+    write_json(kept, results, about, measured)
     picture = plot.draw(results)
     if picture is not None:
         (docs / PICTURE).write_text(picture)
     page = docs / "benchmarks.md"
-    generated = _generated(results, about, only, picture is not None)
+    generated = _generated(results, about, measured, picture is not None)
     before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     page.write_text(f"{before}{BEGIN}\n{generated}{END}{after}")
 
 
-def _generated(results: Results, about: dict[str, str], only: list[str], drawn: bool) -> str:
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    out = [f"Measured on {today}: {', '.join(only)}.", "", "| machine | |", "| --- | --- |"]
+def _same_machine(one: dict[str, str], other: dict[str, str]) -> bool:
+    """Whether figures may stand beside each other."""
+    return all(one.get(name) == other.get(name) for name in SAME_MACHINE)
+
+
+def _generated(
+    results: Results, about: dict[str, str], measured: dict[str, str], drawn: bool
+) -> str:
+    out = []
+    for day in sorted(set(measured.values())):
+        subjects = ", ".join(name for name in SUBJECTS if measured.get(name) == day)
+        out.append(f"Measured on {day}: {subjects}.")
+    out += ["", "| machine | |", "| --- | --- |"]
     out += [f"| {name} | {value} |" for name, value in about.items()]
     if drawn:
         out += ["", f"![One file changed: time until it is visible, by files]({PICTURE})"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, order=True)
@@ -18,34 +19,45 @@ class Key:
     tool: str
 
 
+@dataclass(frozen=True)
+class Summary:
+    """What is told of some samples."""
+
+    n: int
+    median: float
+    p99: float
+    min: float
+    max: float
+
+
 @dataclass
 class Series:
     """All samples of one figure."""
 
     unit: str
     samples: list[float] = field(default_factory=list)
+    earlier: Summary | None = None
+    """Of a run before this one, whose samples are gone."""
 
     @property
     def median(self) -> float:
         """The middle of them."""
-        return statistics.median(self.samples)
+        return self.summary().median
 
     @property
     def p99(self) -> float:
         """The 99th percentile, by nearest rank: with few samples the largest."""
-        ordered = sorted(self.samples)
-        return ordered[max(0, -(-99 * len(ordered) // 100) - 1)]
+        return self.summary().p99
 
-    def as_json(self) -> dict[str, float | int | str]:
-        """For a program to read."""
-        return {
-            "unit": self.unit,
-            "n": len(self.samples),
-            "median": self.median,
-            "p99": self.p99,
-            "min": min(self.samples),
-            "max": max(self.samples),
-        }
+    def summary(self) -> Summary:
+        """What is told of the samples."""
+        if self.earlier is not None:
+            return self.earlier
+        ordered = sorted(self.samples)
+        rank = max(0, -(-99 * len(ordered) // 100) - 1)
+        return Summary(
+            len(ordered), statistics.median(ordered), ordered[rank], ordered[0], ordered[-1]
+        )
 
 
 class Results:
@@ -69,6 +81,13 @@ class Results:
         """A subject that broke off: told, and the run has failed."""
         self.note(text)
         self.broken = True
+
+    def keep(self, earlier: list[dict[str, Any]]) -> None:
+        """Takes over what an earlier run measured and this one did not."""
+        for item in earlier:
+            key = Key(item["figure"], item["files"], item["tool"])
+            told = Summary(**{name: item[name] for name in ("n", "median", "p99", "min", "max")})
+            self._series.setdefault(key, Series(item["unit"], earlier=told))
 
     def get(self, figure: str, size: int, tool: str) -> Series | None:
         """The samples of one figure."""
