@@ -203,3 +203,61 @@ fn hex(bytes: &[u8; 32]) -> String {
 fn unhex(text: &str) -> Option<[u8; 32]> {
     Digest::parse(&format!("sha256:{text}")).ok().map(|digest| digest.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{FileMode, blob_digest};
+
+    fn path(text: &str) -> TreePath {
+        TreePath::parse(text).unwrap()
+    }
+
+    fn seals() -> Seals {
+        let mut seals = Seals::under(Zeroizing::new([1; 32]), "who".to_owned());
+        seals.add(&path("a/key.age"), ObjectId([2; 20]), blob_digest(b"sealed"), b"plain");
+        seals.add(&path("db.yaml"), ObjectId([3; 20]), blob_digest(b"other"), b"plain");
+        seals
+    }
+
+    #[test]
+    fn what_a_manifest_tells_of_decrypted_files_is_read_the_same() {
+        let text = serde_json::to_string(&WireSeals::of(&seals())).unwrap();
+        assert!(!text.contains("plain"));
+        let read: WireSeals = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.into_seals(), Some(seals()));
+        assert!(WireSeals::of(&Seals::default()).is_none());
+        let short: WireSeals = serde_json::from_str(&text.replacen("0101", "01", 1)).unwrap();
+        assert_eq!(short.into_seals(), None);
+    }
+
+    #[test]
+    fn a_hash_tells_plain_bytes_only_to_who_has_the_key() {
+        let (ours, mut others) = (seals(), Seals::under(Zeroizing::new([9; 32]), String::new()));
+        let seal = ours.at("db.yaml").unwrap();
+        assert!(ours.fits(seal, b"plain") && !ours.fits(seal, b"plaim"));
+        others.keep(seal);
+        assert!(!others.fits(seal, b"plain"));
+    }
+
+    #[test]
+    fn files_are_found_by_their_path_on_disk_and_by_their_item() {
+        let seals = seals();
+        assert_eq!(seals.at("a/key").map(|seal| seal.path.as_str()), Some("a/key.age"));
+        assert_eq!(seals.at("db.yaml").map(|seal| seal.shown()), Some("db.yaml"));
+        assert!(seals.at("a/key.age").is_none() && seals.at("key").is_none());
+        for (shown, held) in
+            [("a", true), ("a/key", true), ("", true), ("a/k", false), ("b", false)]
+        {
+            assert_eq!(seals.holds(shown), held, "{shown}");
+        }
+        let item = |id: u8| Item {
+            name: b"key.age".to_vec(),
+            id: ObjectId([id; 20]),
+            kind: ItemKind::File(FileMode::Regular),
+        };
+        assert_eq!(seals.name(Some(&path("a")), &item(2)), b"key");
+        assert_eq!(seals.name(Some(&path("a")), &item(7)), b"key.age", "another blob");
+        assert_eq!(seals.name(None, &item(2)), b"key.age", "another folder");
+    }
+}
