@@ -244,7 +244,7 @@ mod tests {
     fn files_are_found_by_their_path_on_disk_and_by_their_item() {
         let seals = seals();
         assert_eq!(seals.at("a/key").map(|seal| seal.path.as_str()), Some("a/key.age"));
-        assert_eq!(seals.at("db.yaml").map(|seal| seal.shown()), Some("db.yaml"));
+        assert_eq!(seals.at("db.yaml").map(Seal::shown), Some("db.yaml"));
         assert!(seals.at("a/key.age").is_none() && seals.at("key").is_none());
         for (shown, held) in
             [("a", true), ("a/key", true), ("", true), ("a/k", false), ("b", false)]
