@@ -17,6 +17,7 @@ use crate::config::{self, ConfigError, Reference};
 use crate::document::{self, Format, Masker};
 use crate::http;
 use crate::model::{FileMode, Limits, TreePath};
+use crate::secrets::{self as encrypted, Identities};
 use crate::source;
 use crate::trust;
 
@@ -39,12 +40,13 @@ impl Reached {
 pub type Target = fn(&[u8]) -> Reached;
 
 /// All of them, by the names of their corpora.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("allowed_signers", allowed_signers),
     ("documents", documents),
     ("gitmodules", gitmodules),
     ("hooks", hooks),
     ("packets", packets),
+    ("secrets", secrets),
     ("settings", settings),
     ("signatures", signatures),
     ("tree", tree),
@@ -189,4 +191,34 @@ pub fn signatures(bytes: &[u8]) -> Reached {
 #[must_use]
 pub fn packets(bytes: &[u8]) -> Reached {
     Reached::taken(source::fuzzing::packets(bytes))
+}
+
+/// The identities of `fixtures/secrets`, which protect nothing.
+const IDENTITIES: &str =
+    "AGE-SECRET-KEY-1DR8T3T22862F5SWX0V7M7CG9Q5T9FA90CCN9NVLJRCQATZ3WGA3QEPUFJN
+AGE-SECRET-KEY-1G0Q5K9TV4REQ3ZSQRMTMG8NSWQGYT0T7TZ33RAZEE0GZYVZN0APSU24RK7";
+
+/// An encrypted file, behind a letter for its kind: `y`, `j`, `e`, or `a` for age.
+#[must_use]
+pub fn secrets(bytes: &[u8]) -> Reached {
+    let Some((kind, bytes)) = bytes.split_first() else { return Reached::Refused };
+    let name = match kind {
+        b'y' => "x.yaml",
+        b'j' => "x.json",
+        b'e' => "x.env",
+        _ => "x.age",
+    };
+    let (Ok(path), Ok(identities)) = (TreePath::parse(name), Identities::parse(IDENTITIES)) else {
+        return Reached::Refused;
+    };
+    match encrypted::decrypt(&path, bytes, &identities, &Limits::default()) {
+        Ok(plain) => Reached::taken(plain.is_some()),
+        Err(error) => {
+            let length = error.to_string().chars().count();
+            assert!(length <= MESSAGE_CHARS_MAX, "{length} characters in a message");
+            let control = error.to_string().contains(|c: char| c.is_control());
+            assert!(!control, "a control character in {error:?}");
+            Reached::Refused
+        }
+    }
 }

@@ -14,6 +14,8 @@ pub mod model;
 pub mod document;
 pub mod objects;
 
+pub mod secrets;
+
 pub mod board;
 pub mod clock;
 pub mod config;

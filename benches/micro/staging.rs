@@ -72,5 +72,5 @@ fn target(repository: &Repository, tree: ObjectId, deployment: u64) -> Target {
         origin: Origin::Sync,
         at: NOW,
     };
-    Target { tree, digest: summary.digest, files: summary.files, used }
+    Target { tree, digest: summary.digest, files: summary.files, seals: Arc::default(), used }
 }

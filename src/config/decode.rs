@@ -11,7 +11,7 @@ use super::settings::{
 };
 use super::table::nearest;
 use super::values::{self, shown};
-use super::{git, later, programs, validation};
+use super::{git, later, programs, secrets, validation};
 use crate::model::{EventKind, Limits, TreePath};
 
 /// Bytes of a node's name.
@@ -30,6 +30,7 @@ pub(super) fn settings(
     let render = git::render(reader);
     let policy = git::policy(reader);
     let live = live(reader);
+    let secrets = secrets::secrets(reader);
     let validation = validation::read(reader);
     let limits = limits(reader);
     let mask = mask(reader);
@@ -49,6 +50,7 @@ pub(super) fn settings(
         render,
         policy,
         live,
+        secrets,
         validation,
         limits,
         mask,

@@ -127,6 +127,13 @@ pub(super) const KEYS: &[Key] = keys! {
     "live.file_modes[].mode": Mode, "null", "\"0600\""
         => "Their permissions: octal, in quotes, at most `0777`.";
 
+    "secrets.decrypt": Bool, "true", "false"
+        => "Whether files that SOPS or age encrypted are decrypted when they are staged; `false` brings them as they are. See [secrets](secrets.md).";
+    "secrets.age_identities_file": Path, "null", "age.key"
+        => "The age identities that they are decrypted with, one a line, as `age-keygen` writes them. Read at each use.";
+    "secrets.age_credential": Text, "null", "kconfigd.age"
+        => "The name of a systemd credential (`LoadCredential=`, `LoadCredentialEncrypted=`) that holds age identities. Read at each use.";
+
     "nodes": Items, "[]", "[{name: edge-1, url: \"http://127.0.0.1:9001/hooks/config\", secret_file: edge-1.key}]"
         => "Who is told over HTTP when the live tree changes.";
     "nodes[].name": Text, "null", "edge-1"

@@ -22,6 +22,7 @@ mod programs;
 mod reader;
 mod reload;
 mod schema;
+mod secrets;
 mod settings;
 mod table;
 mod validation;
@@ -38,6 +39,7 @@ pub use paths::user_name;
 pub use programs::Check;
 pub use reload::needs_restart;
 pub use schema::schema;
+pub use secrets::Secrets;
 pub use settings::{
     Auth, DriftPolicy, FileModeRule, HistoryRewrite, HttpAuth, LiveMode, LiveSettings, Location,
     Mask, MaxDeletions, NodeSettings, Owner, Reference, RenderSettings, Settings, SourceSettings,

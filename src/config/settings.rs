@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 
+use super::secrets::Secrets;
 use super::validation::Validation;
 use super::verify::Verify;
 use crate::decide::schedule::WindowSpec;
@@ -29,6 +30,8 @@ pub struct Settings {
     pub policy: SyncPolicy,
     /// Where the tree goes live.
     pub live: LiveSettings,
+    /// What encrypted files are decrypted with.
+    pub secrets: Secrets,
     /// What a revision is held against before it is live.
     pub validation: Validation,
     /// The named limits.

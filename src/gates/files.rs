@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use super::record::Record;
 use super::references::{self, Facts};
 use super::schema::{self, Context, Source};
-use super::{AtHand, Candidate, FILES_SHARED_FROM, Gate, GateError, Rules, kos, limits};
+use super::{
+    AtHand, Candidate, FILES_SHARED_FROM, Gate, GateError, Rules, kos, leaks, limits, sealed,
+};
 use crate::model::{Change, Entry, FileMode, Finding, Findings, ObjectId, TreePath};
 use crate::objects::Mirror;
 
@@ -172,11 +174,15 @@ fn check_file(
     }
     let (of_this, facts) = mirror.with_blob(entry.id, |bytes| {
         let file = AtHand::new(path, bytes, rules, schemas);
+        if let Some((mut findings, facts)) = sealed::look(path, bytes, rules, schemas) {
+            findings.extend(leaks::check(&file));
+            return (findings, facts);
+        }
         let families = Gate::ALL.iter().filter_map(|gate| match gate {
             Gate::File(check) => Some(check(&file)),
             Gate::Tree(_) => None,
         });
-        let findings: Vec<_> = families.flatten().collect();
+        let findings: Vec<_> = families.flatten().chain(leaks::check(&file)).collect();
         (findings, references::facts(&file))
     })?;
     found.extend(of_this.into_iter().map(|finding| match finding.file {

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::GateError;
-use crate::config::{LeakPolicy, Mask, Preset, RuleFile, Validation};
+use super::sealed::Opening;
+use crate::config::{LeakPolicy, Mask, Preset, RuleFile, Secrets, Validation};
 use crate::decide::patterns::Patterns;
 use crate::document::Masker;
 use crate::model::{Finding, Limits, Severity};
@@ -30,6 +31,8 @@ pub struct Rules {
     /// What hides the values of secrets in messages.
     pub(super) masker: Option<Masker>,
     mask: Mask,
+    /// How encrypted files are looked at.
+    pub(super) opening: Opening,
     /// The rules that are files of the node, as they were read last.
     node_files: BTreeMap<PathBuf, NodeFile>,
 }
@@ -57,6 +60,7 @@ impl Rules {
             leak_files: Vec::new(),
             masker: None,
             mask: Mask::default(),
+            opening: Opening::default(),
             node_files: BTreeMap::new(),
         }
     }
@@ -66,6 +70,13 @@ impl Rules {
     #[must_use]
     pub fn made_by(self, recipe: String) -> Self {
         Self { recipe, ..self }
+    }
+
+    /// The same rules, for what encrypted files become; without this, rules about what they hold are
+    /// not asked.
+    #[must_use]
+    pub fn decrypting(self, secrets: &Secrets) -> Self {
+        Self { opening: Opening::of(secrets), ..self }
     }
 
     /// The same rules and those of the settings; `mask` says what no message may show. Files of
@@ -111,7 +122,7 @@ impl Rules {
     /// Reads the files of the node that changed since they were read. Whether the rules are others
     /// now, so that their key is.
     pub fn refresh(&mut self) -> bool {
-        let mut differs = false;
+        let mut differs = self.opening.refresh();
         for (path, file) in &mut self.node_files {
             // One that could not be read may be readable now without having been written.
             let stamp = stamp(std::fs::metadata(path));
@@ -164,7 +175,7 @@ impl Rules {
     #[must_use]
     pub fn key(&self) -> String {
         /// Grows when a rule family says something else of the same tree.
-        const RULES_VERSION: u32 = 4;
+        const RULES_VERSION: u32 = 5;
         let Limits {
             files_max,
             file_bytes_max,
@@ -199,6 +210,7 @@ impl Rules {
                 hash.update(format!(" {leaks:?} {:?}", self.mask));
             }
         }
+        hash.update(format!(" {}", self.opening.word()));
         for file in self.node_files.values() {
             match &file.bytes {
                 Ok(bytes) => hash.update(Sha256::digest(bytes)),

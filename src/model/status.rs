@@ -42,6 +42,8 @@ words! {
         VerificationRefused = "verification_refused",
         /// The keys that signatures are verified with cannot be read.
         VerificationUnavailable = "verification_unavailable",
+        /// The keys that files are decrypted with cannot be read, or are not the right ones.
+        SecretsUnavailable = "secrets_unavailable",
         /// The head is not a descendant of the last accepted commit.
         HistoryRewritten = "history_rewritten",
         /// A gate refused the revision.

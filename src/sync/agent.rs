@@ -118,6 +118,8 @@ impl Agent {
         let progress = Progress::default();
         let mut trees = parts.trees;
         trees.report_to(progress.clone());
+        let settings = &parts.settings;
+        trees.decrypt_with(&settings.live, &settings.secrets, &settings.limits);
         let mut source = parts.source;
         source.report_to(progress.clone());
         Ok(Self {
@@ -209,6 +211,7 @@ impl Agent {
         self.windows = windows_of(&settings)?;
         self.filters = filters_of(&settings)?;
         self.trees.reconfigure(&settings.live, settings.policy.rollback_limit);
+        self.trees.decrypt_with(&settings.live, &settings.secrets, &settings.limits);
         self.line = line_of(&settings);
         self.recipe = recipe_of(&settings);
         self.rules_key = rules.key();
@@ -256,11 +259,7 @@ impl Agent {
         let Some(live) = &self.standing.live else { return false };
         self.standing.recipe.as_deref() == Some(&self.recipe)
             && self.was_live_here()
-            && self
-                .trees
-                .manifests()
-                .get(&live.tree)
-                .is_some_and(|m| m.materialisation == self.trees.materialisation())
+            && self.trees.manifests().get(&live.tree).is_some_and(|m| self.trees.fits(m))
             && self.trees.fits_mode()
     }
 
@@ -391,7 +390,8 @@ fn rules_of(settings: &Settings) -> Result<Rules, SyncError> {
         let argvs: Vec<_> = settings.checks.iter().map(|check| (&check.name, &check.run)).collect();
         recipe.push_str(&format!(";checks={argvs:?}"));
     }
-    Ok(Rules::new(&settings.limits).made_by(recipe).with(&settings.validation, &settings.mask)?)
+    let rules = Rules::new(&settings.limits).made_by(recipe).decrypting(&settings.secrets);
+    Ok(rules.with(&settings.validation, &settings.mask)?)
 }
 
 fn windows_of(settings: &Settings) -> Result<Windows, SyncError> {

@@ -101,6 +101,10 @@ impl Agent {
             found => found?,
         };
         findings.extend_from_slice(&rendered.warnings);
+        let seals = match self.unseal(&mirror, &attempt, &rendered, &mut findings)? {
+            Ok(seals) => seals,
+            Err(held) => return self.hold(*held, Some(plan), findings),
+        };
         if self.rules.refuse(&findings) {
             return self.refuse(&attempt, Some(rendered.summary.digest), findings);
         }
@@ -123,6 +127,7 @@ impl Agent {
             summary: rendered.summary,
             plan,
             findings,
+            seals,
             // What an operator made live beside the head says nothing of the line.
             accepted: attempt.passes_over.is_none().then(|| attempt.revision.clone()),
         };
@@ -218,11 +223,7 @@ impl Agent {
         self.standing.live.as_ref().is_some_and(|live| {
             live.digest == *digest
                 && self.was_live_here()
-                && self
-                    .trees
-                    .manifests()
-                    .get(&live.tree)
-                    .is_some_and(|m| m.materialisation == self.trees.materialisation())
+                && self.trees.manifests().get(&live.tree).is_some_and(|m| self.trees.fits(m))
                 && self.trees.fits_mode()
         })
     }

@@ -6,6 +6,7 @@ use crate::model::{
     Suspension, Trigger, Wish,
 };
 use crate::objects::{Mirror, Summary};
+use crate::trees::Manifest;
 
 impl Agent {
     /// Goes back to an earlier deployment: a new deployment of its tree, by the way of all. Gates
@@ -28,7 +29,7 @@ impl Agent {
         }
         let now = self.clock.now();
         let mirror = self.mirror()?;
-        let (name, tree, files) = self.tree_of(&target, digest)?;
+        let Manifest { name, tree, files, seals, .. } = self.tree_of(&target, digest)?;
         let attempt = Attempt {
             revision: target.revision.clone(),
             trigger,
@@ -52,6 +53,7 @@ impl Agent {
             summary: Summary { digest, files, bytes: 0 },
             plan,
             findings: Vec::new(),
+            seals,
             accepted: None,
         };
         let mut back = WayBack::default();
@@ -103,15 +105,11 @@ impl Agent {
     }
 
     /// The tree of an earlier deployment, from what is on disk.
-    fn tree_of(
-        &self,
-        target: &Deployment,
-        digest: Digest,
-    ) -> Result<(String, crate::model::ObjectId, u64), SyncError> {
+    fn tree_of(&self, target: &Deployment, digest: Digest) -> Result<Manifest, SyncError> {
         // Of two of one content, the younger took the place of one that somebody changed.
         let all = self.trees.manifests().values().filter(|m| m.digest == digest);
         let manifest = all.max_by_key(|m| m.sealed_at);
-        manifest.map(|m| (m.name.clone(), m.tree, m.files)).ok_or_else(|| {
+        manifest.cloned().ok_or_else(|| {
             order(&format!(
                 "the tree of deployment {} is not kept any more (gitops.rollback_limit); `kconfigd apply {}` makes it from the repository again",
                 target.id, target.revision

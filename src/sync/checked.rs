@@ -126,7 +126,7 @@ impl Agent {
     ) -> Result<Said, SyncError> {
         let settings = std::sync::Arc::clone(&self.settings);
         for check in &settings.checks {
-            let said = self.ask_one(check, tree, environment);
+            let said = self.ask_one(check, staged, tree, environment);
             // A check that writes to the tree is not believed, whatever it says.
             let changed = self.trees.changed_since_staged(mirror, staged)?;
             if !changed.is_none() {
@@ -150,6 +150,7 @@ impl Agent {
     fn ask_one(
         &self,
         check: &Check,
+        staged: &Staged,
         tree: &Path,
         environment: &[(&'static str, OsString)],
     ) -> Said {
@@ -172,9 +173,10 @@ impl Agent {
             }
         };
         let mask = &self.settings.mask;
+        let said = self.trees.hide_unsealed(staged, &ended.output);
         // Patterns that cannot be read were found when the settings were; hiding all is safe.
         let output = Masker::new(&mask.files, &mask.keys)
-            .map_or_else(|_| String::new(), |masker| masker.text(&ended.output));
+            .map_or_else(|_| String::new(), |masker| masker.text(&said));
         tracing::info!(check = check.name, how = ended.how, "a check ended: {}", tail(&output));
         if ended.well {
             return Said::Yes;

@@ -15,6 +15,7 @@ use crate::config::{self, Flags, LiveMode, Settings, Sources};
 use crate::journal::Journal;
 use crate::model::{ObjectId, PassOutcome, Report, Revision, Timestamp, Trigger, WishKind};
 use crate::objects::{Item, ItemKind, Mirror};
+use crate::secrets::tests::writer;
 use crate::source::{Descent, Fetched, Head, Source, SourceError};
 use crate::trees::Trees;
 use crate::trees::sim::{Bug, Fault, PowerIsOut, SimDisk, Unsynced};
@@ -95,8 +96,16 @@ impl Commits {
         let half = format!("half: {}\n", n / 2);
         let id = mirror.write_tree(&[file("c.yaml", &half)]).unwrap();
         let slow = Item { name: "slow".into(), id, kind: ItemKind::Folder };
-        let items =
-            [file("number", &text), file("same", "same\n"), file(&only, &only), folder, slow];
+        // A file that is decrypted, and changes with every second commit.
+        let sealed = writer::armored(&writer::age(half.as_bytes(), &[writer::ALICE]));
+        let items = [
+            file("number", &text),
+            file("same", "same\n"),
+            file("sealed.age", &sealed),
+            file(&only, &only),
+            folder,
+            slow,
+        ];
         let tree = mirror.write_tree(&items).unwrap();
         let repository = mirror.repository();
         let who = git2::Signature::new("a", "a@example.com", &git2::Time::new(0, 0)).unwrap();
@@ -106,6 +115,7 @@ impl Commits {
         let files = [
             ("number", text.as_str()),
             ("same", "same\n"),
+            ("sealed", &half),
             (&only, &only),
             ("folder/a.yaml", &text),
             ("folder/b.yaml", "same: 1\n"),
@@ -134,6 +144,9 @@ impl Machine {
         };
         let mut settings = config::load(&sources).unwrap().settings;
         settings.live.mode = mode;
+        let identities = "fixtures/secrets/mock.txt";
+        settings.secrets.age_identities_file =
+            Some(Path::new(env!("CARGO_MANIFEST_DIR")).join(identities));
         let machine = Self {
             disk: Arc::new(SimDisk::with_folders(&["/etc"])),
             journal: Journal::open_in_memory().unwrap(),

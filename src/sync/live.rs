@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::attempt::Attempt;
 use super::checked::{Accepted, Checked};
 use super::{Agent, SyncError};
@@ -7,7 +9,7 @@ use crate::model::{
     Outcome, PassOutcome, Plan, Quarantine, Report, Revision, Suspension, Timestamp,
 };
 use crate::objects::{Mirror, Summary};
-use crate::trees::{Rubbish, Staged, Target, Use};
+use crate::trees::{Rubbish, Seals, Staged, Target, Use};
 
 /// A tree that may become live: it passed the gates, or it was live before.
 pub(super) struct Next {
@@ -16,6 +18,8 @@ pub(super) struct Next {
     pub(super) summary: Summary,
     pub(super) plan: Plan,
     pub(super) findings: Vec<Finding>,
+    /// The encrypted files of the tree, known to be whole.
+    pub(super) seals: Arc<Seals>,
     /// The last accepted commit from then on; `None`: as before.
     pub(super) accepted: Option<Revision>,
 }
@@ -127,6 +131,7 @@ impl Agent {
             tree: next.tree,
             digest: next.summary.digest,
             files: next.summary.files,
+            seals: Arc::clone(&next.seals),
             used,
         };
         let now = self.clock.now();

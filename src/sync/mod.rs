@@ -33,6 +33,7 @@ mod repair;
 mod repair_tests;
 mod show;
 mod trusted;
+mod unsealed;
 
 pub use agent::{Agent, Parts};
 pub use error::SyncError;

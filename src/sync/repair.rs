@@ -176,8 +176,13 @@ impl Agent {
             origin: live.origin,
             at: live.since,
         };
-        let target =
-            Target { tree: manifest.tree, digest: live.digest, files: manifest.files, used };
+        let target = Target {
+            tree: manifest.tree,
+            digest: live.digest,
+            files: manifest.files,
+            seals: std::sync::Arc::clone(&manifest.seals),
+            used,
+        };
         let staged = self.trees.stage(&mirror, &target, now)?;
         let staged = if self.was_live_here() { staged.over_anything() } else { staged };
         // Not before: a repair that fails again and again would push out what others kept.

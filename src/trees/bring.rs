@@ -1,10 +1,14 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use super::compare::{Comparison, name_of, path_of};
+use zeroize::Zeroizing;
+
+use super::compare::Comparison;
 use super::disk::{Disk, DiskError, Kind, Stat};
 use super::place::kind_of;
+use super::seals::{Seal, unsealed_name};
 use super::watch::{Doubts, Watching};
 use super::{Materialisation, TreesError};
 use crate::model::{Entry, FileMode, ObjectId, Timestamp, TreePath};
@@ -35,6 +39,9 @@ pub(super) struct Bringing<'a> {
 
 /// From this many folders on, threads are started for them.
 const FOLDERS_SHARED_FROM: usize = 16;
+
+/// Largest decrypted file that is taken from another tree.
+const PLAIN_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
 /// A tree to share files with.
 #[derive(Clone)]
@@ -119,7 +126,7 @@ impl Bringing<'_> {
             self.new_folders(folder, folders)?;
         }
         for item in &items {
-            let stat = found.remove(name_of(item));
+            let stat = found.remove(self.comparison.name_of(at, item));
             self.item(folder, item, at, stat)?;
         }
         found
@@ -129,12 +136,20 @@ impl Bringing<'_> {
 
     /// Makes the folders of a tree from nothing, shared among threads where there are many.
     fn new_folders(&mut self, folder: &Path, items: Vec<Item>) -> Result<(), TreesError> {
-        let Comparison { disk, material, stamps, sealed_at, .. } = self.comparison;
+        let Comparison { disk, material, seals, stamps, sealed_at, .. } = self.comparison;
         let (donor, now, progress) = (&self.donor, self.now, self.progress);
         let parts = self.mirror().share_out(&items, FOLDERS_SHARED_FROM, |mirror, part| {
             let watching = None;
             let mut bringing = Bringing {
-                comparison: Comparison { disk, mirror, material, stamps, sealed_at, watching },
+                comparison: Comparison {
+                    disk,
+                    mirror,
+                    material,
+                    seals,
+                    stamps,
+                    sealed_at,
+                    watching,
+                },
                 donor: donor.clone(),
                 now,
                 progress,
@@ -166,12 +181,13 @@ impl Bringing<'_> {
         let items = self.mirror().items(tree)?;
         for item in &items {
             let old = before.remove(&*item.name);
-            let in_doubt = std::str::from_utf8(&item.name).is_ok_and(|name| doubted.remove(name));
+            let name = self.comparison.name_of(at, item);
+            let in_doubt = name.to_str().is_some_and(|name| doubted.remove(name));
             if old == Some(item) && !in_doubt {
                 continue;
             }
-            let path = path_of(at, item)?;
-            let place = folder.join(name_of(item));
+            let (path, _) = self.comparison.placed(at, item)?;
+            let place = folder.join(name);
             let found = self.disk().stat(&place)?;
             match (old.map(|old| old.kind), found) {
                 (Some(ItemKind::Folder), Some(stat))
@@ -185,8 +201,15 @@ impl Bringing<'_> {
                 (_, found) => self.item(folder, item, at, found)?,
             }
         }
-        let gone = before.into_keys().map(std::ffi::OsStr::from_bytes);
-        for name in gone.chain(doubted.into_iter().map(std::ffi::OsStr::new)) {
+        // What was encrypted may have stood under another name, which may be taken by now.
+        let gone: BTreeSet<&[u8]> =
+            before.into_keys().flat_map(|name| [name, unsealed_name(name)]).collect();
+        let stays: HashSet<&[u8]> = match gone.is_empty() {
+            true => HashSet::new(),
+            false => items.iter().map(|item| self.comparison.seals.name(at, item)).collect(),
+        };
+        let gone = gone.into_iter().filter(|name| !stays.contains(name)).map(OsStr::from_bytes);
+        for name in gone.chain(doubted.into_iter().map(OsStr::new)) {
             let place = folder.join(name);
             if let Some(stat) = self.disk().stat(&place)? {
                 self.clear(folder, &place, stat.kind)?;
@@ -202,8 +225,8 @@ impl Bringing<'_> {
         at: Option<&TreePath>,
         found: Option<Stat>,
     ) -> Result<(), TreesError> {
-        let path = path_of(at, item)?;
-        let place = folder.join(name_of(item));
+        let (path, seal) = self.comparison.placed(at, item)?;
+        let place = folder.join(self.comparison.name_of(at, item));
         match item.kind {
             ItemKind::Folder => {
                 self.make_folder(folder, &place, found)?;
@@ -213,12 +236,13 @@ impl Bringing<'_> {
                 self.progress.step();
                 let entry = Entry { mode, id: item.id };
                 if let Some(stat) = found {
-                    if self.comparison.file(&place, &path, entry, &stat)?.is_none() {
+                    let fits = self.comparison.file(&place, &path, (entry, seal), &stat)?;
+                    if fits.is_none() {
                         return Ok(());
                     }
                     self.clear(folder, &place, stat.kind)?;
                 }
-                self.put(folder, &place, &path, entry)
+                self.put(folder, &place, &path, (entry, seal))
             }
             // Rendering replaces or leaves out submodules.
             ItemKind::Submodule => Ok(()),
@@ -255,14 +279,19 @@ impl Bringing<'_> {
         folder: &Path,
         place: &Path,
         path: &TreePath,
-        entry: Entry,
+        (entry, seal): (Entry, Option<&Seal>),
     ) -> Result<(), TreesError> {
-        if !self.share(place, path, entry)? {
+        if let Some(seal) = seal {
+            let bytes = self.plain(path, seal)?;
+            let attributes = self.material().file(path, entry, true, self.now);
+            self.disk().write_file(place, &bytes, &attributes)?;
+            self.touched.file(place.to_owned());
+        } else if !self.share(place, path, entry)? {
             let bytes = self.mirror().blob(entry.id)?;
             if entry.mode == FileMode::Link {
                 self.disk().make_link(place, &bytes)?;
             } else {
-                let attributes = self.material().file(path, entry, self.now);
+                let attributes = self.material().file(path, entry, false, self.now);
                 self.disk().write_file(place, &bytes, &attributes)?;
                 self.touched.file(place.to_owned());
             }
@@ -283,6 +312,20 @@ impl Bringing<'_> {
         }
     }
 
+    /// The plain bytes of an encrypted file: the donor's, where they are what it gives, so that it
+    /// takes no identity to put a tree right or to build on it; decrypted else. Never shared.
+    fn plain(&self, path: &TreePath, seal: &Seal) -> Result<Zeroizing<Vec<u8>>, TreesError> {
+        let seals = self.comparison.seals;
+        if let Some(donor) = &self.donor {
+            let bytes = self.disk().read(&donor.folder.join(path.as_str()), PLAIN_BYTES_MAX);
+            let bytes = bytes.map(Zeroizing::new).ok().filter(|bytes| seals.fits(seal, bytes));
+            if let Some(bytes) = bytes {
+                return Ok(bytes);
+            }
+        }
+        self.material().decrypt(seals, seal, &self.mirror().blob(seal.id)?)
+    }
+
     /// Shares the donor's file when it is what is wanted, to the letter. A file system that has no
     /// hard links, or no more of them for this file, is no error.
     fn share(&self, place: &Path, path: &TreePath, entry: Entry) -> Result<bool, TreesError> {
@@ -296,7 +339,7 @@ impl Bringing<'_> {
             return Ok(false);
         }
         let comparison = Comparison { sealed_at: donor.sealed_at, ..self.comparison };
-        if comparison.file(&from, path, entry, &stat)?.is_some() {
+        if comparison.file(&from, path, (entry, None), &stat)?.is_some() {
             return Ok(false);
         }
         match self.disk().share(&from, place) {

@@ -1,10 +1,13 @@
 use std::collections::HashMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+use zeroize::Zeroizing;
+
 use super::disk::{Disk, Kind, Stat};
 use super::place::{kind_of, stamp};
+use super::seals::{Seal, Seals};
 use super::watch::{Doubts, Watching};
 use super::{Materialisation, TreesError};
 use crate::model::{DriftKind, DriftedPath, Entry, FileMode, ObjectId, TreePath};
@@ -42,6 +45,8 @@ pub(super) struct Comparison<'a> {
     pub(super) disk: &'a dyn Disk,
     pub(super) mirror: &'a Mirror,
     pub(super) material: &'a Materialisation,
+    /// What of the tree is encrypted.
+    pub(super) seals: &'a Seals,
     /// Whether the volume keeps the stamps.
     pub(super) stamps: bool,
     /// Changes of inodes up to this moment were our own.
@@ -53,7 +58,7 @@ pub(super) struct Comparison<'a> {
 /// Largest file whose content is compared; what is larger than any limit differs anyway.
 const CONTENT_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 
-impl Comparison<'_> {
+impl<'a> Comparison<'a> {
     /// Everything below `folder` that is not as `tree` says.
     pub(super) fn run(&self, folder: &Path, tree: ObjectId) -> Result<Drift, TreesError> {
         let mut drift = Drift::default();
@@ -70,7 +75,7 @@ impl Comparison<'_> {
     ) -> Result<(), TreesError> {
         let mut found = self.listing(folder, at)?;
         for item in self.mirror.items(tree)? {
-            let stat = found.remove(name_of(&item));
+            let stat = found.remove(self.name_of(at, &item));
             self.item(folder, &item, at, stat, drift)?;
         }
         let mut added: Vec<_> = found.into_keys().collect();
@@ -91,8 +96,8 @@ impl Comparison<'_> {
         found: Option<Stat>,
         drift: &mut Drift,
     ) -> Result<(), TreesError> {
-        let path = path_of(at, item)?;
-        let place = folder.join(name_of(item));
+        let (path, seal) = self.placed(at, item)?;
+        let place = folder.join(self.name_of(at, item));
         match (item.kind, found) {
             (_, None) => drift.add(path.as_str(), DriftKind::Removed),
             (ItemKind::Folder, Some(stat)) if stat.kind == Kind::Folder => {
@@ -103,7 +108,7 @@ impl Comparison<'_> {
             }
             (ItemKind::File(mode), Some(stat)) => {
                 let entry = Entry { mode, id: item.id };
-                if let Some(kind) = self.file(&place, &path, entry, &stat)? {
+                if let Some(kind) = self.file(&place, &path, (entry, seal), &stat)? {
                     drift.add(path.as_str(), kind);
                 }
             }
@@ -140,7 +145,8 @@ impl Comparison<'_> {
             return Ok(());
         }
         let items = self.mirror.items(tree)?;
-        let items: HashMap<&[u8], &Item> = items.iter().map(|i| (&*i.name, i)).collect();
+        let items: HashMap<&[u8], &Item> =
+            items.iter().map(|item| (self.seals.name(at, item), item)).collect();
         for name in names {
             let place = folder.join(name);
             let found = self.disk.stat(&place)?;
@@ -163,6 +169,24 @@ impl Comparison<'_> {
         Ok(())
     }
 
+    /// The name that an item has on disk.
+    pub(super) fn name_of<'i>(&self, at: Option<&TreePath>, item: &'i Item) -> &'i OsStr {
+        OsStr::from_bytes(self.seals.name(at, item))
+    }
+
+    /// The path that an item has on disk, and its seal where it is encrypted.
+    pub(super) fn placed(
+        &self,
+        at: Option<&TreePath>,
+        item: &Item,
+    ) -> Result<(TreePath, Option<&'a Seal>), TreesError> {
+        let Some(seal) = self.seals.of_item(at, item) else {
+            return Ok((path_of(at, item)?, None));
+        };
+        let item = Item { name: self.seals.name(at, item).to_vec(), ..*item };
+        Ok((path_of(at, &item)?, Some(seal)))
+    }
+
     /// The names in a folder, by name, told of from now on.
     pub(super) fn listing(
         &self,
@@ -181,7 +205,7 @@ impl Comparison<'_> {
         &self,
         place: &Path,
         path: &TreePath,
-        entry: Entry,
+        (entry, seal): (Entry, Option<&Seal>),
         found: &Stat,
     ) -> Result<Option<DriftKind>, TreesError> {
         if found.kind != kind_of(entry.mode) {
@@ -191,25 +215,25 @@ impl Comparison<'_> {
             let target = self.disk.read_link(place)?;
             return Ok((hash(&target) != Some(entry.id)).then_some(DriftKind::Edited));
         }
-        let stamped = self.stamps && found.mtime_nanos == stamp(entry.id);
+        let stamped = self.stamps && found.mtime_nanos == stamp(entry.id, seal.is_some());
         if self.stamps && !stamped {
             // The stamp is gone: somebody wrote to it, or gave it another time with equal bytes;
             // both are put right, so that the next stat is enough again.
             return Ok(Some(DriftKind::Edited));
         }
         if !(stamped && found.ctime <= self.sealed_at) {
-            let bytes = self.disk.read(place, CONTENT_BYTES_MAX)?;
-            if hash(&bytes) != Some(entry.id) {
+            let bytes = Zeroizing::new(self.disk.read(place, CONTENT_BYTES_MAX)?);
+            let is_it = match seal {
+                Some(seal) => self.seals.fits(seal, &bytes),
+                None => hash(&bytes) == Some(entry.id),
+            };
+            if !is_it {
                 return Ok(Some(DriftKind::Edited));
             }
         }
-        Ok((!self.material.file_fits(path, entry, found)).then_some(DriftKind::Remoded))
+        let fits = self.material.file_fits(path, entry, seal.is_some(), found);
+        Ok((!fits).then_some(DriftKind::Remoded))
     }
-}
-
-/// An item's name as the file system has it.
-pub(super) fn name_of(item: &Item) -> &std::ffi::OsStr {
-    std::ffi::OsStr::from_bytes(&item.name)
 }
 
 /// An item's path in the tree. Rendering has refused every other name; one that comes up here all

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use super::{DiskError, LockError};
 use crate::model::Digest;
 use crate::objects::ObjectsError;
+use crate::secrets::SecretsError;
 
 /// Why a tree could not be staged, published or looked at.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,21 @@ pub enum TreesError {
     /// The tree that is to be returned to cannot be had any more.
     #[error("the tree {0} is on no disk and in no mirror any more")]
     Gone(Digest),
+    /// A file that was encrypted cannot be decrypted.
+    #[error("{path} cannot be decrypted, and no tree on disk has it")]
+    Sealed {
+        /// The file, as the repository names it.
+        path: String,
+        /// Why.
+        #[source]
+        source: SecretsError,
+    },
+    /// A file gives other bytes than it gave before.
+    #[error("{0} does not decrypt to what it gave before")]
+    Unsealed(String),
+    /// The system has no random numbers.
+    #[error("the system gives no random numbers, which a key needs")]
+    NoChance,
     /// The file system cannot exchange two folders.
     #[error(
         "the file system of {path} cannot exchange two folders in one step: use `live.mode: symlink`"

@@ -20,7 +20,10 @@ impl Trees {
         let folder = aside.join(now.to_utc().format("%Y%m%dT%H%M%S%.3fZ").to_string());
         let mut left = BYTES_MAX;
         let mut kept = false;
-        for drifted in &drift.paths {
+        let seals = self.manifests.get(live.name()).map(|it| std::sync::Arc::clone(&it.seals));
+        let is_secret = |path: &str| seals.as_ref().is_some_and(|it| it.holds(path));
+        // What was decrypted is nowhere but in a tree, whoever edited it.
+        for drifted in drift.paths.iter().filter(|it| !is_secret(&it.path)) {
             if matches!(drifted.kind, DriftKind::Edited | DriftKind::Added | DriftKind::Replaced) {
                 let place = from.join(&drifted.path);
                 kept |= self.keep(&place, &folder.join(&drifted.path), &mut left).is_some();

@@ -1,10 +1,12 @@
 use std::io::ErrorKind::{FileTooLarge, InvalidInput};
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::disk::{Attributes, Disk, DiskError};
 use super::layout::Layout;
+use super::seals::{Seals, WireSeals};
 use crate::model::{DeploymentId, Digest, ObjectId, Origin, Revision, Timestamp};
 
 /// What is known of a tree on disk without the journal: beside it as `<name>.json`.
@@ -22,6 +24,8 @@ pub struct Manifest {
     pub files: u64,
     /// What it became on disk beside its content: owner, modes, format.
     pub materialisation: String,
+    /// The files of it that were encrypted.
+    pub seals: Arc<Seals>,
     /// Volume and inode of its folder: how it is known where no link names it.
     pub folder: (u64, u64),
     /// Whether the volume keeps the nanoseconds that mark each file's content.
@@ -48,7 +52,7 @@ pub struct Use {
 /// Uses that a manifest keeps; older ones are dropped.
 const USES_MAX: usize = 32;
 /// Largest manifest that is read.
-const MANIFEST_BYTES_MAX: u64 = 64 * 1024;
+const MANIFEST_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 impl Manifest {
     /// The newest deployment that made it live.
@@ -93,7 +97,9 @@ impl Manifest {
         let path = layout.manifest(&self.name);
         let fresh = layout.manifest(&format!("{}.next", self.name));
         remove_leftover(disk, &fresh)?;
-        disk.write_file(&fresh, &self.to_bytes(), &FILE)?;
+        // The key that its decrypted files are known by is nobody else's.
+        let mode = if self.seals.is_empty() { FILE.mode } else { 0o600 };
+        disk.write_file(&fresh, &self.to_bytes(), &Attributes { mode, ..FILE })?;
         disk.sync_file(&fresh)?;
         disk.rename(&fresh, &path)
     }
@@ -105,6 +111,7 @@ impl Manifest {
             git_tree: self.tree.to_string(),
             files: self.files,
             materialisation: self.materialisation.clone(),
+            secrets: WireSeals::of(&self.seals),
             device: self.folder.0,
             inode: self.folder.1,
             stamps: self.stamps,
@@ -141,6 +148,8 @@ struct Wire {
     git_tree: String,
     files: u64,
     materialisation: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    secrets: Option<WireSeals>,
     device: u64,
     inode: u64,
     stamps: bool,
@@ -167,6 +176,10 @@ impl Wire {
             tree: ObjectId::parse(&self.git_tree).ok()?,
             files: self.files,
             materialisation: self.materialisation,
+            seals: match self.secrets {
+                Some(seals) => Arc::new(seals.into_seals()?),
+                None => Arc::default(),
+            },
             folder: (self.device, self.inode),
             stamps: self.stamps,
             sealed_at: self.sealed_at.parse().ok()?,

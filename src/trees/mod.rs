@@ -21,9 +21,11 @@ mod recover;
 mod regain;
 mod retire;
 mod scan;
+mod seals;
 #[cfg(test)]
 pub(crate) mod sim;
 mod stage;
+mod unseal;
 mod watch;
 
 pub use compare::{DRIFT_PATHS_MAX, Drift};
@@ -38,4 +40,6 @@ pub use real::RealDisk;
 pub use recover::Found;
 pub use retire::Rubbish;
 pub use scan::{Look, Scan, Scanned};
+pub use seals::Seals;
 pub use stage::{Staged, Target, Trees};
+pub use unseal::Unsealed;

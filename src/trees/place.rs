@@ -1,7 +1,12 @@
+use zeroize::Zeroizing;
+
+use super::TreesError;
 use super::disk::{Attributes, Kind, Stat};
-use crate::config::LiveSettings;
+use super::seals::{Seal, Seals};
+use crate::config::{LiveSettings, Secrets};
 use crate::decide::patterns::Patterns;
-use crate::model::{Entry, FileMode, ObjectId, Timestamp, TreePath};
+use crate::model::{Entry, FileMode, Limits, ObjectId, Timestamp, TreePath};
+use crate::secrets::{self, Identities};
 
 /// What an entry of a tree becomes on disk, beside its bytes: mode, owner, and the mark by which
 /// its content is known again from a `stat` alone.
@@ -11,6 +16,8 @@ pub struct Materialisation {
     gid: Option<u32>,
     modes: Vec<(Patterns, u32)>,
     key: String,
+    secrets: Secrets,
+    limits: Limits,
 }
 
 impl Materialisation {
@@ -18,7 +25,7 @@ impl Materialisation {
     /// check has refused it before.
     #[must_use]
     pub fn new(settings: &LiveSettings) -> Self {
-        let mut key = format!("1;{:?}", settings.owner);
+        let mut key = format!("2;{:?}", settings.owner);
         let mut modes = Vec::new();
         for rule in &settings.file_modes {
             if let Ok(patterns) = Patterns::new([rule.pattern.as_str()]) {
@@ -27,13 +34,61 @@ impl Materialisation {
             key.push_str(&format!(";{}={:o}", rule.pattern, rule.mode));
         }
         let owner = settings.owner;
-        Self { uid: owner.and_then(|o| o.uid), gid: owner.and_then(|o| o.gid), modes, key }
+        Self {
+            uid: owner.and_then(|o| o.uid),
+            gid: owner.and_then(|o| o.gid),
+            modes,
+            key,
+            secrets: Secrets::default(),
+            limits: Limits::default(),
+        }
     }
 
-    /// Equal keys mean that equal content is equal on disk too.
+    /// The same, with what encrypted files are decrypted with.
+    #[must_use]
+    pub fn with_secrets(mut self, secrets: &Secrets, limits: &Limits) -> Self {
+        if !secrets.decrypt {
+            self.key.push_str(";encrypted");
+        }
+        Self { secrets: secrets.clone(), limits: limits.clone(), ..self }
+    }
+
+    pub(super) const fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    pub(super) const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Equal keys mean that equal content without encrypted files is equal on disk too.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
+    }
+
+    /// The key of a tree with these encrypted files, decrypted by those who have this fingerprint.
+    pub(super) fn key_for(&self, seals: &Seals, identities: &str) -> String {
+        if seals.is_empty() {
+            return self.key.clone();
+        }
+        format!("{};secrets {};{identities}", self.key, secrets::FORMAT_VERSION)
+    }
+
+    /// The plain bytes of an encrypted file, checked against what it gave before.
+    pub(super) fn decrypt(
+        &self,
+        seals: &Seals,
+        seal: &Seal,
+        bytes: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, TreesError> {
+        let failed = |source| TreesError::Sealed { path: seal.path.as_str().to_owned(), source };
+        let identities = Identities::read(&self.secrets).map_err(failed)?;
+        let plain = secrets::decrypt(&seal.path, bytes, &identities, &self.limits);
+        match plain.map_err(failed)? {
+            Some(plain) if seals.fits(seal, plain.expose()) => Ok(plain.into_bytes()),
+            _ => Err(TreesError::Unsealed(seal.path.as_str().to_owned())),
+        }
     }
 
     /// Whether files may be shared between trees by hard links: not where they belong to somebody
@@ -47,29 +102,43 @@ impl Materialisation {
         Attributes { mode: 0o755, uid: self.uid, gid: self.gid, mtime: None }
     }
 
-    /// What a regular file of a tree is given.
-    pub(super) fn file(&self, path: &TreePath, entry: Entry, now: Timestamp) -> Attributes {
+    /// What a regular file of a tree is given; `sealed`: it was encrypted.
+    pub(super) fn file(
+        &self,
+        path: &TreePath,
+        entry: Entry,
+        sealed: bool,
+        now: Timestamp,
+    ) -> Attributes {
         Attributes {
-            mode: self.mode(path, entry.mode),
+            mode: self.mode(path, entry.mode, sealed),
             uid: self.uid,
             gid: self.gid,
-            mtime: Some((now.seconds(), stamp(entry.id))),
+            mtime: Some((now.seconds(), stamp(entry.id, sealed))),
         }
     }
 
-    fn mode(&self, path: &TreePath, mode: FileMode) -> u32 {
+    fn mode(&self, path: &TreePath, mode: FileMode, sealed: bool) -> u32 {
         let path = path.as_str();
         let ruled = self.modes.iter().rev().find(|(patterns, _)| patterns.mean_file(path));
-        match (ruled, mode) {
-            (Some((_, bits)), _) => *bits,
-            (None, FileMode::Executable) => 0o755,
-            (None, _) => 0o644,
+        match (ruled, mode, sealed) {
+            (Some((_, bits)), _, _) => *bits,
+            (None, FileMode::Executable, true) => 0o700,
+            (None, _, true) => 0o600,
+            (None, FileMode::Executable, false) => 0o755,
+            (None, _, false) => 0o644,
         }
     }
 
     /// Whether mode and owner of a file are as they should be.
-    pub(super) fn file_fits(&self, path: &TreePath, entry: Entry, found: &Stat) -> bool {
-        found.mode == self.mode(path, entry.mode) && self.owner_fits(found)
+    pub(super) fn file_fits(
+        &self,
+        path: &TreePath,
+        entry: Entry,
+        sealed: bool,
+        found: &Stat,
+    ) -> bool {
+        found.mode == self.mode(path, entry.mode, sealed) && self.owner_fits(found)
     }
 
     /// Whether mode and owner of a folder are as they should be.
@@ -84,10 +153,17 @@ impl Materialisation {
 
 /// The nanoseconds that a file's modification time is given: made from its blob's id, so that one
 /// `stat` tells whether the content is still the one that was written, with no list kept of it.
-pub(super) fn stamp(id: ObjectId) -> u32 {
+///
+/// What was decrypted has another stamp than the encrypted file, so that none is taken for the
+/// other.
+pub(super) fn stamp(id: ObjectId, sealed: bool) -> u32 {
     let [a, b, c, d, ..] = id.0;
-    u32::from_be_bytes([a, b, c, d]) % 1_000_000_000
+    let stamp = u64::from(u32::from_be_bytes([a, b, c, d])) + u64::from(sealed) * SEALED;
+    u32::try_from(stamp % 1_000_000_000).unwrap_or_default()
 }
+
+/// What the stamp of a decrypted file has more.
+const SEALED: u64 = 500_000_000 + secrets::FORMAT_VERSION as u64;
 
 /// What an entry is on disk.
 pub(super) const fn kind_of(mode: FileMode) -> Kind {
@@ -117,7 +193,8 @@ mod tests {
             file_modes: vec![rule],
         };
         let material = Materialisation::new(&settings);
-        let mode = |path: &str| material.mode(&TreePath::parse(path).unwrap(), FileMode::Regular);
+        let mode =
+            |path: &str| material.mode(&TreePath::parse(path).unwrap(), FileMode::Regular, false);
         assert_eq!(mode("a.yaml"), 0o644);
         assert_eq!(mode("folder/a.yaml"), 0o600);
     }

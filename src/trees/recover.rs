@@ -1,9 +1,12 @@
 use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
 
 use super::disk::{Kind, Stat};
 use super::layout::{is_staging_name, is_tree_name};
-use super::{Live, Manifest, Trees, TreesError};
+use super::{Live, Manifest, Seals, Trees, TreesError};
 use crate::config::LiveMode;
 use crate::model::{Digest, EntryDigest, FileMode, blob_digest, tree_digest};
 
@@ -87,8 +90,13 @@ impl Trees {
         if self.manifests.is_empty() || self.name_of_folder(&stat).is_some() {
             return Ok(());
         }
-        let digest = self.digest_on_disk(&live)?;
-        let known = self.manifests.values_mut().find(|m| m.digest == digest);
+        let digest = self.digest_on_disk(&live, &Seals::default())?;
+        let mut known = self.manifests.values().find(|m| m.digest == digest).cloned();
+        for manifest in self.manifests.values().filter(|m| !m.seals.is_empty()) {
+            let is_it = self.digest_on_disk(&live, &manifest.seals)? == manifest.digest;
+            known = known.or_else(|| is_it.then(|| manifest.clone()));
+        }
+        let known = known.and_then(|manifest| self.manifests.get_mut(&manifest.name));
         let Some(manifest) = known else { return Ok(()) };
         manifest.folder = (stat.device, stat.inode);
         Ok(manifest.write(&*self.disk, &self.layout)?)
@@ -229,36 +237,41 @@ impl Trees {
         Ok(staging)
     }
 
-    /// The digest of what is in a folder, read whole.
+    /// The digest of what is in a folder, read whole. A decrypted file counts as the encrypted one
+    /// that `seals` says it is.
     ///
     /// # Errors
     /// What the disk says.
-    pub fn digest_on_disk(&self, folder: &Path) -> Result<Digest, TreesError> {
+    pub fn digest_on_disk(&self, folder: &Path, seals: &Seals) -> Result<Digest, TreesError> {
+        self.digest_below(folder, seals, "")
+    }
+
+    fn digest_below(&self, folder: &Path, seals: &Seals, at: &str) -> Result<Digest, TreesError> {
         const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
         let mut entries = Vec::new();
         for (name, stat) in self.disk.list(folder)? {
             let place = folder.join(&name);
+            let mut name = name.as_bytes().to_vec();
+            let path = format!("{at}{}", String::from_utf8_lossy(&name));
             let (mode, digest) = match stat.kind {
-                Kind::Folder => (None, self.digest_on_disk(&place)?),
+                Kind::Folder => (None, self.digest_below(&place, seals, &format!("{path}/"))?),
                 Kind::Link => (Some(FileMode::Link), blob_digest(&self.disk.read_link(&place)?)),
-                Kind::File if stat.mode & 0o100 != 0 => (
-                    Some(FileMode::Executable),
-                    blob_digest(&self.disk.read(&place, FILE_BYTES_MAX)?),
-                ),
-                _ => {
-                    (Some(FileMode::Regular), blob_digest(&self.disk.read(&place, FILE_BYTES_MAX)?))
+                Kind::File | Kind::Other => {
+                    let bytes = Zeroizing::new(self.disk.read(&place, FILE_BYTES_MAX)?);
+                    let seal = seals.at(&path).filter(|seal| seals.fits(seal, &bytes));
+                    if seal.is_some_and(|seal| seal.shown() != seal.path.as_str()) {
+                        name.extend_from_slice(b".age");
+                    }
+                    let is_executable = stat.kind == Kind::File && stat.mode & 0o100 != 0;
+                    let mode = if is_executable { FileMode::Executable } else { FileMode::Regular };
+                    (Some(mode), seal.map_or_else(|| blob_digest(&bytes), |seal| seal.digest))
                 }
             };
             entries.push((name, mode, digest));
         }
-        use std::os::unix::ffi::OsStrExt as _;
         let mut entries: Vec<_> = entries
             .iter()
-            .map(|(name, mode, digest)| EntryDigest {
-                name: name.as_bytes(),
-                mode: *mode,
-                digest: *digest,
-            })
+            .map(|(name, mode, digest)| EntryDigest { name, mode: *mode, digest: *digest })
             .collect();
         Ok(tree_digest(&mut entries))
     }

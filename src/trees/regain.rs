@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use super::disk::Kind;
 use super::layout::is_tree_name;
-use super::{Found, Manifest, Trees, TreesError, Use};
+use super::{Found, Manifest, Seals, Trees, TreesError, Use};
 use crate::model::{FileMode, LiveState, ObjectId};
 use crate::objects::{Item, ItemKind, Mirror};
 
@@ -18,6 +18,10 @@ impl Trees {
     /// # Errors
     /// What the disk or the mirror says.
     pub fn give_objects(&self, name: &str, mirror: &Mirror) -> Result<ObjectId, TreesError> {
+        if let Some(manifest) = self.manifests.get(name).filter(|it| !it.seals.is_empty()) {
+            // What was decrypted never goes into the mirror, and the encrypted files are not here.
+            return Err(TreesError::Gone(manifest.digest));
+        }
         self.objects_of(&self.folder_of(name)?, mirror)
     }
 
@@ -55,6 +59,11 @@ impl Trees {
         let Some(stat) = self.disk.stat(&folder)?.filter(|stat| stat.kind == Kind::Folder) else {
             return Ok(false);
         };
+        // Before anything is written: what is another content may hold decrypted files, and these
+        // never go into the mirror.
+        if self.digest_on_disk(&folder, &Seals::default())? != live.digest {
+            return Ok(false);
+        }
         let tree = self.objects_of(&folder, mirror)?;
         let summary = mirror.summary(tree, None)?;
         if summary.digest != live.digest {
@@ -73,6 +82,7 @@ impl Trees {
             files: summary.files,
             // What differs from that is drift, and is found as such.
             materialisation: self.material.key().to_owned(),
+            seals: std::sync::Arc::default(),
             folder: (stat.device, stat.inode),
             stamps: self.keeps_stamps()?,
             // Nobody knows when it was changed last: it is compared by content once.

@@ -185,14 +185,17 @@ impl Trees {
         if self.is_stranger(self.layout.live())? {
             self.drift(mirror, Look::Told)?;
         }
+        let seals = self.live_name()?.and_then(|name| self.manifests.get(&name));
+        let seals = seals.filter(|it| it.tree == live).map(|it| Arc::clone(&it.seals));
+        let seals = seals.unwrap_or_default();
         let mut spare = self.take_folder(now)?;
-        let mut result = self.bring(mirror, &spare, live, now);
+        let mut result = self.bring(mirror, &spare, (live, &seals), now);
         if result.is_ok() {
             spare.sealed_at = self.disk.now();
             spare.durable = true;
             spare.is_watched = true;
             if self.is_stranger(&spare.folder).unwrap_or(false) {
-                result = self.bring(mirror, &spare, live, now);
+                result = self.bring(mirror, &spare, (live, &seals), now);
             }
         }
         // What was made until an error came may be right to the eye, and gone with the power.

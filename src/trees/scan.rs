@@ -49,6 +49,7 @@ impl Scan {
             disk: &*self.disk,
             mirror: &mirror,
             material: &self.material,
+            seals: &self.manifest.seals,
             stamps: self.manifest.stamps,
             sealed_at: self.manifest.sealed_at,
             watching: None,
@@ -151,7 +152,7 @@ impl Trees {
         match self.compare_folder(mirror, manifest, &folder, look) {
             Err(error) if error.mirror_damaged() => {
                 let mut drift = Drift::default();
-                if self.digest_on_disk(&folder)? != manifest.digest {
+                if self.digest_on_disk(&folder, &manifest.seals)? != manifest.digest {
                     drift.add("", DriftKind::Edited);
                 }
                 Ok(drift)
@@ -205,13 +206,14 @@ impl Trees {
     fn comparison<'a>(
         &'a self,
         mirror: &'a Mirror,
-        manifest: &Manifest,
+        manifest: &'a Manifest,
         watching: Option<Watching<'a>>,
     ) -> Comparison<'a> {
         Comparison {
             disk: &*self.disk,
             mirror,
             material: &self.material,
+            seals: &manifest.seals,
             stamps: manifest.stamps,
             sealed_at: manifest.sealed_at,
             watching,

@@ -10,17 +10,20 @@ use super::layout::{Layout, tree_name};
 use super::lock::Lock;
 use super::manifest::{Manifest, Use};
 use super::watch::{Watches, Watching};
-use super::{Look, Materialisation, TreesError};
-use crate::config::LiveSettings;
-use crate::model::{Digest, ObjectId, Timestamp};
+use super::{Look, Materialisation, Seals, TreesError};
+use crate::config::{LiveSettings, Secrets};
+use crate::model::{Digest, Limits, ObjectId, Timestamp};
 use crate::objects::Mirror;
 use crate::progress::{Progress, Stage};
+use crate::secrets;
 
 /// The trees beside the live path, and the right (a lock) to change them.
 pub struct Trees {
     pub(super) layout: Layout,
     pub(super) disk: Arc<dyn Disk>,
     pub(super) material: Materialisation,
+    /// Who we decrypt as, as it was seen last.
+    pub(super) identities: RefCell<secrets::Watch>,
     pub(super) settings: Retention,
     /// Whoever watches is told here.
     pub(super) progress: Progress,
@@ -95,6 +98,8 @@ pub struct Target {
     pub digest: Digest,
     /// How many files it has.
     pub files: u64,
+    /// The files of it that are encrypted: see [`Trees::unseal`].
+    pub seals: Arc<Seals>,
     /// The deployment that is to make it live.
     pub used: Use,
 }
@@ -151,6 +156,7 @@ impl Trees {
             layout,
             disk,
             material: Materialisation::new(settings),
+            identities: RefCell::default(),
             progress: Progress::default(),
             settings: Retention::of(settings, rollback_limit),
             manifests: BTreeMap::new(),
@@ -207,13 +213,24 @@ impl Trees {
 
     /// Goes on with other settings; the live path and its mode need a restart.
     pub fn reconfigure(&mut self, settings: &LiveSettings, rollback_limit: u32) {
-        let material = Materialisation::new(settings);
+        let before = &self.material;
+        let material =
+            Materialisation::new(settings).with_secrets(before.secrets(), before.limits());
+        self.become_of(material);
+        self.settings = Retention::of(settings, rollback_limit);
+    }
+
+    /// From now on decrypts encrypted files with these.
+    pub fn decrypt_with(&mut self, settings: &LiveSettings, secrets: &Secrets, limits: &Limits) {
+        self.become_of(Materialisation::new(settings).with_secrets(secrets, limits));
+    }
+
+    fn become_of(&mut self, material: Materialisation) {
         if material.key() != self.material.key() {
             // What was known to be right was so by the old modes and owner.
             self.watches.borrow_mut().forget_all(&*self.disk);
         }
         self.material = material;
-        self.settings = Retention::of(settings, rollback_limit);
     }
 
     /// Where everything is.
@@ -232,13 +249,6 @@ impl Trees {
     #[must_use]
     pub fn has(&self, digest: &Digest) -> bool {
         self.manifests.values().any(|m| m.digest == *digest)
-    }
-
-    /// What a tree on disk depends on beside its content; when it changes, the live tree is to be
-    /// staged again.
-    #[must_use]
-    pub fn materialisation(&self) -> &str {
-        self.material.key()
     }
 
     /// Stages a tree: whole and durable beside the live one when this returns.
@@ -269,7 +279,7 @@ impl Trees {
         let live = self.live_name()?;
         for manifest in self.manifests.values() {
             if manifest.digest == target.digest
-                && manifest.materialisation == self.material.key()
+                && self.fits_but_identities(manifest)
                 && live.as_deref() != Some(&manifest.name)
                 && self.compare_tree(mirror, manifest, Look::Told)?.is_none()
             {
@@ -295,7 +305,7 @@ impl Trees {
         now: Timestamp,
     ) -> Result<Staged, TreesError> {
         self.progress.begin(Stage::Staging, target.files);
-        let stamps = self.bring(mirror, base, target.tree, now);
+        let stamps = self.bring(mirror, base, (target.tree, &target.seals), now);
         self.progress.begin(Stage::Idle, 0);
         let stamps = stamps?;
         let folder = &base.folder;
@@ -307,7 +317,8 @@ impl Trees {
             digest: target.digest,
             tree: target.tree,
             files: target.files,
-            materialisation: self.material.key().to_owned(),
+            materialisation: self.material.key_for(&target.seals, target.seals.identities()),
+            seals: Arc::clone(&target.seals),
             folder: stat.map_or((0, 0), |s| (s.device, s.inode)),
             stamps,
             sealed_at: self.disk.now(),
@@ -326,7 +337,7 @@ impl Trees {
         &mut self,
         mirror: &Mirror,
         base: &Spare,
-        tree: ObjectId,
+        (tree, seals): (ObjectId, &Seals),
         now: Timestamp,
     ) -> Result<bool, TreesError> {
         let folder = &base.folder;
@@ -344,6 +355,7 @@ impl Trees {
                 disk: &*self.disk,
                 mirror,
                 material: &self.material,
+                seals,
                 stamps,
                 sealed_at: base.sealed_at,
                 watching: root.map(|root| Watching { watches: &self.watches, root }),

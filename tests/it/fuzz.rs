@@ -19,7 +19,7 @@ const BYTES_MAX: usize = 4_096;
 /// Changes made to an input, one after the other.
 const CHANGES_MAX: usize = 8;
 /// What the places that read these bytes know: chance alone would seldom find it.
-const WORDS: [&[u8]; 33] = [
+const WORDS: [&[u8]; 38] = [
     b"\0",
     b"\n",
     b"\r\n",
@@ -52,6 +52,11 @@ const WORDS: [&[u8]; 33] = [
     b"-----BEGIN SSH SIGNATURE-----",
     b"-----BEGIN PGP SIGNATURE-----",
     b" namespaces=\"git\" ",
+    b"ENC[AES256_GCM,data:",
+    b",type:int]",
+    b"sops",
+    b"-> X25519 ",
+    b"age-encryption.org/v1\n",
     b"valid-after=\"20260101Z\",",
 ];
 
@@ -158,6 +163,11 @@ fn hooks() {
 #[test]
 fn packets() {
     replay("packets");
+}
+
+#[test]
+fn secrets() {
+    replay("secrets");
 }
 
 #[test]

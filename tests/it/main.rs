@@ -11,6 +11,7 @@ mod house;
 mod outputs;
 mod promises;
 mod reload;
+mod secrets;
 mod shipped;
 mod trust;
 mod workbench;
