@@ -34,6 +34,8 @@ pub(super) fn settings(
     let limits = limits(reader);
     let mask = mask(reader);
     let checks = programs::checks(reader);
+    let reload = programs::reload(reader);
+    let health = programs::health(reader);
     let nodes = nodes(reader);
     let listen = listen(reader);
     let shutdown_grace = reader.duration("shutdown_grace");
@@ -53,6 +55,8 @@ pub(super) fn settings(
         limits,
         mask,
         checks,
+        reload,
+        health,
         nodes,
         listen: listen?,
         shutdown_grace,
