@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::run::audience;
 use super::{AppError, Engine};
 use crate::journal::Journal;
-use crate::model::{Report, Trigger, WishKind};
+use crate::model::{PassOutcome, Report, Trigger, WishKind};
 use crate::notify::{Deliverer, DeliveryReport};
 
 /// What one pass by hand came to.
@@ -45,7 +45,15 @@ pub async fn once(
     let (agent, _lock) = engine.into_agent();
     let pass = tokio::task::spawn_blocking(move || {
         let mut agent = agent;
-        let report = agent.pass(trigger);
+        let mut report = agent.pass(trigger);
+        // How the health of what became live turned out is part of the answer.
+        while let Some(wait) = agent.bake_wait() {
+            std::thread::sleep(wait);
+            let step = agent.pass(Trigger::Health);
+            if !follows_up(&mut report, step) {
+                break;
+            }
+        }
         if agent.is_untidy() {
             agent.tidy_up();
         }
@@ -62,4 +70,19 @@ pub async fn once(
         }
     };
     Ok(Once { report, journal, deliveries })
+}
+
+/// Adds what a step of the bake says to the report of the pass that began it. Whether it goes on.
+fn follows_up(report: &mut Report, step: Report) -> bool {
+    let was_live = matches!(report.outcome, PassOutcome::Applied | PassOutcome::Returned);
+    let was_left = report.outcome == PassOutcome::RolledBack;
+    let fails = step.outcome == PassOutcome::Failed;
+    match step.outcome {
+        PassOutcome::InSync | PassOutcome::Held(_) if was_live || was_left => {}
+        PassOutcome::Unhealthy if was_left => {
+            report.message = format!("{}; {}", report.message, step.message);
+        }
+        _ => *report = step,
+    }
+    !fails
 }

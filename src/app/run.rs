@@ -157,10 +157,11 @@ async fn until(mut stopped: watch::Receiver<bool>, work: impl Future<Output = ()
     }
 }
 
-/// How long a pass may wait for others: for the source, and for each check.
+/// How long a pass may wait for others: for the source, for each check and each reload.
 fn longest_wait(settings: &Settings) -> Duration {
     let checks = settings.checks.iter().map(|check| check.timeout);
-    checks.fold(settings.source.timeout, Duration::saturating_add)
+    let reloads = settings.reload.iter().map(|reload| reload.timeout);
+    checks.chain(reloads).fold(settings.source.timeout, Duration::saturating_add)
 }
 
 /// Tells systemd's watchdog that the loop turns, as long as no pass takes longer than it may.

@@ -26,6 +26,8 @@ pub(super) enum Exit {
     Gate = 13,
     /// It could not be applied; the live tree is as it was.
     ApplyFailed = 14,
+    /// Applied, then rolled back.
+    RolledBack = 15,
     /// Another kconfigd holds the state folder.
     Held = 16,
     /// Held, quarantined or suspended: nothing was done.
@@ -77,6 +79,7 @@ pub(super) fn of_report(report: &ReportBody) -> Exit {
     let reason = report.reason.as_deref().and_then(Reason::from_word);
     match (report.outcome.as_str(), reason) {
         ("in_sync" | "applied" | "rolled_back_to" | "repaired" | "planned", _) => Exit::Done,
+        ("rolled_back", _) => Exit::RolledBack,
         ("held", _) => Exit::Waiting,
         ("refused", Some(Reason::VerificationRefused | Reason::HistoryRewritten)) => Exit::Trust,
         ("refused", _) => Exit::Gate,

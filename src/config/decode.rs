@@ -35,6 +35,8 @@ pub(super) fn settings(
     let limits = limits(reader);
     let mask = mask(reader);
     let checks = programs::checks(reader);
+    let reload = programs::reload(reader);
+    let health = programs::health(reader);
     let nodes = nodes(reader);
     let listen = listen(reader);
     let shutdown_grace = reader.duration("shutdown_grace");
@@ -55,6 +57,8 @@ pub(super) fn settings(
         limits,
         mask,
         checks,
+        reload,
+        health,
         nodes,
         listen: listen?,
         shutdown_grace,

@@ -204,11 +204,44 @@ pub(super) const KEYS: &[Key] = keys! {
         => "The program and its arguments, without a shell; `{tree}` is the path of the staged tree.";
     "checks[].timeout": Duration { min_ms: 1 }, "30s", "2m"
         => "How long it may take. One that takes longer is ended, and the revision waits.";
-    "reload": AnyList, "[]", "[]" => "Programs, signals and requests after a tree went live.";
-    "health.probes": AnyList, "[]", "[]" => "Probes that a new tree has to pass.";
-    "health.bake_time": Duration { min_ms: 0 }, "30s", "30s" => "How long they have to pass.";
-    "health.interval": Duration { min_ms: 1 }, "1s", "1s" => "How often they are asked.";
-    "health.failures": Count { min: 1, max: 1000 }, "3", "3" => "How many failures in a row roll back.";
+
+    "reload": Items, "[]", "[{name: nginx, paths: [nginx/], run: [systemctl, reload, nginx]}]"
+        => "What is told once a tree is live, in order: each entry whose paths changed, once. One that fails counts as failed health: the tree before comes back. See [health](checks-and-health.md).";
+    "reload[].name": Text, "null", "nginx"
+        => "Its name, unique.";
+    "reload[].paths": Texts, "[\"**\"]", "[nginx/]"
+        => "gitignore-style patterns: it is run when one of these files changed.";
+    "reload[].run": Texts, "[]", "[systemctl, reload, nginx]"
+        => "A program and its arguments, without a shell; `{tree}` is the live path. One of `run`, `signal` and `http` has to be there.";
+    "reload[].signal.pid_file": Path, "\"\"", "/run/nginx.pid"
+        => "The file with the number of the process that gets a signal.";
+    "reload[].signal.signal": Word(&["HUP", "USR1", "USR2", "WINCH", "INT", "TERM"]), "HUP", "USR1"
+        => "The signal that it gets.";
+    "reload[].http.url": Text, "\"\"", "http://127.0.0.1:2019/reload"
+        => "Where a request is sent, without a body; any 2xx is success.";
+    "reload[].http.method": Word(&["GET", "POST", "PUT"]), "POST", "PUT"
+        => "The request's method.";
+    "reload[].timeout": Duration { min_ms: 1 }, "30s", "5s"
+        => "How long it may take.";
+
+    "health.probes": Items, "[]", "[{name: web, http: {url: \"http://127.0.0.1:8080/healthz\"}}]"
+        => "What has to be well for `health.bake_time` after a tree became live; else the last confirmed tree comes back. See [health](checks-and-health.md).";
+    "health.probes[].name": Text, "null", "web"
+        => "Its name, unique.";
+    "health.probes[].http.url": Text, "\"\"", "http://127.0.0.1:8080/healthz"
+        => "An address that has to answer GET. One of `http`, `tcp` and `run` has to be there.";
+    "health.probes[].http.status": Count { min: 100, max: 599 }, "200", "204"
+        => "The status that it has to answer with; redirects are not followed.";
+    "health.probes[].tcp": Text, "\"\"", "127.0.0.1:5432"
+        => "A host and a port that have to take a connection.";
+    "health.probes[].run": Texts, "[]", "[/usr/local/bin/myapp, --healthy]"
+        => "A program that has to end with 0; as in `checks`, with the live path as `{tree}`.";
+    "health.bake_time": Duration { min_ms: 0 }, "30s", "2m"
+        => "How long the health has to hold until a deployment is confirmed. Newer revisions wait meanwhile.";
+    "health.interval": Duration { min_ms: 10 }, "1s", "5s"
+        => "How often the probes are asked. One probe may take as long, at least a second and at most ten.";
+    "health.failures": Count { min: 1, max: 1000 }, "3", "5"
+        => "How many failures of one probe in a row roll back. One that fails when the time is over does too.";
     "alerts": AnyList, "[]", "[]" => "Whom to tell of problems and recoveries.";
 
     "limits.files_max": Count { min: 1, max: 10_000_000 }, "200000", "500000"

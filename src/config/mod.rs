@@ -36,7 +36,7 @@ pub(crate) use load::load_bytes;
 pub use load::{Flags, Loaded, Sources, Tested, load, load_state_dir, load_tested};
 pub(crate) use location::location;
 pub use paths::user_name;
-pub use programs::Check;
+pub use programs::{Action, Ask, Check, Health, Probe, Reload};
 pub use reload::needs_restart;
 pub use schema::schema;
 pub use secrets::Secrets;

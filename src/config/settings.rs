@@ -40,6 +40,10 @@ pub struct Settings {
     pub mask: Mask,
     /// Programs that may veto a staged tree, in order.
     pub checks: Vec<super::programs::Check>,
+    /// What is told once a tree is live, in order.
+    pub reload: Vec<super::programs::Reload>,
+    /// What has to be well after that.
+    pub health: super::programs::Health,
     /// Who is told.
     pub nodes: Vec<NodeSettings>,
     /// Where the API listens.

@@ -3,6 +3,7 @@
 //! Time and chance are arguments. No I/O, no clock, no randomness, no environment.
 
 pub mod admit;
+pub mod bake;
 pub mod cost;
 pub mod drift;
 pub mod impact;

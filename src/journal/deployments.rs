@@ -5,11 +5,11 @@ use rusqlite::{OptionalExtension as _, Transaction};
 use super::error::query;
 use super::intent::IntentKind;
 use super::open::{read_meta, write_meta};
-use super::wire::{self, WireDeployment, WireLive, WireSuspension, key_columns};
+use super::wire::{self, WireBake, WireDeployment, WireLive, WireSuspension, key_columns};
 use super::wishes::FOLLOWED_MAX;
 use super::{Journal, JournalError, outbox};
 use crate::model::{
-    Attempt, Deployment, DeploymentId, Digest, Event, LiveState, Outcome, Quarantine,
+    Attempt, Bake, Deployment, DeploymentId, Digest, Event, LiveState, Outcome, Quarantine,
     QuarantineKey, Revision, Suspension, Timestamp,
 };
 use crate::trees::Live;
@@ -43,6 +43,8 @@ pub struct Completion {
     pub wish: Option<u64>,
     /// What happened, and who is told.
     pub events: Vec<(Event, Vec<String>)>,
+    /// What is still to be seen of it: reloads and health.
+    pub bake: Option<Bake>,
 }
 
 /// A commit whose content is live already.
@@ -161,6 +163,9 @@ impl Journal {
                 tx.prepare_cached("DELETE FROM quarantine WHERE kind = 'revision' AND key = ?1")?
                     .execute([done.live.revision.to_string()])?;
                 write_meta(tx, "held", None)?;
+                write_meta(tx, "unhealthy", None)?;
+                let bake = done.bake.as_ref().map(|bake| wire::to_json(&WireBake::from(bake)));
+                write_meta(tx, "bake", bake.as_deref())?;
             } else {
                 tx.prepare_cached("UPDATE deployments SET tree = ?1 WHERE id = ?2")?
                     .execute(rusqlite::params![live.name(), done.live.deployment.0])?;

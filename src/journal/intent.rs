@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use super::deployments::Completion;
 use super::error::query;
 use super::facts;
-use super::wire::{self, WireDeployment, WireLive, WireQuarantine, WireSuspension};
+use super::wire::{self, WireBake, WireDeployment, WireLive, WireQuarantine, WireSuspension};
 use super::{Journal, JournalError};
 use crate::model::{Event, EventKind, Revision, Timestamp};
 
@@ -45,6 +45,8 @@ struct WireIntent {
     suspend: Option<WireSuspension>,
     wish: Option<u64>,
     events: Vec<WireRecorded>,
+    #[serde(default)]
+    bake: Option<WireBake>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -129,6 +131,7 @@ impl From<&Intent> for WireIntent {
                     nodes: nodes.clone(),
                 })
                 .collect(),
+            bake: done.bake.as_ref().map(Into::into),
         }
     }
 }
@@ -161,6 +164,7 @@ impl WireIntent {
                 suspend: self.suspend.map(Into::into),
                 wish: self.wish,
                 events: events.collect::<Option<_>>()?,
+                bake: self.bake.map(Into::into),
             },
         })
     }

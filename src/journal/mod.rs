@@ -4,6 +4,7 @@
 //! `synchronous=FULL`; a change and the events it causes are one transaction. Never decides, and
 //! never claims a tree live without a [`crate::trees::Live`] in hand.
 
+mod bake;
 #[cfg(test)]
 pub(crate) mod cuts;
 mod deployments;

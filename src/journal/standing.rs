@@ -1,10 +1,10 @@
 use super::error::query;
 use super::open::{read_meta, write_meta};
 use super::outbox;
-use super::wire::{self, WireHeld, WireLive, WireQuarantine, WireSource, WireSuspension};
+use super::wire::{self, WireBake, WireHeld, WireLive, WireQuarantine, WireSource, WireSuspension};
 use super::{Journal, JournalError};
 use crate::model::{
-    Desired, DriftKind, DriftState, DriftedPath, Event, Held, LiveState, Quarantine, Reason,
+    Bake, Desired, DriftKind, DriftState, DriftedPath, Event, Held, LiveState, Quarantine, Reason,
     Revision, SourceState, State, Suspension, Timestamp,
 };
 
@@ -37,6 +37,10 @@ pub struct Standing {
     pub source: SourceState,
     /// What was found changed in the live tree.
     pub drift: DriftState,
+    /// What is still to be seen of what is live.
+    pub bake: Option<Bake>,
+    /// Why what is live is known to be unhealthy.
+    pub unhealthy: Option<String>,
     /// The state that the last pass left, with its reason and sentence.
     pub state: Option<(State, Option<Reason>, String)>,
 }
@@ -83,6 +87,8 @@ impl Journal {
                 .and_then(|text| Some(wire::from_json::<WireSource>(&text)?.into()))
                 .unwrap_or_default(),
             drift: read("drift")?.map(|text| drift_from(&text)).unwrap_or_default(),
+            bake: read("bake")?.and_then(|text| Some(wire::from_json::<WireBake>(&text)?.into())),
+            unhealthy: read("unhealthy")?,
             state: read("state")?.and_then(|text| state_from(&text)),
         })
     }

@@ -1,9 +1,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    ChangeCounts, Deployment, DeploymentId, Digest, Finding, Held, LiveState, Origin, Outcome,
-    Quarantine, QuarantineKey, Reason, Revision, Severity, SourceState, Suspension, Timestamp,
-    Trigger,
+    Bake, ChangeCounts, Deployment, DeploymentId, Digest, Finding, Held, LiveState, Origin,
+    Outcome, Quarantine, QuarantineKey, Reason, Revision, Severity, SourceState, Suspension,
+    Timestamp, Trigger,
 };
 
 /// A value that the database holds as JSON: the model's types stay free of it.
@@ -64,6 +64,52 @@ pub(super) fn findings_to_json(findings: &[Finding]) -> String {
 pub(super) fn findings_from_json(text: &str) -> Vec<Finding> {
     let wire: Vec<WireFinding> = from_json(text).unwrap_or_default();
     wire.into_iter().map(Finding::from).collect()
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct WireBake {
+    deployment: u64,
+    until: i64,
+    #[serde(default)]
+    restarts: u32,
+    #[serde(default)]
+    is_way_back: bool,
+    previous_tree: Option<String>,
+    previous_revision: Option<String>,
+    #[serde(default)]
+    reloaded: Vec<String>,
+    failed: Option<String>,
+}
+
+impl From<&Bake> for WireBake {
+    fn from(bake: &Bake) -> Self {
+        Self {
+            deployment: bake.deployment.0,
+            until: bake.until.0,
+            restarts: bake.restarts,
+            is_way_back: bake.is_way_back,
+            previous_tree: bake.previous_tree.clone(),
+            previous_revision: bake.previous_revision.as_ref().map(ToString::to_string),
+            reloaded: bake.reloaded.clone(),
+            failed: bake.failed.clone(),
+        }
+    }
+}
+
+impl From<WireBake> for Bake {
+    fn from(wire: WireBake) -> Self {
+        let previous = wire.previous_revision.and_then(|text| Revision::parse(&text).ok());
+        Self {
+            deployment: DeploymentId(wire.deployment),
+            until: Timestamp(wire.until),
+            restarts: wire.restarts,
+            is_way_back: wire.is_way_back,
+            previous_tree: wire.previous_tree,
+            previous_revision: previous,
+            reloaded: wire.reloaded,
+            failed: wire.failed,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]

@@ -89,6 +89,8 @@ words! {
         Window = "window",
         /// The live tree was touched.
         Drift = "drift",
+        /// The health of what is live was due to be looked at.
+        Health = "health",
     }
 }
 

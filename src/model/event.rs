@@ -10,6 +10,8 @@ words! {
         Applied = "config.applied",
         /// Its health held.
         Confirmed = "config.confirmed",
+        /// Its health did not hold, and it stays: there is nothing to go back to, or that is unhealthy too.
+        Unhealthy = "config.unhealthy",
         /// A way back became live.
         RolledBack = "config.rolled_back",
         /// Trust or a gate refused a revision.

@@ -3,6 +3,7 @@
 //! No I/O, no async and no serde live here. Rooms that put these on a wire or a disk have types of
 //! their own for that, so that a field renamed here breaks no file and no client.
 
+mod bake;
 mod deployment;
 mod digest;
 mod event;
@@ -17,6 +18,7 @@ mod secret;
 mod status;
 mod time;
 
+pub use bake::Bake;
 pub use deployment::{
     ChangeCounts, Deployment, DeploymentId, Origin, Outcome, Trigger, Wish, WishKind,
 };

@@ -9,6 +9,10 @@ pub enum PassOutcome {
     Applied,
     /// An earlier tree became live again, by an operator's wish.
     Returned,
+    /// What became live was left again by itself, since its health did not hold.
+    RolledBack,
+    /// The health of what is live does not hold, and there is nothing to go back to.
+    Unhealthy,
     /// The live tree was put right.
     Repaired,
     /// The head waits; nothing was done. The reason says for what.

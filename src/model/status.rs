@@ -66,6 +66,10 @@ words! {
         RolledBack = "rolled_back",
         /// The tree could not be made live; the one before stays.
         ApplyFailed = "apply_failed",
+        /// The health of what is live is watched; newer heads wait.
+        Baking = "baking",
+        /// The health of what is live did not hold, and there was nothing to go back to.
+        Unhealthy = "unhealthy",
         /// The live tree was changed by somebody else.
         Drift = "drift",
         /// An operator stopped the agent.

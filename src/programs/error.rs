@@ -21,6 +21,15 @@ pub enum ProgramError {
         #[source]
         source: std::io::Error,
     },
+    /// A process or an address could not be reached.
+    #[error("{what} was not reached")]
+    Reach {
+        /// The file with its number, or its address.
+        what: String,
+        /// What went wrong.
+        #[source]
+        source: std::io::Error,
+    },
     /// It ran out of time, and its process group was ended.
     #[error("{program} did not end within {} ms", after.as_millis())]
     TimedOut {

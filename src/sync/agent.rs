@@ -91,6 +91,8 @@ pub struct Agent {
     pub(super) stop: Stop,
     /// How often in a row checks could not say anything.
     pub(super) unfinished_checks: u32,
+    /// What is known of the bake that is watched.
+    pub(super) baking: super::baking::Baking,
     /// What there is to tidy up.
     pub(super) untidy: super::live::Untidy,
     /// When the outbox was last freed of what is old.
@@ -148,6 +150,7 @@ impl Agent {
             wishless_at: None,
             stop: Stop::default(),
             unfinished_checks: 0,
+            baking: super::baking::Baking::default(),
             untidy: super::live::Untidy::default(),
             pruned_at: None,
             dry: false,
@@ -314,6 +317,11 @@ impl Agent {
         let ask = self.next_ask(now, chance);
         let looks = self.drift_policy().is_some() && self.standing.live.is_some();
         let drift = looks.then(|| self.until_drift_check(now));
+        if let Some(bake) = self.until_bake_step(now)
+            && bake < drift.map_or(ask, |drift| drift.min(ask))
+        {
+            return (bake.max(LOOK_MIN), Trigger::Health);
+        }
         match drift {
             Some(drift) if drift < ask => (drift.max(LOOK_MIN), Trigger::Drift),
             _ => (ask.max(LOOK_MIN), Trigger::Interval),

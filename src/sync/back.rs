@@ -28,13 +28,45 @@ impl Agent {
             )));
         }
         let now = self.clock.now();
+        let mut back = WayBack::default();
+        if let Some(live) = &self.standing.live {
+            back.quarantine.push(Quarantine {
+                key: QuarantineKey::Digest(live.digest),
+                revision: live.revision.clone(),
+                reason: Reason::RolledBack,
+                rules: String::new(),
+                message: rolled_back_text(live.deployment, &live.revision.short(), wish),
+                since: now,
+            });
+        }
+        if hold {
+            back.suspend = Some(Suspension {
+                since: now,
+                until: None,
+                actor: wish.actor.clone(),
+                reason: wish.reason.clone().or_else(|| Some("rollback --hold".to_owned())),
+            });
+        }
+        self.return_to(&target, trigger, Some(wish), back)
+    }
+
+    /// Makes the tree of an earlier deployment live again.
+    pub(super) fn return_to(
+        &mut self,
+        target: &Deployment,
+        trigger: Trigger,
+        wish: Option<&Wish>,
+        back: WayBack,
+    ) -> Result<Report, SyncError> {
+        let digest =
+            target.digest.ok_or_else(|| order(&format!("deployment {} has no tree", target.id)))?;
         let mirror = self.mirror()?;
-        let Manifest { name, tree, files, seals, .. } = self.tree_of(&target, digest)?;
+        let Manifest { name, tree, files, seals, .. } = self.tree_of(target, digest)?;
         let attempt = Attempt {
             revision: target.revision.clone(),
             trigger,
-            wish: Some(wish),
-            started_at: now,
+            wish,
+            started_at: self.clock.now(),
             trust: String::new(),
             passes_over: self.standing.desired.as_ref().map(|d| d.revision.clone()),
         };
@@ -56,25 +88,6 @@ impl Agent {
             seals,
             accepted: None,
         };
-        let mut back = WayBack::default();
-        if let Some(live) = &self.standing.live {
-            back.quarantine.push(Quarantine {
-                key: QuarantineKey::Digest(live.digest),
-                revision: live.revision.clone(),
-                reason: Reason::RolledBack,
-                rules: String::new(),
-                message: rolled_back_text(live.deployment, &live.revision.short(), wish),
-                since: now,
-            });
-        }
-        if hold {
-            back.suspend = Some(Suspension {
-                since: now,
-                until: None,
-                actor: wish.actor.clone(),
-                reason: wish.reason.clone().or_else(|| Some("rollback --hold".to_owned())),
-            });
-        }
         self.deploy_with(&mirror, &attempt, next, Some(back))
     }
 

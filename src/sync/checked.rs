@@ -1,16 +1,11 @@
-use std::ffi::OsString;
-use std::path::Path;
-
 use super::attempt::Attempt;
-use super::error::chain;
 use super::live::Next;
+use super::surroundings::{Facts, Surroundings, why};
 use super::{Agent, SyncError};
 use crate::config::Check;
 use crate::decide::retry;
-use crate::document::Masker;
-use crate::model::{ChangeKind, DeploymentId, Finding, Held, Plan, Reason, Report, Timestamp};
+use crate::model::{DeploymentId, Finding, Held, Reason, Report, Timestamp};
 use crate::objects::Mirror;
-use crate::programs::{self, Program};
 use crate::trees::Staged;
 
 /// A staged tree that may be published: the checks let it pass, or it was live before.
@@ -50,9 +45,6 @@ const AGAIN_MIN: std::time::Duration = std::time::Duration::from_secs(1);
 const AGAIN_MAX: std::time::Duration = std::time::Duration::from_mins(5);
 /// Paths that a message names when a check changed the tree.
 const NAMED_MAX: usize = 3;
-/// Lines and characters of a check's output in a finding: its end.
-const TAIL_LINES: usize = 5;
-const TAIL_CHARS: usize = 1000;
 
 impl Agent {
     /// Runs the checks on a staged tree, in order, up to the first that does not let it pass.
@@ -91,42 +83,30 @@ impl Agent {
         id: DeploymentId,
         staged: &Staged,
     ) -> Result<Said, SyncError> {
-        let tree = self.trees.folder_of(staged.name())?;
-        let list = self.settings.state_dir.join("changes.json");
-        if let Err(error) = std::fs::write(&list, changes(&next.plan)) {
-            return Ok(Said::Nothing(format!(
-                "the list of changes for the checks could not be written to {}: {error}",
-                list.display()
-            )));
+        let facts = Facts {
+            tree: self.trees.folder_of(staged.name())?,
+            name: staged.name(),
+            deployment: id,
+            revision: &attempt.revision,
+            previous: self.standing.live.as_ref().map(|live| &live.revision),
+            digest: &next.summary.digest,
+            changes: &next.plan.changes,
+        };
+        match self.surroundings(&facts) {
+            Ok(around) => self.ask_each(mirror, staged, &around),
+            Err(why) => Ok(Said::Nothing(why)),
         }
-        let live = self.standing.live.as_ref();
-        let environment: Vec<(&str, OsString)> = vec![
-            ("KCONFIGD_TREE", tree.clone().into()),
-            ("KCONFIGD_DEPLOYMENT", id.to_string().into()),
-            ("KCONFIGD_REVISION", attempt.revision.to_string().into()),
-            (
-                "KCONFIGD_PREVIOUS_REVISION",
-                live.map(|live| live.revision.to_string()).unwrap_or_default().into(),
-            ),
-            ("KCONFIGD_DIGEST", next.summary.digest.to_string().into()),
-            ("KCONFIGD_CHANGES", list.clone().into()),
-        ];
-        let said = self.ask_each(mirror, staged, &tree, &environment);
-        // It is written anew for each deployment; a leftover says nothing to anybody.
-        drop(std::fs::remove_file(&list));
-        said
     }
 
     fn ask_each(
         &mut self,
         mirror: &Mirror,
         staged: &Staged,
-        tree: &Path,
-        environment: &[(&'static str, OsString)],
+        around: &Surroundings,
     ) -> Result<Said, SyncError> {
         let settings = std::sync::Arc::clone(&self.settings);
         for check in &settings.checks {
-            let said = self.ask_one(check, staged, tree, environment);
+            let said = self.ask_one(check, around);
             // A check that writes to the tree is not believed, whatever it says.
             let changed = self.trees.changed_since_staged(mirror, staged)?;
             if !changed.is_none() {
@@ -147,46 +127,20 @@ impl Agent {
         Ok(Said::Yes)
     }
 
-    fn ask_one(
-        &self,
-        check: &Check,
-        staged: &Staged,
-        tree: &Path,
-        environment: &[(&'static str, OsString)],
-    ) -> Said {
-        let max = self.settings.limits.exec_output_bytes_max;
-        let program = Program {
-            argv: &check.run,
-            tree,
-            environment,
-            timeout: check.timeout,
-            output_bytes_max: usize::try_from(max).unwrap_or(usize::MAX),
-        };
-        let ended = match programs::run(&program, &self.stop) {
-            Ok(ended) => ended,
+    fn ask_one(&self, check: &Check, around: &Surroundings) -> Said {
+        let told = match self.run_program(&check.run, check.timeout, around) {
+            Ok(told) => told,
             Err(error) => {
-                return Said::Nothing(format!(
-                    "the check {} gave no answer: {}",
-                    check.name,
-                    chain(&error)
-                ));
+                let why = why(&error);
+                return Said::Nothing(format!("the check {} gave no answer: {why}", check.name));
             }
         };
-        let mask = &self.settings.mask;
-        let said = self.trees.hide_unsealed(staged, &ended.output);
-        // Patterns that cannot be read were found when the settings were; hiding all is safe.
-        let output = Masker::new(&mask.files, &mask.keys)
-            .map_or_else(|_| String::new(), |masker| masker.text(&said));
-        tracing::info!(check = check.name, how = ended.how, "a check ended: {}", tail(&output));
-        if ended.well {
+        tracing::info!(check = check.name, how = told.how, "a check ended: {}", told.tail);
+        if told.well {
             return Said::Yes;
         }
         let rule = format!("check.{}", check.name);
-        let text = match tail(&output) {
-            said if said.is_empty() => format!("the check failed with {}", ended.how),
-            said => format!("the check failed with {}: {said}", ended.how),
-        };
-        Said::No(Finding::error(&rule, text))
+        Said::No(Finding::error(&rule, format!("the check failed with {}", told.text())))
     }
 
     /// The checks could not say: the revision waits, and they are run again with backoff. That is
@@ -249,38 +203,5 @@ impl Agent {
         let mut findings = vec![finding];
         findings.extend_from_slice(&next.findings);
         self.refuse(attempt, Some(next.summary.digest), findings)
-    }
-}
-
-/// `{added, modified, removed}`: lists of paths.
-fn changes(plan: &Plan) -> String {
-    let of = |kind: ChangeKind| -> Vec<&str> {
-        plan.changes.iter().filter(|c| c.kind() == kind).map(|c| c.path.as_str()).collect()
-    };
-    serde_json::json!({
-        "added": of(ChangeKind::Added),
-        "modified": of(ChangeKind::Modified),
-        "removed": of(ChangeKind::Removed),
-    })
-    .to_string()
-}
-
-/// The end of an output in one line.
-fn tail(output: &str) -> String {
-    let lines: Vec<&str> = output.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
-    let last = lines.get(lines.len().saturating_sub(TAIL_LINES)..).unwrap_or_default().join("; ");
-    let skipped = last.chars().count().saturating_sub(TAIL_CHARS);
-    last.chars().skip(skipped).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_a_long_output_the_last_lines_are_told_in_one() {
-        assert_eq!(tail("a\n\n b\nc\nd\ne\nf\n"), "b; c; d; e; f");
-        assert_eq!(tail(&"x".repeat(5000)).len(), TAIL_CHARS);
-        assert_eq!(tail(""), "");
     }
 }

@@ -2,8 +2,8 @@ use super::Agent;
 use crate::decide::impact;
 use crate::decide::subscribe::Filter;
 use crate::model::{
-    ChangeLists, Deployment, DriftKind, Event, EventFacts, EventKind, Held, Plan, Quarantine,
-    Revision, Timestamp,
+    ChangeLists, Deployment, DriftKind, Event, EventFacts, EventKind, Held, LiveState, Plan,
+    Quarantine, Revision, Timestamp,
 };
 use crate::trees::Drift;
 
@@ -90,6 +90,26 @@ impl Agent {
             ..EventFacts::default()
         };
         self.event(EventKind::Held, held.since, facts, Told::Everybody)
+    }
+
+    /// What is said of the health of what is live.
+    pub(super) fn health_event(
+        &self,
+        kind: EventKind,
+        live: &LiveState,
+        message: Option<&str>,
+    ) -> (Event, Vec<String>) {
+        let facts = EventFacts {
+            deployment: Some(live.deployment),
+            revision: Some(live.revision.clone()),
+            digest: Some(live.digest),
+            origin: Some(live.origin),
+            profile: self.settings.profile.clone(),
+            reason: message.is_some().then(|| "unhealthy".to_owned()),
+            message: message.map(str::to_owned),
+            ..EventFacts::default()
+        };
+        self.event(kind, self.clock.now(), facts, Told::Everybody)
     }
 
     pub(super) fn detected_event(

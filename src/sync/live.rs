@@ -41,6 +41,8 @@ pub(super) struct Untidy {
 pub(super) struct WayBack {
     pub(super) quarantine: Vec<Quarantine>,
     pub(super) suspend: Option<Suspension>,
+    /// Why kconfigd went back by itself; `None`: an operator's order.
+    pub(super) why: Option<String>,
 }
 
 impl Agent {
@@ -79,12 +81,15 @@ impl Agent {
                 Err(error) => return self.fail(attempt, id, &next, error),
             }
         };
-        let row = Deployment {
+        let mut row = Deployment {
             origin: next.origin,
             changes: ChangeCounts::of(&next.plan),
             findings: next.findings.clone(),
             ..self.row(attempt, id, Outcome::Live, Some(next.summary.digest))
         };
+        if let Some(why) = back.as_ref().and_then(|back| back.why.clone()) {
+            row.reason = Some(why);
+        }
         let completion = self.completion(attempt, &next, row, back);
         match self.make_live(accepted, completion) {
             Ok(()) => {}
@@ -159,6 +164,8 @@ impl Agent {
         };
         let event = self.deployed_event(kind, &row, &next.plan);
         let rolled_back = back.is_some();
+        let is_automatic = back.as_ref().is_some_and(|back| back.why.is_some());
+        let bake = self.bake_for(row.id, row.finished_at, is_automatic);
         let back = back.unwrap_or_default();
         Completion {
             kind: IntentKind::Deployment,
@@ -174,6 +181,7 @@ impl Agent {
             suspend: back.suspend,
             wish: attempt.wish.map(|w| w.id),
             events: vec![event],
+            bake,
             deployment: row,
         }
     }
@@ -217,6 +225,9 @@ impl Agent {
             self.must_recover = true;
         }
         self.forget_drift();
+        if intent.completion.kind == IntentKind::Deployment {
+            self.watch_bake();
+        }
         Ok(())
     }
 

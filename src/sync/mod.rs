@@ -12,6 +12,7 @@
 mod agent;
 mod attempt;
 mod back;
+mod baking;
 mod checked;
 #[cfg(test)]
 mod crash_proof_tests;
@@ -32,6 +33,7 @@ mod repair;
 #[cfg(test)]
 mod repair_tests;
 mod show;
+mod surroundings;
 mod trusted;
 mod unsealed;
 
@@ -66,12 +68,13 @@ impl Agent {
                 }
                 result => result,
             })
+            .and_then(|report| self.begin_bake(report, trigger))
             .unwrap_or_else(|error| self.explain(error));
         // The first change after a start is not to wait for what can be made ready before it.
         self.untidy.trees |=
             trigger == Trigger::Start && self.prepares && report.outcome == PassOutcome::InSync;
         let has_asked = trigger == Trigger::Interval || self.asked_at != asked_at;
-        let follows = number.is_none() && trigger != Trigger::Drift;
+        let follows = number.is_none() && !matches!(trigger, Trigger::Drift | Trigger::Health);
         self.remember(&report, number, has_asked, follows);
         report
     }
@@ -95,6 +98,21 @@ impl Agent {
         let wish = self.journal.pending_wish(self.wish_done)?;
         self.wishless_at = wish.is_none().then_some(changes);
         Ok(wish)
+    }
+
+    /// Where something became live: its reloads and the first look at its health come at once.
+    fn begin_bake(&mut self, report: Report, trigger: Trigger) -> Result<Report, SyncError> {
+        if !matches!(report.outcome, PassOutcome::Applied | PassOutcome::Returned) {
+            return Ok(report);
+        }
+        match self.bake_step(trigger) {
+            Ok(Some(ended)) if ended.outcome != PassOutcome::InSync => Ok(ended),
+            Ok(_) => Ok(report),
+            Err(error) => {
+                tracing::warn!(error = %error.chain(), "the health of what became live could not be looked at; the next pass tries again");
+                Ok(report)
+            }
+        }
     }
 
     /// Whether the next pass comes at once: an order waits, or one was just followed, in whose
@@ -194,11 +212,28 @@ impl Agent {
         if self.trees.ensure_folder()? {
             self.regain_manifest();
         }
+        if self.standing.bake.is_some() && !self.stop_before_intent {
+            match self.bake_step(trigger)? {
+                // What waited meanwhile is taken in the same pass.
+                Some(ended) if ended.outcome == PassOutcome::InSync => {
+                    if trigger == Trigger::Health {
+                        return Ok(ended);
+                    }
+                }
+                Some(ended) => return Ok(ended),
+                None if trigger == Trigger::Health => return Ok(self.baking_report()),
+                None => {}
+            }
+        }
         let unrepaired = match self.mend_drift(trigger)? {
             Mended::Ends(report) => return Ok(report),
             Mended::GoesOn(unrepaired) => unrepaired,
         };
         let head = self.ask()?;
+        if self.standing.bake.is_some() && unrepaired.is_none() && !self.stop_before_intent {
+            // A newer head waits until it is known whether this one is good.
+            return Ok(self.baking_report());
+        }
         self.trust_watch.look(&self.settings.source.verify);
         let decision = decide(&Observed {
             now: self.clock.now(),

@@ -219,6 +219,7 @@ impl Agent {
             suspend: None,
             wish: wish.map(|w| w.id),
             events: vec![event],
+            bake: None,
         };
         self.make_live(Accepted::was_live_before(staged), completion)?;
         let aside = match kept {

@@ -213,6 +213,8 @@ impl Agent {
             PassOutcome::Failed | PassOutcome::Unrecorded => {
                 (State::Degraded, Some(Reason::ApplyFailed), message)
             }
+            PassOutcome::Unhealthy => (State::Degraded, Some(Reason::Unhealthy), message),
+            _ if self.standing.bake.is_some() => (State::Baking, None, message),
             _ if suspended => (State::Suspended, Some(Reason::Suspended), message),
             PassOutcome::Refused(reason) => (State::Degraded, Some(reason), message),
             PassOutcome::Held(reason) => match reason {
@@ -222,6 +224,10 @@ impl Agent {
                 | Reason::Drift => (State::Degraded, Some(reason), message),
                 _ => (State::Held, Some(reason), message),
             },
+            _ if self.standing.unhealthy.is_some() => {
+                let text = self.standing.unhealthy.clone().unwrap_or_default();
+                (State::Degraded, Some(Reason::Unhealthy), text)
+            }
             _ if drifted => {
                 let text = format!(
                     "{} paths of the live tree differ: see `kconfigd drift`",
@@ -229,7 +235,9 @@ impl Agent {
                 );
                 (State::Degraded, Some(Reason::Drift), text)
             }
-            PassOutcome::Returned => (State::Held, Some(Reason::RolledBack), message),
+            PassOutcome::Returned | PassOutcome::RolledBack => {
+                (State::Held, Some(Reason::RolledBack), message)
+            }
             PassOutcome::InSync
             | PassOutcome::Applied
             | PassOutcome::Repaired

@@ -5,7 +5,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use zeroize::Zeroizing;
 
 use super::seals::{SEALS_MAX, Seal, Seals};
-use super::{Manifest, Staged, Trees, TreesError};
+use super::{Manifest, Trees, TreesError};
 use crate::model::{Change, Entry, FileMode, Finding, ObjectId, TreePath, blob_digest};
 use crate::objects::Mirror;
 use crate::secrets::{self, Identities, SecretsError};
@@ -97,12 +97,12 @@ impl Trees {
         self.open_all(mirror, tree, found, &identities, seals)
     }
 
-    /// The same text without what the decrypted files of a staged tree hold: nothing of it, where
+    /// The same text without what the decrypted files of a tree hold: nothing of it, where
     /// these cannot be read.
     #[must_use]
-    pub fn hide_unsealed(&self, staged: &Staged, text: &str) -> String {
-        let seals = &staged.manifest.seals;
-        let Ok(folder) = self.folder_of(staged.name()) else { return String::new() };
+    pub fn hide_unsealed(&self, name: &str, text: &str) -> String {
+        let Some(Manifest { seals, .. }) = self.manifests.get(name) else { return String::new() };
+        let Ok(folder) = self.folder_of(name) else { return String::new() };
         let mut values = secrets::Values::default();
         for shown in seals.files().map(Seal::shown) {
             let plain = self.disk.read(&folder.join(shown), PLAIN_BYTES_MAX).map(Zeroizing::new);

@@ -10,7 +10,7 @@ use crate::model::{ChangeCounts, Digest, PassOutcome, Plan, Reason, Report};
 pub struct ReportBody {
     /// [`super::FORMAT_VERSION`].
     pub format_version: u32,
-    /// `in_sync`, `applied`, `rolled_back_to`, `repaired`, `held`, `refused`, `unreachable`,
+    /// `in_sync`, `applied`, `rolled_back_to`, `rolled_back`, `unhealthy`, `repaired`, `held`, `refused`, `unreachable`,
     /// `failed`, `unrecorded`, `declined` or `planned`.
     pub outcome: String,
     /// A stable code, where there is something to explain.
@@ -194,6 +194,8 @@ pub const fn outcome_words(outcome: &PassOutcome) -> (&'static str, Option<Reaso
         PassOutcome::InSync => ("in_sync", None),
         PassOutcome::Applied => ("applied", None),
         PassOutcome::Returned => ("rolled_back_to", None),
+        PassOutcome::RolledBack => ("rolled_back", Some(Reason::RolledBack)),
+        PassOutcome::Unhealthy => ("unhealthy", Some(Reason::Unhealthy)),
         PassOutcome::Repaired => ("repaired", None),
         PassOutcome::Held(reason) => ("held", Some(*reason)),
         PassOutcome::Refused(reason) => ("refused", Some(*reason)),

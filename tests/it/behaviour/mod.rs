@@ -4,6 +4,7 @@
 //! Nothing here sleeps; what takes time is awaited.
 
 mod access;
+mod baking;
 mod checking;
 mod drifting;
 mod following;
