@@ -85,13 +85,14 @@ fn killed_once_in_a_bake_it_bakes_again_and_killed_twice_it_goes_back() {
     assert_eq!(pass(&agent), done());
     with(&agent, &repo, &health("1h"));
     let second = repo.commit(&[("a.yaml", "a: good, for all that is known\n")]);
-    for _ in 0..2 {
-        let sync = agent.start_sync();
-        status_when(&agent, "it bakes", |status| {
-            status["state"] == "baking" && status["live"]["revision"] == second.as_str()
-        });
-        sync.kill();
-    }
+    let sync = agent.start_sync();
+    status_when(&agent, "it bakes", |status| {
+        status["state"] == "baking" && status["live"]["revision"] == second.as_str()
+    });
+    sync.kill();
+    let mut sync = agent.start_sync();
+    sync.wait_for_stderr("that begins anew");
+    sync.kill();
     with(&agent, &repo, &health("100ms"));
     assert_eq!(pass(&agent), (15, "rolled_back".to_owned()));
     assert_eq!(revision(&agent), good);
