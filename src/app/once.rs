@@ -5,6 +5,7 @@ use super::{AppError, Engine};
 use crate::journal::Journal;
 use crate::model::{PassOutcome, Report, Trigger, WishKind};
 use crate::notify::{Deliverer, DeliveryReport};
+use crate::sync::Agent;
 
 /// What one pass by hand came to.
 pub struct Once {
@@ -43,24 +44,23 @@ pub async fn once(
         journal.wish(kind, actor, reason.as_deref(), clock.now())?;
     }
     let (agent, _lock) = engine.into_agent();
-    let pass = tokio::task::spawn_blocking(move || {
-        let mut agent = agent;
-        let mut report = agent.pass(trigger);
-        // How the health of what became live turned out is part of the answer.
-        while let Some(wait) = agent.bake_wait() {
-            std::thread::sleep(wait);
-            let step = agent.pass(Trigger::Health);
-            if !follows_up(&mut report, step) {
-                break;
-            }
+    let (mut agent, mut report) = working(agent, move |agent| agent.pass(trigger)).await?;
+    // How the health of what became live turned out is part of the answer.
+    while let Some(wait) = agent.bake_wait() {
+        tokio::time::sleep(wait).await;
+        let step;
+        (agent, step) = working(agent, |agent| agent.pass(Trigger::Health)).await?;
+        if !follows_up(&mut report, step) {
+            break;
         }
+    }
+    working(agent, |agent| {
         if agent.is_untidy() {
             agent.tidy_up();
         }
         agent.sweep();
-        report
-    });
-    let report = pass.await.map_err(|_| AppError::Task("pass"))?;
+    })
+    .await?;
     let deliveries = match deliveries {
         Deliveries::None => None,
         Deliveries::Within(limit) => {
@@ -70,6 +70,18 @@ pub async fn once(
         }
     };
     Ok(Once { report, journal, deliveries })
+}
+
+/// Work with the agent, on a thread that may block.
+async fn working<T: Send + 'static>(
+    mut agent: Agent,
+    work: impl FnOnce(&mut Agent) -> T + Send + 'static,
+) -> Result<(Agent, T), AppError> {
+    let worker = tokio::task::spawn_blocking(move || {
+        let value = work(&mut agent);
+        (agent, value)
+    });
+    worker.await.map_err(|_| AppError::Task("pass"))
 }
 
 /// Adds what a step of the bake says to the report of the pass that began it. Whether it goes on.

@@ -203,7 +203,7 @@ nodes:
   - {name: a, url: "http://k:hunter2@x/", secret_file: a.key}
 checks: [{name: lint, run: [lint]}, {name: lint, run: []}]
 reload: [{name: r}]
-health: {bake_time: 1m}
+alerts: [{slack: x}]
 mask: [a]
 "#
     ));

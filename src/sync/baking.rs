@@ -130,8 +130,8 @@ impl Agent {
         }
         let now = self.clock.now();
         let bake = bake::after_restart(&bake, self.bake_time(), now);
-        tracing::info!(deployment = %bake.deployment, "the health of what is live was being watched: that begins anew");
         self.journal.note_bake(&bake)?;
+        tracing::info!(deployment = %bake.deployment, "the health of what is live was being watched: that begins anew");
         self.read_standing()?;
         self.watch_bake();
         Ok(bake)

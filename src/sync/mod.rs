@@ -214,15 +214,14 @@ impl Agent {
         }
         if self.standing.bake.is_some() && !self.stop_before_intent {
             match self.bake_step(trigger)? {
-                // What waited meanwhile is taken in the same pass.
-                Some(ended) if ended.outcome == PassOutcome::InSync => {
-                    if trigger == Trigger::Health {
-                        return Ok(ended);
-                    }
+                Some(ended)
+                    if trigger == Trigger::Health || ended.outcome != PassOutcome::InSync =>
+                {
+                    return Ok(ended);
                 }
-                Some(ended) => return Ok(ended),
                 None if trigger == Trigger::Health => return Ok(self.baking_report()),
-                None => {}
+                // It bakes on, or is confirmed: what waited meanwhile is taken in the same pass.
+                Some(_) | None => {}
             }
         }
         let unrepaired = match self.mend_drift(trigger)? {

@@ -216,6 +216,10 @@ impl Agent {
             PassOutcome::Unhealthy => (State::Degraded, Some(Reason::Unhealthy), message),
             _ if self.standing.bake.is_some() => (State::Baking, None, message),
             _ if suspended => (State::Suspended, Some(Reason::Suspended), message),
+            _ if self.standing.unhealthy.is_some() => {
+                let text = self.standing.unhealthy.clone().unwrap_or_default();
+                (State::Degraded, Some(Reason::Unhealthy), text)
+            }
             PassOutcome::Refused(reason) => (State::Degraded, Some(reason), message),
             PassOutcome::Held(reason) => match reason {
                 Reason::ValidationRefused
@@ -224,10 +228,6 @@ impl Agent {
                 | Reason::Drift => (State::Degraded, Some(reason), message),
                 _ => (State::Held, Some(reason), message),
             },
-            _ if self.standing.unhealthy.is_some() => {
-                let text = self.standing.unhealthy.clone().unwrap_or_default();
-                (State::Degraded, Some(Reason::Unhealthy), text)
-            }
             _ if drifted => {
                 let text = format!(
                     "{} paths of the live tree differ: see `kconfigd drift`",

@@ -1,6 +1,11 @@
 //! After a tree is live: who reads it again, whether its health holds, and the way back.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::{deployments, done, machine, pass, revision, status_when};
 use crate::support::{Agent, Repo, wait_until};
@@ -85,13 +90,14 @@ fn killed_once_in_a_bake_it_bakes_again_and_killed_twice_it_goes_back() {
     assert_eq!(pass(&agent), done());
     with(&agent, &repo, &health("1h"));
     let second = repo.commit(&[("a.yaml", "a: good, for all that is known\n")]);
-    for _ in 0..2 {
-        let sync = agent.start_sync();
-        status_when(&agent, "it bakes", |status| {
-            status["state"] == "baking" && status["live"]["revision"] == second.as_str()
-        });
-        sync.kill();
-    }
+    let sync = agent.start_sync();
+    status_when(&agent, "it bakes", |status| {
+        status["state"] == "baking" && status["live"]["revision"] == second.as_str()
+    });
+    sync.kill();
+    let mut sync = agent.start_sync();
+    sync.wait_for_stderr("that begins anew");
+    sync.kill();
     with(&agent, &repo, &health("100ms"));
     assert_eq!(pass(&agent), (15, "rolled_back".to_owned()));
     assert_eq!(revision(&agent), good);
@@ -198,6 +204,53 @@ fn a_reload_may_be_a_signal() {
         ),
     );
     assert_eq!(pass(&agent), done());
-    use std::os::unix::process::ExitStatusExt as _;
     assert_eq!(sleeper.wait().unwrap().signal(), Some(10));
+}
+
+#[test]
+fn a_reload_and_a_probe_may_be_requests() {
+    let repo = Repo::new();
+    let good = repo.commit(&[("a.yaml", "a: good\n")]);
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let answers = Arc::new(AtomicU16::new(200));
+    let (log, status) = (Arc::clone(&asked), Arc::clone(&answers));
+    let port = one_answer_each(move |line| {
+        log.lock().unwrap().push(line);
+        status.load(Ordering::SeqCst)
+    });
+    let more = format!(
+        "reload:\n  - {{name: own, http: {{url: 'http://127.0.0.1:{port}/reload'}}}}\n\
+         health:\n  probes:\n  - {{name: web, http: {{url: 'http://127.0.0.1:{port}/up'}}}}\n  \
+         - {{name: port, tcp: 'localhost:{port}'}}\n  bake_time: 50ms\n  interval: 20ms\n"
+    );
+    let agent = baked(&repo, &more);
+    assert_eq!(pass(&agent), done());
+    let first = asked.lock().unwrap().clone();
+    assert_eq!(first[0], "POST /reload HTTP/1.1");
+    assert!(first.contains(&"GET /up HTTP/1.1".to_owned()), "{first:?}");
+    answers.store(503, Ordering::SeqCst);
+    repo.commit(&[("a.yaml", "a: other\n")]);
+    assert_eq!(pass(&agent), (15, "rolled_back".to_owned()));
+    assert_eq!(revision(&agent), good);
+}
+
+/// A server that answers each request with a status, and closes; it ends with the test.
+fn one_answer_each(mut answer: impl FnMut(String) -> u16 + Send + 'static) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("its address").port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut stream = BufReader::new(stream);
+            let mut line = String::new();
+            // Who only opens a connection asks nothing.
+            if stream.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
+                let status = answer(line.trim().to_owned());
+                let text = format!(
+                    "HTTP/1.1 {status} x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                );
+                drop(stream.get_mut().write_all(text.as_bytes()));
+            }
+        }
+    });
+    port
 }
