@@ -112,7 +112,13 @@ fn words(page: &mut Page, status: &StatusBody, now: Timestamp) {
         row("drift", format!("{} paths differ: see `kconfigd drift`", status.drift.paths.len()));
     }
     if !status.quarantine.is_empty() {
-        row("quarantine", format!("{} entries", status.quarantine.len()));
+        row(
+            "quarantine",
+            match status.quarantine.len() {
+                1 => "1 entry".to_owned(),
+                count => format!("{count} entries"),
+            },
+        );
     }
     let outbox = status.outbox;
     row(

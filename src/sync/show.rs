@@ -4,8 +4,8 @@ use super::error::chain;
 use super::{Agent, SyncError};
 use crate::decide::next::{Settled, is_suspended};
 use crate::model::{
-    Desired, EventKind, Finding, Held, OutboxCounts, PassOutcome, Plan, Reason, Report, Revision,
-    State, Status, Timestamp,
+    Desired, EventKind, Finding, Held, Origin, OutboxCounts, PassOutcome, Plan, Reason, Report,
+    Revision, State, Status, Timestamp,
 };
 use crate::source::{Head, SourceError};
 
@@ -245,8 +245,12 @@ impl Agent {
             | PassOutcome::Planned => {
                 let live = self.standing.live.as_ref().map(|l| &l.revision);
                 let desired = self.standing.desired.as_ref().map(|d| &d.revision);
+                let is_back =
+                    self.standing.live.as_ref().is_some_and(|l| l.origin == Origin::Rollback);
                 if live == desired || desired.is_none() {
                     (State::InSync, None, message)
+                } else if is_back {
+                    (State::Held, Some(Reason::RolledBack), message)
                 } else {
                     (State::OutOfSync, None, message)
                 }

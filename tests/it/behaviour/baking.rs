@@ -51,6 +51,8 @@ fn a_commit_whose_health_fails_is_left_and_not_tried_again() {
     assert_eq!(pass(&agent), (15, "rolled_back".to_owned()));
     assert_eq!(revision(&agent), good);
     assert_eq!(agent.live("a.yaml").as_deref(), Some("a: good\n"));
+    let status = agent.json(&["status"]);
+    assert_eq!((&status["state"], &status["reason"]), (&"held".into(), &"rolled_back".into()));
     let history = agent.json(&["history"]);
     assert_eq!(history["items"][1]["confirmed"], false, "{history:#}");
     assert_eq!(history["items"][0]["confirmed"], true, "{history:#}");
