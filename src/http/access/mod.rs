@@ -1,6 +1,6 @@
 //! Who calls, and what they may do.
 //!
-//! Every route but the open ones is behind [`guard`]: without a caller there is no request, and
+//! Every route but the open ones is behind [`guard()`]: without a caller there is no request, and
 //! without the right to its action there is no handler. What was tried without a right is audited
 //! and costs time ([`throttle`]).
 
