@@ -72,8 +72,6 @@ pub enum Kind {
 /// Keys (and those below them) that this version knows and cannot honour: anything but the default
 /// is an error, because a gate that is silently skipped is worse than none.
 const LATER: &[&str] = &[
-    "validation.policies",
-    "validation.policy_data",
     "alerts",
     "api.tls",
     "api.tokens",
@@ -204,7 +202,7 @@ mod tests {
     #[test]
     fn what_this_version_cannot_honour_is_known() {
         let later: Vec<_> = KEYS.iter().filter(|k| k.is_later()).map(|k| k.path).collect();
-        assert!(later.contains(&"alerts") && later.contains(&"validation.policies"));
+        assert!(later.contains(&"alerts") && later.contains(&"api.tokens"));
         assert!(!later.contains(&"api.listen"));
     }
 }
