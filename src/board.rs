@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
-use crate::model::{Report, Status};
+use crate::model::{DeploymentId, Report, Status};
 
 /// The state of the running agent, and how its passes ended.
 #[derive(Clone)]
@@ -31,6 +31,22 @@ pub struct Passes {
     pub last: Option<Arc<Report>>,
     /// How the last passes that were about a wish ended, and which wishes those were.
     pub wishes: VecDeque<(u64, Arc<Report>)>,
+    /// The order that is followed now, and the number of the deployment that it makes.
+    pub making: Option<(u64, DeploymentId)>,
+}
+
+impl Passes {
+    /// The number of the deployment that a wish makes, while it is made.
+    #[must_use]
+    pub fn numbered(&self, wish: u64) -> Option<DeploymentId> {
+        self.making.filter(|(making, _)| *making == wish).map(|(_, id)| id)
+    }
+
+    /// How the pass about a wish ended.
+    #[must_use]
+    pub fn ended_wish(&self, wish: u64) -> Option<&Arc<Report>> {
+        self.wishes.iter().find(|(id, _)| *id == wish).map(|(_, report)| report)
+    }
 }
 
 impl Default for Board {
@@ -56,11 +72,17 @@ impl Board {
         self.passes.send_modify(|passes| passes.begun += 1);
     }
 
+    /// A wish makes this deployment.
+    pub fn make(&self, wish: u64, deployment: DeploymentId) {
+        self.passes.send_modify(|passes| passes.making = Some((wish, deployment)));
+    }
+
     /// A pass ended. `follows`: it was about what the source wants.
     pub fn end_pass(&self, report: Report, wish: Option<u64>, follows: bool) {
         let report = Arc::new(report);
         self.passes.send_modify(|passes| {
             passes.ended += 1;
+            passes.making = None;
             if let Some(wish) = wish {
                 passes.wishes.push_back((wish, report.clone()));
                 if passes.wishes.len() > WISHES_KEPT {

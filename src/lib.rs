@@ -38,6 +38,7 @@ pub mod diff;
 pub mod http;
 pub mod sync;
 pub mod triggers;
+pub mod view;
 
 #[doc(hidden)]
 pub mod fuzzing;

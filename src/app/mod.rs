@@ -8,13 +8,15 @@ mod error;
 mod once;
 mod open;
 mod run;
+mod secret_files;
 mod signals;
 mod systemd;
 
 pub use error::AppError;
 pub use once::{Deliveries, Once, once};
-pub use open::{Engine, open};
+pub use open::{Engine, open, open_journal};
 pub use run::{Mode, run};
+pub use secret_files::{ADMIN_TOKEN, audit_public_key};
 
 use std::path::{Path, PathBuf};
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::run::audience;
 use super::{AppError, Engine};
 use crate::journal::Journal;
-use crate::model::{PassOutcome, Report, Trigger, WishKind};
+use crate::model::{By, PassOutcome, Report, Trigger, WishKind};
 use crate::notify::{Deliverer, DeliveryReport};
 use crate::sync::Agent;
 
@@ -41,7 +41,7 @@ pub async fn once(
     let trigger = if order.is_some() { Trigger::Command } else { Trigger::Start };
     journal.end_open_wishes(clock.now())?;
     if let Some((kind, actor, reason)) = &order {
-        journal.wish(kind, actor, reason.as_deref(), clock.now())?;
+        journal.wish(kind, &By::operator(actor), reason.as_deref(), clock.now())?;
     }
     let (agent, _lock) = engine.into_agent();
     let (mut agent, mut report) = working(agent, move |agent| agent.pass(trigger)).await?;

@@ -2,11 +2,13 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::secret_files::audit_key;
 use super::{AppError, journal_file};
 use crate::board::Board;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Settings;
-use crate::journal::{Journal, Opened};
+use crate::journal::{Journal, JournalError, Opened};
+use crate::model::Timestamp;
 use crate::source::Remote;
 use crate::sync::{Agent, Parts, Started};
 use crate::trees::{Lock, LockError, RealDisk, Trees, TreesError};
@@ -49,7 +51,7 @@ pub fn open(settings: Settings, verb: &str) -> Result<Engine, AppError> {
     make_state_dir(&settings.state_dir)?;
     let holder = format!("kconfigd {verb}, process {}", std::process::id());
     let lock = Lock::take(&settings.state_dir.join("lock"), &holder)?;
-    let (journal, opened) = Journal::open(&journal_file(&settings.state_dir), clock.now())?;
+    let (journal, opened) = open_journal(&settings.state_dir, clock.now())?;
     if let Opened::Rebuilt { aside, why } = &opened {
         tracing::error!(aside = %aside.display(), why, "the journal was damaged: it is kept aside, and what is known from the trees and the source is filled in");
     }
@@ -69,6 +71,21 @@ pub fn open(settings: Settings, verb: &str) -> Result<Engine, AppError> {
     })?;
     let started = agent.recover()?;
     Ok(Engine { agent, journal, board, clock, settings, started, opened, lock })
+}
+
+/// The journal of a state folder, with the key that signs its audit trail.
+///
+/// # Errors
+/// See [`JournalError`].
+pub fn open_journal(state_dir: &Path, now: Timestamp) -> Result<(Journal, Opened), JournalError> {
+    let (journal, opened) = Journal::open(&journal_file(state_dir), now)?;
+    match audit_key(state_dir) {
+        Ok(key) => journal.seal_audit(key),
+        Err(error) => {
+            tracing::error!(error = %error, "the audit trail is not signed: its key cannot be used");
+        }
+    }
+    Ok((journal, opened))
 }
 
 fn held_lock(error: TreesError) -> AppError {

@@ -5,11 +5,12 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use super::beside::Beside;
+use super::secret_files::admin_token;
 use super::signals::{Signals, Told};
 use super::systemd::Systemd;
 use super::{AppError, control_socket, open};
 use crate::config::{self, Settings, Sources};
-use crate::http::{self, Api};
+use crate::http::{self, Access, Api, Feed};
 use crate::journal::Journal;
 use crate::memory;
 use crate::model::{PassOutcome, Report, Revision, Trigger};
@@ -50,6 +51,8 @@ struct Running {
     settings: watch::Sender<Arc<Settings>>,
     bell: Bell,
     deliverer: Handle,
+    /// Tells those who listen to events that there may be new ones.
+    feed: Feed,
     journal: Journal,
     /// What the journal counted when the deliverer was woken last.
     delivered_at: Option<u64>,
@@ -84,20 +87,34 @@ pub async fn run(
     let journal = Arc::new(engine.journal.clone());
     let deliverer = Deliverer::new(journal, engine.clock.clone(), audience(&engine.settings));
     let handle = deliverer.handle();
-    let api = Api {
+    let state_dir = &engine.settings.state_dir;
+    let admin_token = match mode {
+        Mode::Sync => None,
+        Mode::Serve => Some(admin_token(state_dir).map_err(|source| AppError::State {
+            operation: "make the first admin token of",
+            path: state_dir.clone(),
+            source,
+        })?),
+    };
+    let api = Api::new(http::Parts {
         journal: engine.journal.clone(),
         board: engine.board.clone(),
         bell: bell.clone(),
         clock: engine.clock.clone(),
         settings: watched,
-    };
-    let socket = control_socket(&engine.settings.state_dir);
+        access: Access::new(admin_token),
+        name: audience(&engine.settings).source,
+        stop: stop.subscribe(),
+    });
+    let feed = api.feed.clone();
+    let socket = control_socket(state_dir);
     let control = http::Control::bind(api.clone(), &socket)
         .map_err(|source| AppError::Listen { address: socket.display().to_string(), source })?;
+    let streaming = feed.clone().run(api.clone());
     let public = match mode {
         Mode::Sync => None,
         Mode::Serve => {
-            let address = engine.settings.listen;
+            let address = engine.settings.api.listen;
             let bound = http::Public::bind(api, address).await;
             Some(
                 bound
@@ -110,6 +127,7 @@ pub async fn run(
         settings,
         bell,
         deliverer: handle,
+        feed,
         journal: engine.journal.clone(),
         delivered_at: None,
         systemd: Systemd::default(),
@@ -121,7 +139,7 @@ pub async fn run(
     tracing::info!(mode = mode.verb(), live = %first.live.path.display(), "kconfigd runs");
     let watchdog = watchdog(running.turning.subscribe(), longest_wait(&first));
     let (agent, _locks) = engine.into_agent();
-    let (ended, (), (), ()) = tokio::join!(
+    let (ended, (), (), (), ()) = tokio::join!(
         async {
             let ended = running.turn(agent, &mut signals).await;
             stop.send_replace(true);
@@ -130,6 +148,7 @@ pub async fn run(
         deliverer.run(stopped(stop.subscribe()), first.shutdown_grace),
         http::until_stopped(control, public, stop.subscribe()),
         until(stop.subscribe(), watchdog),
+        until(stop.subscribe(), streaming),
     );
     ended
 }
@@ -334,6 +353,7 @@ impl Running {
         let changes = self.journal.changes();
         if self.delivered_at.replace(changes) != Some(changes) {
             self.deliverer.wake();
+            self.feed.wake();
         }
     }
 
@@ -360,7 +380,7 @@ impl Running {
         new.state_dir.clone_from(&old.state_dir);
         new.live.path.clone_from(&old.live.path);
         new.live.mode = old.live.mode;
-        new.listen = old.listen;
+        new.api.listen = old.api.listen;
         let source = Remote::new(&new.source, &new.limits, &new.state_dir)?;
         let new = Arc::new(new);
         agent.reconfigure(new.clone(), Box::new(source))?;

@@ -126,6 +126,8 @@ pub(super) enum Verb {
     Profile(ProfileArgs),
     /// Events on their way to the nodes
     Deliveries(DeliveriesArgs),
+    /// Who did what, and whether that trail is whole
+    Audit(AuditArgs),
     /// The live path becomes a plain folder; kconfigd lets go of it
     Detach,
     /// A receiver for trying: verifies signatures, prints events
@@ -307,6 +309,52 @@ pub(super) enum DeliveriesAction {
         #[arg(value_name = "ID")]
         id: u64,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AuditArgs {
+    /// Only by this one, exactly
+    #[arg(long, value_name = "WHO")]
+    pub(super) name: Option<String>,
+    /// Only this, such as `order.apply`; `order.` is all that begins so
+    #[arg(long = "action", value_name = "WHAT")]
+    pub(super) of: Option<String>,
+    /// Only what was `done`, `ordered`, `refused` or `failed`
+    #[arg(long, value_name = "OUTCOME")]
+    pub(super) outcome: Option<String>,
+    /// From then on, RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub(super) since: Option<String>,
+    /// Until then, RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub(super) until: Option<String>,
+    /// How many
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(super) limit: usize,
+    /// Those before this one
+    #[arg(long, value_name = "ID")]
+    pub(super) before: Option<u64>,
+    #[command(subcommand)]
+    pub(super) action: Option<AuditAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AuditAction {
+    /// Whether no record was edited, removed, put elsewhere or cut off; needs no agent
+    Verify {
+        /// Checkpoints that were kept elsewhere, one a line
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Vec<PathBuf>,
+        /// The public key, in base64 [default: of the key in the state folder]
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
+    },
+    /// The newest signed checkpoint, to be kept elsewhere
+    Checkpoint,
+    /// The public key that checkpoints are signed with
+    Key,
+    /// Every record, a JSON object a line, the oldest first
+    Export,
 }
 
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use super::status::{Reading, reading, since};
 use crate::clock::{Clock as _, SystemClock};
 use crate::http::orders::OrderBody;
 use crate::http::wire::{DeliveryBody, FORMAT_VERSION, Page};
-use crate::model::Timestamp;
+use crate::model::{By, Timestamp};
 
 /// `deliveries`: events on their way, and those that were given up; `redeliver` sends one again.
 pub(super) async fn run(
@@ -47,9 +47,8 @@ fn redeliver_offline(
     output: &Output,
 ) -> Result<Exit, Failure> {
     let now = SystemClock.now();
-    let path = crate::app::journal_file(state_dir);
-    let (journal, _) = crate::journal::Journal::open(&path, now)?;
-    if journal.redeliver(id, now)?.is_none() {
+    let (journal, _) = crate::app::open_journal(state_dir, now)?;
+    if journal.redeliver(id, By::operator(super::client::actor()), now)?.is_none() {
         return Err(Failure::new(Exit::Error, format!("there is no delivery {id}"))
             .hint("see `kconfigd deliveries`"));
     }

@@ -1,10 +1,12 @@
 use std::sync::Arc;
 
 use super::args::{Global, SourceArgs};
+use super::client::actor;
 use super::exit::{Exit, Failure};
 use super::render::Output;
-use crate::app::AppError;
-use crate::journal::Journal;
+use crate::app::{AppError, open_journal};
+use crate::clock::{Clock as _, SystemClock};
+use crate::model::By;
 use crate::trees::{Lock, RealDisk, Trees};
 
 /// `detach`: the live path becomes a plain folder with the same files, and everything else of ours
@@ -22,11 +24,10 @@ pub(super) async fn run(global: &Global, output: &Output) -> Result<Exit, Failur
     let trees = Trees::open(&settings.live, limit, Arc::new(RealDisk::default()), Some(&holder))
         .map_err(AppError::from)?;
     trees.detach().map_err(AppError::from)?;
-    let journal = crate::app::journal_file(&settings.state_dir);
-    if journal.exists() {
-        use crate::clock::Clock as _;
-        let (journal, _) = Journal::open(&journal, crate::clock::SystemClock.now())?;
-        journal.follow_link(None, None)?;
+    if crate::app::journal_file(&settings.state_dir).exists() {
+        let now = SystemClock.now();
+        let (journal, _) = open_journal(&settings.state_dir, now)?;
+        journal.follow_link(None, None, By::operator(actor()), now)?;
     }
     let path = settings.live.path.display();
     output

@@ -5,6 +5,7 @@
 //! else to stderr.
 
 mod args;
+mod audit;
 mod client;
 mod config;
 mod deliveries;
@@ -91,6 +92,7 @@ async fn dispatch(cli: Cli, output: &Output) -> Result<Exit, exit::Failure> {
         Verb::Diff(args) => diff::run(&global, args, output).await,
         Verb::Profile(args) => profile::run(&global, args, output).await,
         Verb::Drift(args) => order::drift(&global, args, output).await,
+        Verb::Audit(args) => audit::run(&global, args, output).await,
         Verb::Deliveries(args) => deliveries::run(&global, args, output).await,
         Verb::Detach => detach::run(&global, output).await,
         Verb::Listen(args) => listening(args, output).await,

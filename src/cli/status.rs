@@ -31,7 +31,7 @@ pub(super) async fn reading(state_dir: &Path) -> Result<Reading, Failure> {
 }
 
 /// A verb that finds nothing says where it looked and what to try.
-fn nothing_there(state_dir: &Path) -> Failure {
+pub(super) fn nothing_there(state_dir: &Path) -> Failure {
     let folder = state_dir.display();
     Failure::new(Exit::Error, format!("there is nothing of kconfigd in {folder}")).hint(
         "name the right folder with --state-dir or its settings with --config; where the agent runs as root, use sudo",

@@ -4,11 +4,12 @@ use super::args::{Global, ReasonArgs, SuspendArgs};
 use super::client::{Client, actor};
 use super::exit::{Exit, Failure};
 use super::render::Output;
+use crate::app::open_journal;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::parse_duration;
 use crate::http::orders::OrderBody;
 use crate::journal::Journal;
-use crate::model::{Suspension, Timestamp};
+use crate::model::{By, Suspension, Timestamp};
 
 /// `suspend`: the agent goes on watching, and applies nothing.
 pub(super) async fn suspend(
@@ -28,7 +29,7 @@ pub(super) async fn suspend(
         client.tell("/api/config/suspend", &body).await?;
     } else {
         let suspension = Suspension { since: now, until, actor: actor(), reason: args.reason };
-        journal(&state_dir)?.set_suspension(Some(&suspension))?;
+        journal(&state_dir)?.suspend(&suspension, By::operator(actor()))?;
     }
     let until = until.map_or_else(|| "`kconfigd resume`".to_owned(), |t| t.to_string());
     output.words(|page| page.line(format!("suspended until {until}; what is live stays")))?;
@@ -46,7 +47,8 @@ pub(super) async fn resume(
         let body = OrderBody { reason: args.reason, ..OrderBody::default() };
         client.tell("/api/config/resume", &body).await?;
     } else {
-        journal(&state_dir)?.set_suspension(None)?;
+        let by = By::operator(actor());
+        journal(&state_dir)?.resume(by, args.reason.as_deref(), SystemClock.now())?;
     }
     output.words(|page| page.line("resumed"))?;
     Ok(Exit::Done)
@@ -59,7 +61,7 @@ fn journal(state_dir: &Path) -> Result<Journal, Failure> {
         return Err(Failure::new(Exit::Error, format!("there is nothing of kconfigd in {folder}"))
             .hint("name the right folder with --state-dir or its settings with --config"));
     }
-    Ok(Journal::open(&path, SystemClock.now())?.0)
+    Ok(open_journal(state_dir, SystemClock.now())?.0)
 }
 
 /// A moment as people give it: RFC 3339, or a time from now on.

@@ -1,6 +1,5 @@
 //! From values to [`Settings`]: each function reads one group of keys.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::location::http_url;
@@ -38,7 +37,8 @@ pub(super) fn settings(
     let reload = programs::reload(reader);
     let health = programs::health(reader);
     let nodes = nodes(reader);
-    let listen = listen(reader);
+    let api = super::api::read(reader);
+    let audit_kept_for = reader.duration("audit.keep_for");
     let shutdown_grace = reader.duration("shutdown_grace");
     let (state_dir, live) = (state_dir?, live?);
     if let Err(message) = check_live(&live.path, &state_dir) {
@@ -60,7 +60,8 @@ pub(super) fn settings(
         reload,
         health,
         nodes,
-        listen: listen?,
+        api: api?,
+        audit_kept_for,
         shutdown_grace,
     })
 }
@@ -204,16 +205,6 @@ fn events(item: &mut Reader<'_>) -> Vec<EventKind> {
     };
     item.optional("nodes[].events", |node| values::texts(node)?.into_iter().map(event).collect())
         .unwrap_or_default()
-}
-
-fn listen(reader: &mut Reader<'_>) -> Option<SocketAddr> {
-    reader.optional("api.listen", |node| {
-        let written = values::text(node)?;
-        written.parse().map_err(|_| {
-            let examples = "127.0.0.1:8740 or [::1]:8740";
-            format!("{} is not an IP address and a port such as {examples}", shown(&written))
-        })
-    })
 }
 
 /// The duration of a list item's key that has no default.

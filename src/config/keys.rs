@@ -155,16 +155,26 @@ pub(super) const KEYS: &[Key] = keys! {
 
     "api.listen": Address, "\"127.0.0.1:8740\"", "\"[::1]:8740\""
         => "The address and port that `kconfigd serve` listens on.";
+    "audit.keep_for": Duration { min_ms: 3_600_000 }, "400d", "90d"
+        => "How long records of the audit trail are kept; what goes leaves a signed beginning. See [security](security.md#the-audit-trail).";
     "api.tls.cert_file": Path, "null", "null" => "The server's certificate.";
     "api.tls.key_file": Path, "null", "null" => "That certificate's key.";
     "api.tls.client_ca_file": Path, "null", "null" => "Who signs the certificates of clients.";
-    "api.tokens": AnyList, "[]", "[]" => "Tokens and their roles.";
+    "api.tokens": Items, "[]", "[{name: ci, token_file: ci.token, role: publisher}]"
+        => "Tokens, each with the role of whoever shows it, beside the first admin token in `<state_dir>/admin.token`.";
+    "api.tokens[].name": Text, "null", "ci"
+        => "Who has it: the name in the audit trail; unique.";
+    "api.tokens[].token_file": Path, "null", "ci.token"
+        => "The file with the token, or with `sha256:` and its hash in hexadecimal. Read again when it changes.";
+    "api.tokens[].role": Text, "null", "publisher"
+        => "`viewer`, `operator`, `publisher`, `admin`, or one of `api.roles`.";
     "api.jwt.issuer": Text, "null", "null" => "Who issues tokens.";
     "api.jwt.audience": Text, "null", "null" => "Whom they are issued for.";
     "api.jwt.jwks_url": Url, "null", "null" => "Where the issuer's keys are.";
     "api.jwt.key_file": Path, "null", "null" => "The issuer's key, in a file.";
     "api.jwt.role_claim": Text, "null", "null" => "The claim that names the role.";
-    "api.roles": AnyMap, "{}", "{}" => "Roles beside the built-in ones.";
+    "api.roles": AnyMap, "{}", "{scheduler: {actions: [read], paths: [agents/schedulerAgent.yaml]}}"
+        => "Roles beside the built-in ones: a name, with `actions` and, where not all files may be seen, `paths`. See [security](security.md).";
 
     "validation.preset": Word(&["none", "kos"]), "none", "kos"
         => "Rules that come with kconfigd: `kos` knows the layout of a kOS configuration, its profiles, agents, plugins, themes and federation. See [validation](validation.md).";

@@ -8,6 +8,7 @@
 //! May read the settings file, `/etc/passwd`, `/etc/group`, and the environment it is given; never
 //! a credential, the network, or what the state folder holds.
 
+mod api;
 mod decode;
 mod effective;
 mod error;
@@ -30,6 +31,7 @@ mod validation;
 mod values;
 mod verify;
 
+pub use api::{ApiSettings, JwtKeys, JwtSettings, ServerTls, TokenSettings};
 pub use effective::Effective;
 pub use error::{ConfigError, Listed};
 pub use gather::Origin;

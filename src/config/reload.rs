@@ -7,7 +7,7 @@ pub fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
         ("state_dir", old.state_dir != new.state_dir),
         ("live.path", old.live.path != new.live.path),
         ("live.mode", old.live.mode != new.live.mode),
-        ("api.listen", old.listen != new.listen),
+        ("api.listen", old.api.listen != new.api.listen),
     ]
     .into_iter()
     .filter_map(|(key, differs)| differs.then_some(key))

@@ -1,4 +1,3 @@
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -46,10 +45,20 @@ pub struct Settings {
     pub health: super::programs::Health,
     /// Who is told.
     pub nodes: Vec<NodeSettings>,
-    /// Where the API listens.
-    pub listen: SocketAddr,
+    /// Where the API listens, and who may do what there.
+    pub api: super::api::ApiSettings,
+    /// How long records of the audit trail are kept.
+    pub audit_kept_for: Duration,
     /// How long a pass may still take after SIGTERM.
     pub shutdown_grace: Duration,
+}
+
+impl Settings {
+    /// Names all settings that decide which tree a commit gives.
+    #[must_use]
+    pub fn recipe(&self) -> String {
+        format!("{:?};submodules={}", self.render, self.source.submodules)
+    }
 }
 
 /// Which repository is followed, and how it is asked.

@@ -65,19 +65,13 @@ pub enum Kind {
     Items,
     /// A list that this version can only take empty.
     AnyList,
-    /// A mapping that this version can only take empty.
+    /// A mapping whose keys are names.
     AnyMap,
 }
 
 /// Keys (and those below them) that this version knows and cannot honour: anything but the default
 /// is an error, because a gate that is silently skipped is worse than none.
-const LATER: &[&str] = &[
-    "alerts",
-    "api.tls",
-    "api.tokens",
-    "api.jwt",
-    "api.roles",
-];
+const LATER: &[&str] = &["alerts", "api.tls", "api.jwt"];
 
 impl Kind {
     /// The kind in words, as the documentation has it.

@@ -75,7 +75,7 @@ fn the_seeds_block_is_valid_as_it_stands() {
     assert_eq!(settings.source.interval, Duration::from_secs(300));
     assert_eq!(settings.live.path, Path::new("/etc/kos/config"));
     assert_eq!(settings.live.file_modes.len(), 1);
-    assert_eq!(settings.listen, "127.0.0.1:8740".parse::<SocketAddr>().unwrap());
+    assert_eq!(settings.api.listen, "127.0.0.1:8740".parse::<SocketAddr>().unwrap());
     assert_eq!(settings.shutdown_grace, Duration::from_secs(10));
 }
 
@@ -355,7 +355,7 @@ fn only_four_keys_need_a_restart() {
     new.state_dir = "/x".into();
     new.live.path = "/y".into();
     new.live.mode = LiveMode::Exchange;
-    new.listen = "127.0.0.1:1".parse().unwrap();
+    new.api.listen = "127.0.0.1:1".parse().unwrap();
     assert_eq!(needs_restart(&old, &new), ["state_dir", "live.path", "live.mode", "api.listen"]);
 }
 

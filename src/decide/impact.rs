@@ -11,7 +11,12 @@ const TOUCHES_MAX: usize = 50;
 /// file at the root by its own name. Sorted, without doubles, at most fifty.
 #[must_use]
 pub fn touches(plan: &Plan) -> Vec<String> {
-    let units: BTreeSet<&str> = plan.changes.iter().map(|c| unit(c.path.as_str())).collect();
+    units(plan.changes.iter().map(|change| change.path.as_str()))
+}
+
+/// The units of some paths, as [`touches`] tells them.
+pub fn units<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let units: BTreeSet<&str> = paths.map(unit).collect();
     units.into_iter().take(TOUCHES_MAX).map(str::to_owned).collect()
 }
 

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::GateError;
 use super::sealed::Opening;
-use crate::config::{LeakPolicy, Mask, Preset, RuleFile, Secrets, Validation};
+use crate::config::{LeakPolicy, Mask, Preset, RuleFile, Secrets, Settings, Validation};
 use crate::decide::patterns::Patterns;
 use crate::document::Masker;
 use crate::model::{Finding, Limits, Severity};
@@ -63,6 +63,21 @@ impl Rules {
             opening: Opening::default(),
             node_files: BTreeMap::new(),
         }
+    }
+
+    /// The rules of these settings, whole.
+    ///
+    /// # Errors
+    /// As [`Rules::with`].
+    pub fn of(settings: &Settings) -> Result<Self, GateError> {
+        let mut recipe = settings.recipe();
+        if !settings.checks.is_empty() {
+            // What a check refused is tried again once the check is another.
+            let argvs: Vec<_> = settings.checks.iter().map(|c| (&c.name, &c.run)).collect();
+            recipe.push_str(&format!(";checks={argvs:?}"));
+        }
+        let rules = Self::new(&settings.limits).made_by(recipe).decrypting(&settings.secrets);
+        rules.with(&settings.validation, &settings.mask)
     }
 
     /// The same rules, for trees that `recipe` makes of a commit: rendering has findings of its own,

@@ -4,15 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
 use axum::serve::Listener;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
+use super::access::Peer;
+
 /// Connections at once; more wait in the system's queue.
-const CONNECTIONS_MAX: usize = 256;
+const CONNECTIONS_MAX: usize = 4096;
 /// How long a connection may take to bring the head of its next request.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
 /// Bytes of a request that are held unread, its head included.
@@ -24,6 +29,7 @@ const ENDING_TIME_MAX: Duration = Duration::from_secs(2);
 pub(super) async fn serve<L: Listener>(
     mut listener: L,
     routes: Router,
+    peer: impl Fn(&L::Addr) -> Peer,
     stop: watch::Receiver<bool>,
 ) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
@@ -31,14 +37,14 @@ pub(super) async fn serve<L: Listener>(
     loop {
         let next = async {
             let place = Arc::clone(&places).acquire_owned().await.ok()?;
-            Some((place, listener.accept().await.0))
+            Some((place, listener.accept().await))
         };
         let next = tokio::select! {
             next = next => next,
             () = stopped(stop.clone()) => None,
         };
-        let Some((place, io)) = next else { break };
-        open.spawn(converse(io, routes.clone(), place, stop.clone()));
+        let Some((place, (io, address))) = next else { break };
+        open.spawn(converse(io, routes.clone(), peer(&address), place, stop.clone()));
         while open.try_join_next().is_some() {}
     }
     drop(listener);
@@ -51,16 +57,22 @@ pub(super) async fn serve<L: Listener>(
 async fn converse<I>(
     io: I,
     routes: Router,
+    peer: Peer,
     place: OwnedSemaphorePermit,
     stop: watch::Receiver<bool>,
 ) where
     I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
+    let routes = TowerToHyperService::new(routes);
+    let answer = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer.clone());
+        routes.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(io), TowerToHyperService::new(routes));
+        .serve_connection(TokioIo::new(io), answer);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

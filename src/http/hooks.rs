@@ -3,7 +3,6 @@
 //! Whoever knows the secret may ask for a look, and nothing more: no text of the request decides
 //! what becomes live. Without a right signature nothing of the body is looked at.
 
-mod body;
 mod push;
 mod secrets;
 mod signature;
@@ -19,9 +18,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::Api;
 use super::problem::Problem;
 use super::wire::FORMAT_VERSION;
+use super::{Api, body};
 use crate::config::Reference;
 use crate::model::Trigger;
 

@@ -1,47 +1,52 @@
 //! Routes: what the outside may ask of a running agent.
 //!
-//! On the control socket (guarded by file mode: whoever may open it is admin) all that the verbs
-//! need; on TCP the probes, metrics and push webhooks. May touch the journal, the board, and a bounded view of the
-//! object store; never the source, the trees or a pass: what is wanted is written to the journal,
+//! The same routes on the control socket (guarded by file mode: whoever may open it is admin) and on
+//! TCP, where every caller has a role; on TCP alone the push webhooks. May touch the journal, the board,
+//! and the bounded view; never the source, the trees or a pass: what is wanted is written to the journal,
 //! then the loop is woken.
 //!
-//! | method and path | does |
-//! | --- | --- |
-//! | `GET /healthz` · `/readyz` · `/metrics` | probes and Prometheus |
-//! | `GET /api/config/status` | [`wire::StatusBody`] |
-//! | `GET /api/config/health` | 200 while the loop turns and a tree is live, with freshness |
-//! | `GET /api/config/history` · `/api/config/history/{id}` | deployments |
-//! | `POST /api/config/sync` | look now, and wait for that pass |
-//! | `POST /api/config/apply` · `/rollback` · `/drift` | orders; `?wait=` waits for the outcome |
-//! | `POST /api/config/suspend` · `/resume` | an operator's stop |
-//! | `POST /hooks/git` | a forge's push webhook: verified, then "look now" (TCP only) |
-//! | `GET /api/deliveries` · `POST /api/deliveries/{id}/redeliver` | the outbox |
+//! The table of routes, each with the right that it needs, is [`api_routes`]; its description is served
+//! at `/openapi.json`.
 
+mod access;
+mod body;
 mod connections;
+mod events;
+mod extract;
 mod hooks;
+mod looking;
 mod metrics;
+mod openapi;
 pub mod orders;
 mod probes;
 mod problem;
 mod reading;
+mod routes;
 mod server;
 pub mod standing;
 pub mod wire;
 
+pub use access::Access;
+pub use events::Feed;
 pub(crate) use hooks::{Ask, judge};
 pub use server::{Control, Public, until_stopped, with_short_path};
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::board::Board;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::journal::Journal;
+use crate::model::Action;
 use crate::triggers::Bell;
+use routes::{Method, Operation, Routes};
+use wire::{
+    AuditBody, DeliveryBody, DeploymentBody, DiffBody, NodeBody, Page, ProfileBody,
+    ProfileEntryBody, ReportBody, StatusBody, TrialBody, ValidationBody,
+};
 
 /// What routes may use.
 #[derive(Clone)]
@@ -56,41 +61,291 @@ pub struct Api {
     pub clock: Arc<dyn Clock>,
     /// The settings of now.
     pub settings: watch::Receiver<Arc<Settings>>,
+    /// Who may call.
+    pub access: Access,
+    /// What happens.
+    pub feed: Feed,
+    /// This machine, as the `source` of events.
+    pub name: Arc<str>,
+    /// Whether the process ends.
+    pub stop: watch::Receiver<bool>,
+    looks: Arc<Semaphore>,
+}
+
+/// What an [`Api`] is made of.
+pub struct Parts {
+    /// The journal.
+    pub journal: Journal,
+    /// What the agent shows of itself.
+    pub board: Board,
+    /// Wakes the loop.
+    pub bell: Bell,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The settings of now.
+    pub settings: watch::Receiver<Arc<Settings>>,
+    /// Who may call.
+    pub access: Access,
+    /// This machine, as the `source` of events.
+    pub name: String,
+    /// Whether the process ends.
+    pub stop: watch::Receiver<bool>,
+}
+
+impl Api {
+    /// Puts it together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let Parts { journal, board, bell, clock, settings, access, name, stop } = parts;
+        Self {
+            journal,
+            board,
+            bell,
+            clock,
+            settings,
+            access,
+            feed: Feed::default(),
+            name: name.into(),
+            stop,
+            looks: Arc::new(Semaphore::new(looking::LOOKS_MAX)),
+        }
+    }
 }
 
 /// Everything, for those who may open the control socket.
 fn control_routes(api: Api) -> Router {
-    let limit = usize::try_from(api.settings.borrow().limits.http_body_bytes_max);
-    Router::new()
-        .route("/api/config/status", get(reading::status))
-        .route("/api/config/health", get(probes::health))
-        .route("/api/config/history", get(reading::history))
-        .route("/api/config/history/{id}", get(reading::deployment))
-        .route("/api/config/sync", post(orders::look))
-        .route("/api/config/apply", post(orders::apply))
-        .route("/api/config/rollback", post(orders::rollback))
-        .route("/api/config/drift", post(orders::drift))
-        .route("/api/config/suspend", post(orders::suspend))
-        .route("/api/config/resume", post(orders::resume))
-        .route("/api/deliveries", get(reading::deliveries))
-        .route("/api/deliveries/{id}/redeliver", post(orders::redeliver))
-        .merge(probe_routes())
-        .fallback(problem::not_found)
-        .layer(axum::extract::DefaultBodyLimit::max(limit.unwrap_or(usize::MAX)))
-        .with_state(api)
+    api_routes(api).finish()
 }
 
-/// What anybody who reaches the address may see.
+/// The same for those who show a token, and what anybody who reaches the address may ask.
 fn public_routes(api: Api) -> Router {
-    probe_routes()
-        .route("/hooks/git", post(hooks::git))
-        .fallback(problem::not_found)
-        .with_state(api)
+    let hook = Operation::open(
+        Method::Post,
+        "/hooks/git",
+        "gitHook",
+        "A forge's push webhook: verified by its signature, then the source is asked",
+    );
+    api_routes(api).add(hook.gives_nothing(202), hooks::git).finish()
 }
 
-fn probe_routes() -> Router<Api> {
-    Router::new()
-        .route("/healthz", get(probes::healthz))
-        .route("/readyz", get(probes::readyz))
-        .route("/metrics", get(metrics::metrics))
+const WAIT: (&str, &str) = ("wait", "Seconds to wait for the outcome, such as `30s`");
+const LIMIT: (&str, &str) = ("limit", "Items of a page, at most 200");
+const BEFORE: (&str, &str) = ("before", "Where the page begins: `next` of the one before");
+
+fn api_routes(api: Api) -> Routes {
+    let routes = Routes::new(api);
+    changing(auditing(profiling(reading(probing(routes)))))
+}
+
+fn probing(routes: Routes) -> Routes {
+    let open = |path, id, summary| Operation::open(Method::Get, path, id, summary);
+    let text = "text/plain; charset=utf-8";
+    routes
+        .add(
+            open("/healthz", "healthz", "Whether the process answers").gives_text(200, text),
+            probes::healthz,
+        )
+        .add(
+            open("/readyz", "readyz", "Whether a tree is live")
+                .gives_text(200, text)
+                .gives_text(503, text),
+            probes::readyz,
+        )
+        .add(
+            open("/metrics", "metrics", "What Prometheus asks for")
+                .gives_text(200, metrics::CONTENT_TYPE),
+            metrics::metrics,
+        )
+}
+
+fn reading(routes: Routes) -> Routes {
+    let get = |path, id, summary| Operation::new(Method::Get, path, id, Action::Read, summary);
+    routes
+        .add(
+            get("/api/config/status", "status", "How things stand").gives::<StatusBody>(200),
+            reading::status,
+        )
+        .add(
+            get("/api/config/health", "health", "Whether the loop turns and a tree is live, and how fresh it is")
+                .gives::<probes::HealthBody>(200)
+                .gives::<probes::HealthBody>(503),
+            probes::health,
+        )
+        .add(
+            get("/api/config/history", "history", "Deployments, newest first")
+                .asks(&[LIMIT, BEFORE])
+                .gives::<Page<DeploymentBody>>(200),
+            reading::history,
+        )
+        .add(
+            get("/api/config/history/{id}", "deployment", "One deployment")
+                .gives::<DeploymentBody>(200),
+            reading::deployment,
+        )
+        .add(
+            get("/api/config/diff", "diff", "How two trees differ, in files and keys, and what that touches")
+                .asks(&[
+                    ("from", "`live` (where nothing is said), `desired`, a deployment's number, or a revision"),
+                    ("to", "The same; `desired` where nothing is said"),
+                ])
+                .gives::<DiffBody>(200),
+            looking::diff,
+        )
+        .add(
+            get("/api/events", "events", "What happens, as server-sent events")
+                .asks(&[
+                    ("types", "Types of events, with commas between them; all where nothing is said"),
+                    ("last_event_id", "The last one that was heard, as the header `Last-Event-ID`"),
+                ])
+                .gives_text(200, "text/event-stream"),
+            events::stream,
+        )
+        .add(
+            get("/api/nodes", "nodes", "Who is told, and how their deliveries went")
+                .gives::<Page<NodeBody>>(200),
+            reading::nodes,
+        )
+        .add(
+            get("/api/deliveries", "deliveries", "Events on their way, newest first")
+                .asks(&[LIMIT, BEFORE, ("failed", "`true`: those that were given up")])
+                .gives::<Page<DeliveryBody>>(200),
+            reading::deliveries,
+        )
+}
+
+fn profiling(routes: Routes) -> Routes {
+    let get = |path, id, summary| Operation::new(Method::Get, path, id, Action::Read, summary);
+    const AT: (&str, &str) = ("at", "The tree, as for a diff; `live` where nothing is said");
+    const EXPLAIN: (&str, &str) = ("explain", "`true`: which file and line gave each value");
+    routes
+        .add(
+            get(
+                "/api/config/profile",
+                "profile",
+                "The active profile with all that it extends in it",
+            )
+            .asks(&[("name", "Another profile"), AT, EXPLAIN])
+            .gives::<ProfileBody>(200),
+            looking::profile,
+        )
+        .add(
+            get("/api/profiles", "profiles", "The profiles of the live tree")
+                .gives::<Page<ProfileEntryBody>>(200),
+            looking::profiles,
+        )
+        .add(
+            get("/api/profiles/{id}", "profileById", "A profile with all that it extends in it")
+                .asks(&[AT, EXPLAIN])
+                .gives::<ProfileBody>(200),
+            looking::profile_by_id,
+        )
+        .add(
+            Operation::new(
+                Method::Put,
+                "/api/config/validate",
+                "validate",
+                Action::Validate,
+                "What the gates say of a document, of files, or of a revision; nothing is kept",
+            )
+            .asks(&[("path", "The body is this file of the tree")])
+            .takes::<TrialBody>()
+            .gives::<ValidationBody>(200),
+            looking::validate,
+        )
+}
+
+fn auditing(routes: Routes) -> Routes {
+    routes.add(
+        Operation::new(
+            Method::Get,
+            "/api/audit",
+            "audit",
+            Action::AuditRead,
+            "Who did what, newest first",
+        )
+        .asks(&[
+            LIMIT,
+            BEFORE,
+            ("name", "Who, exactly"),
+            ("action", "What; with a dot at the end, all that begins so"),
+            ("outcome", "`done`, `ordered`, `refused` or `failed`"),
+            ("since", "From then on, RFC 3339"),
+            ("until", "Until then, RFC 3339"),
+        ])
+        .gives::<Page<AuditBody>>(200),
+        reading::audit,
+    )
+}
+
+fn changing(routes: Routes) -> Routes {
+    let post = |path, id, action, summary| Operation::new(Method::Post, path, id, action, summary);
+    let order = |path, id, action, summary| {
+        post(path, id, action, summary)
+            .asks(&[WAIT])
+            .takes::<orders::OrderBody>()
+            .gives::<ReportBody>(200)
+            .gives::<orders::OrderedBody>(202)
+    };
+    routes
+        .add(
+            post("/api/config/sync", "sync", Action::Apply, "Ask the source now")
+                .asks(&[WAIT])
+                .gives::<ReportBody>(200)
+                .gives_nothing(202),
+            orders::look,
+        )
+        .add(
+            order(
+                "/api/config/apply",
+                "apply",
+                Action::Apply,
+                "Make a revision live, or say what that would do",
+            ),
+            orders::apply,
+        )
+        .add(
+            order(
+                "/api/config/rollback",
+                "rollback",
+                Action::Rollback,
+                "Go back to an earlier deployment",
+            ),
+            orders::rollback,
+        )
+        .add(
+            order(
+                "/api/config/drift",
+                "drift",
+                Action::Repair,
+                "Compare the live tree with what it should be, and put it right",
+            ),
+            orders::drift,
+        )
+        .add(
+            post(
+                "/api/config/suspend",
+                "suspend",
+                Action::Suspend,
+                "Apply nothing until it is resumed",
+            )
+            .takes::<orders::OrderBody>()
+            .gives_nothing(204),
+            orders::suspend,
+        )
+        .add(
+            post("/api/config/resume", "resume", Action::Suspend, "Apply again")
+                .takes::<orders::OrderBody>()
+                .gives_nothing(204),
+            orders::resume,
+        )
+        .add(
+            post(
+                "/api/deliveries/{id}/redeliver",
+                "redeliver",
+                Action::NodesWrite,
+                "Send a delivery again",
+            )
+            .gives_nothing(202),
+            orders::redeliver,
+        )
 }

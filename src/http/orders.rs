@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Api;
+use super::access::Caller;
+use super::extract::{Asked, Body, Named};
 use super::problem::Problem;
 use super::wire::ReportBody;
 use crate::board::Passes;
@@ -22,12 +25,13 @@ use crate::objects::Mirror;
 
 /// How long a request may wait for a pass.
 const WAIT_MAX: Duration = Duration::from_secs(30 * 60);
+/// How long an order that nobody waits for is given to get a deployment's number.
+const NUMBER_WAIT: Duration = Duration::from_secs(2);
 
 #[derive(Deserialize)]
 pub(super) struct Waiting {
     /// Seconds, as `30` or `30s`.
     wait: Option<String>,
-    actor: Option<String>,
 }
 
 impl Waiting {
@@ -38,14 +42,10 @@ impl Waiting {
             .map_err(|_| Problem::bad_request(format!("wait={text} is not a number of seconds")))?;
         Ok(Some(Duration::from_secs(seconds).min(WAIT_MAX)))
     }
-
-    fn actor(&self) -> String {
-        self.actor.clone().unwrap_or_else(|| "control socket".to_owned())
-    }
 }
 
 /// The body of every order; each route reads what is its own.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OrderBody {
     /// `apply`: the commit; `null`: the head.
@@ -64,9 +64,20 @@ pub struct OrderBody {
     pub reason: Option<String>,
 }
 
+/// An order that is written down and not followed yet.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct OrderedBody {
+    /// The order's number.
+    pub order: u64,
+    /// The deployment that it makes, to be followed at `/api/config/history/{id}` once that is
+    /// recorded; `null` where the loop had not come to it within a moment, or it makes none.
+    pub deployment: Option<u64>,
+}
+
 pub(super) async fn look(
     State(api): State<Api>,
-    Query(waiting): Query<Waiting>,
+    caller: Caller,
+    Asked(waiting): Asked<Waiting>,
 ) -> Result<Response, Problem> {
     let mut passes = api.board.follow();
     // A pass under way may have asked the source before now: the one after it counts.
@@ -86,13 +97,14 @@ pub(super) async fn look(
         }
     };
     let report = tokio::time::timeout(limit, followed).await.ok().flatten();
-    answer(&api, report).await
+    answer(&api, &caller, report).await
 }
 
 pub(super) async fn apply(
     State(api): State<Api>,
-    Query(waiting): Query<Waiting>,
-    Json(order): Json<OrderBody>,
+    caller: Caller,
+    Asked(waiting): Asked<Waiting>,
+    Body(order): Body<OrderBody>,
 ) -> Result<Response, Problem> {
     let revision = match &order.revision {
         Some(text) => {
@@ -101,31 +113,33 @@ pub(super) async fn apply(
         None => None,
     };
     let kind = if order.dry_run { WishKind::Plan(revision) } else { WishKind::Apply(revision) };
-    fulfil(&api, &waiting, kind, order.reason.as_deref()).await
+    fulfil(&api, &caller, &waiting, kind, order.reason.as_deref()).await
 }
 
 pub(super) async fn rollback(
     State(api): State<Api>,
-    Query(waiting): Query<Waiting>,
-    Json(order): Json<OrderBody>,
+    caller: Caller,
+    Asked(waiting): Asked<Waiting>,
+    Body(order): Body<OrderBody>,
 ) -> Result<Response, Problem> {
     let kind = WishKind::Rollback { to: order.to.map(DeploymentId), hold: order.hold };
-    fulfil(&api, &waiting, kind, order.reason.as_deref()).await
+    fulfil(&api, &caller, &waiting, kind, order.reason.as_deref()).await
 }
 
 pub(super) async fn drift(
     State(api): State<Api>,
-    Query(waiting): Query<Waiting>,
-    Json(order): Json<OrderBody>,
+    caller: Caller,
+    Asked(waiting): Asked<Waiting>,
+    Body(order): Body<OrderBody>,
 ) -> Result<Response, Problem> {
     let kind = if order.repair { WishKind::Repair } else { WishKind::Compare };
-    fulfil(&api, &waiting, kind, order.reason.as_deref()).await
+    fulfil(&api, &caller, &waiting, kind, order.reason.as_deref()).await
 }
 
 pub(super) async fn suspend(
     State(api): State<Api>,
-    Query(waiting): Query<Waiting>,
-    Json(order): Json<OrderBody>,
+    caller: Caller,
+    Body(order): Body<OrderBody>,
 ) -> Result<StatusCode, Problem> {
     let until = match &order.until {
         Some(text) => Some(Timestamp::parse(text).map_err(|_| {
@@ -134,23 +148,30 @@ pub(super) async fn suspend(
         None => None,
     };
     let since = api.clock.now();
-    let suspension = Suspension { since, until, actor: waiting.actor(), reason: order.reason };
-    api.journal.set_suspension(Some(&suspension))?;
+    let actor = caller.by.name.clone();
+    let suspension = Suspension { since, until, actor, reason: order.reason };
+    api.journal.suspend(&suspension, caller.by)?;
     api.bell.ring(Trigger::Command);
     Ok(StatusCode::NO_CONTENT)
 }
 
-pub(super) async fn resume(State(api): State<Api>) -> Result<StatusCode, Problem> {
-    api.journal.set_suspension(None)?;
+pub(super) async fn resume(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(order): Body<OrderBody>,
+) -> Result<StatusCode, Problem> {
+    api.journal.resume(caller.by, order.reason.as_deref(), api.clock.now())?;
     api.bell.ring(Trigger::Command);
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(super) async fn redeliver(
     State(api): State<Api>,
-    Path(id): Path<u64>,
+    caller: Caller,
+    id: Named,
 ) -> Result<StatusCode, Problem> {
-    if api.journal.redeliver(id, api.clock.now())?.is_none() {
+    let id = id.number()?;
+    if api.journal.redeliver(id, caller.by, api.clock.now())?.is_none() {
         return Err(Problem::unknown(format!("there is no delivery {id}")));
     }
     api.bell.ring(Trigger::Command);
@@ -160,18 +181,37 @@ pub(super) async fn redeliver(
 /// Writes down what is wanted, wakes the loop, and waits for the outcome where that is asked for.
 async fn fulfil(
     api: &Api,
+    caller: &Caller,
     waiting: &Waiting,
     kind: WishKind,
     reason: Option<&str>,
 ) -> Result<Response, Problem> {
     let mut passes = api.board.follow();
-    let wish = api.journal.wish(&kind, &waiting.actor(), reason, api.clock.now())?;
+    let wish = api.journal.wish(&kind, &caller.by, reason, api.clock.now())?;
     api.bell.ring(Trigger::Command);
-    let Some(limit) = waiting.limit()? else { return Ok(StatusCode::ACCEPTED.into_response()) };
-    let report = wait_for(&mut passes, limit, |passes| {
-        passes.wishes.iter().find(|(id, _)| *id == wish).map(|(_, report)| report.clone())
-    });
-    answer(api, report.await).await
+    let Some(limit) = waiting.limit()? else { return Ok(ordered(wish, passes).await) };
+    let report = wait_for(&mut passes, limit, |passes| passes.ended_wish(wish).cloned());
+    answer(api, caller, report.await).await
+}
+
+/// The order's number, and that of its deployment as soon as the loop gave it one.
+async fn ordered(wish: u64, mut passes: tokio::sync::watch::Receiver<Passes>) -> Response {
+    let numbered = tokio::time::timeout(
+        NUMBER_WAIT,
+        passes.wait_for(|passes| {
+            passes.numbered(wish).is_some() || passes.ended_wish(wish).is_some()
+        }),
+    );
+    let deployment = match numbered.await {
+        Ok(Ok(passes)) => passes
+            .numbered(wish)
+            .or_else(|| passes.ended_wish(wish).and_then(|report| report.deployment)),
+        _ => None,
+    };
+    let location = deployment.map(|id| format!("/api/config/history/{id}"));
+    let body = OrderedBody { order: wish, deployment: deployment.map(|id| id.0) };
+    let location = location.map(|path| [(header::LOCATION, path)]);
+    (StatusCode::ACCEPTED, location, Json(body)).into_response()
 }
 
 async fn wait_for(
@@ -183,7 +223,11 @@ async fn wait_for(
     find(&*found.await.ok()?.ok()?)
 }
 
-async fn answer(api: &Api, report: Option<Arc<Report>>) -> Result<Response, Problem> {
+async fn answer(
+    api: &Api,
+    caller: &Caller,
+    report: Option<Arc<Report>>,
+) -> Result<Response, Problem> {
     let Some(report) = report else {
         return Err(Problem::new(
             StatusCode::GATEWAY_TIMEOUT,
@@ -196,6 +240,11 @@ async fn answer(api: &Api, report: Option<Arc<Report>>) -> Result<Response, Prob
     let body = body.await.map_err(|_| {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the diff ended unexpectedly")
     })?;
+    let mut body = body.seen_by(|path| caller.sees(path));
+    if !caller.sees_all() {
+        // A sentence for people may name files.
+        body.message = body.reason.clone().unwrap_or_else(|| body.outcome.clone());
+    }
     Ok(Json(body).into_response())
 }
 

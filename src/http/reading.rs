@@ -1,11 +1,17 @@
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use serde::Deserialize;
 
 use super::Api;
+use super::access::Caller;
+use super::extract::{Asked, Named};
 use super::problem::Problem;
-use super::wire::{DeliveryBody, DeploymentBody, FORMAT_VERSION, Page, StatusBody};
-use crate::model::DeploymentId;
+use super::wire::{
+    AuditBody, DeliveryBody, DeploymentBody, FORMAT_VERSION, FindingBody, NodeBody, Page,
+    StatusBody,
+};
+use crate::journal::{AuditFilter, Audited};
+use crate::model::{DeploymentId, Timestamp};
 
 /// Rows of a page, unless fewer are asked for.
 const PAGE_MAX: usize = 200;
@@ -24,7 +30,10 @@ impl Paging {
     }
 }
 
-pub(super) async fn status(State(api): State<Api>) -> Result<Json<StatusBody>, Problem> {
+pub(super) async fn status(
+    State(api): State<Api>,
+    caller: Caller,
+) -> Result<Json<StatusBody>, Problem> {
     let now = api.clock.now();
     let mut status = match api.board.status() {
         Some(status) => status,
@@ -32,33 +41,48 @@ pub(super) async fn status(State(api): State<Api>) -> Result<Json<StatusBody>, P
     };
     status.outbox = api.journal.outbox_counts()?;
     status.suspended = api.journal.standing()?.suspended;
-    Ok(Json(StatusBody::new(&status, now, true)))
+    let mut body = StatusBody::new(&status, now, true);
+    if !caller.sees_all() {
+        body.drift.paths.retain(|drifted| caller.sees(&drifted.path));
+        if let Some(attempted) = &mut body.attempted {
+            hide(&caller, &mut attempted.findings);
+        }
+        // Sentences for people may name files.
+        body.message = body.reason.clone().unwrap_or_else(|| body.state.clone());
+        for quarantined in &mut body.quarantine {
+            quarantined.message.clone_from(&quarantined.reason);
+        }
+    }
+    Ok(Json(body))
 }
 
 pub(super) async fn history(
     State(api): State<Api>,
-    Query(paging): Query<Paging>,
+    caller: Caller,
+    Asked(paging): Asked<Paging>,
 ) -> Result<Json<Page<DeploymentBody>>, Problem> {
     let page = api.journal.history(paging.limit(), paging.before.map(DeploymentId))?;
     Ok(Json(Page {
         format_version: FORMAT_VERSION,
-        items: page.items.iter().map(Into::into).collect(),
+        items: page.items.iter().map(|row| seen(&caller, row.into())).collect(),
         next: page.next.map(|id| id.0),
     }))
 }
 
 pub(super) async fn deployment(
     State(api): State<Api>,
-    Path(id): Path<u64>,
+    caller: Caller,
+    id: Named,
 ) -> Result<Json<DeploymentBody>, Problem> {
+    let id = id.number()?;
     let found = api.journal.deployment(DeploymentId(id))?;
     let found = found.ok_or_else(|| Problem::unknown(format!("there is no deployment {id}")))?;
-    Ok(Json((&found).into()))
+    Ok(Json(seen(&caller, (&found).into())))
 }
 
 pub(super) async fn deliveries(
     State(api): State<Api>,
-    Query(paging): Query<Paging>,
+    Asked(paging): Asked<Paging>,
 ) -> Result<Json<Page<DeliveryBody>>, Problem> {
     let limit = paging.limit();
     let rows = u32::try_from(limit).unwrap_or(u32::MAX);
@@ -69,4 +93,76 @@ pub(super) async fn deliveries(
         items: items.iter().map(Into::into).collect(),
         next,
     }))
+}
+
+fn hide(caller: &Caller, findings: &mut Vec<FindingBody>) {
+    findings.retain(|finding| finding.file.as_ref().is_none_or(|file| caller.sees(file)));
+}
+
+fn seen(caller: &Caller, mut row: DeploymentBody) -> DeploymentBody {
+    hide(caller, &mut row.findings);
+    row
+}
+
+/// Who is told, each with its newest delivery.
+pub(super) async fn nodes(State(api): State<Api>) -> Result<Json<Page<NodeBody>>, Problem> {
+    let settings = api.settings.borrow().clone();
+    let mut items = Vec::new();
+    for node in &settings.nodes {
+        let queue = api.journal.queue_of(&node.name)?;
+        items.push(NodeBody {
+            name: node.name.clone(),
+            url: node.url.clone(),
+            labels: node.labels.iter().cloned().collect(),
+            events: node.events.iter().map(|kind| kind.as_str().to_owned()).collect(),
+            paths: node.paths.clone(),
+            last: queue.last.as_ref().map(Into::into),
+            pending: queue.counts.pending,
+            failed: queue.counts.failed,
+        });
+    }
+    Ok(Json(Page { format_version: FORMAT_VERSION, items, next: None }))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Trail {
+    limit: Option<usize>,
+    before: Option<u64>,
+    name: Option<String>,
+    action: Option<String>,
+    outcome: Option<String>,
+    since: Option<String>,
+    until: Option<String>,
+}
+
+pub(super) async fn audit(
+    State(api): State<Api>,
+    caller: Caller,
+    Asked(trail): Asked<Trail>,
+) -> Result<Json<Page<AuditBody>>, Problem> {
+    let moment = |text: Option<String>| match text {
+        None => Ok(None),
+        Some(text) => Timestamp::parse(&text).map(Some).map_err(|_| {
+            Problem::bad_request(format!("{text:?} is not RFC 3339: 2026-01-31T18:00:00Z"))
+        }),
+    };
+    let filter = AuditFilter {
+        before: trail.before,
+        name: trail.name,
+        action: trail.action,
+        outcome: trail.outcome,
+        since: moment(trail.since)?,
+        until: moment(trail.until)?,
+    };
+    let limit = trail.limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
+    let found = api.journal.audited(&filter, limit)?;
+    let next = (found.len() == limit).then(|| found.last().map(|record| record.id)).flatten();
+    let shown = |audited: &Audited| {
+        let mut body = AuditBody::from(audited);
+        // What more is said may name files.
+        body.detail = body.detail.filter(|_| caller.sees_all());
+        body
+    };
+    let items = found.iter().map(shown).collect();
+    Ok(Json(Page { format_version: FORMAT_VERSION, items, next }))
 }

@@ -9,6 +9,7 @@ use axum::serve::ListenerExt as _;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
+use super::access::Peer;
 use super::{Api, connections, control_routes, public_routes};
 
 /// The control socket, bound and not yet served.
@@ -79,12 +80,14 @@ pub fn with_short_path<T>(
 /// Serves both until told to stop; requests under way are finished.
 pub async fn until_stopped(control: Control, public: Option<Public>, stop: watch::Receiver<bool>) {
     let path = control.path;
-    let private = connections::serve(control.listener, control.routes, stop.clone());
+    let private =
+        connections::serve(control.listener, control.routes, |_| Peer::Socket, stop.clone());
     let open = async {
         if let Some(public) = public {
             // An answer is small, and nothing comes after it that it could wait for.
             let listener = public.listener.tap_io(|tcp| drop(tcp.set_nodelay(true)));
-            connections::serve(listener, public.routes, stop).await;
+            let peer = |address: &SocketAddr| Peer::Address(address.ip().to_canonical());
+            connections::serve(listener, public.routes, peer, stop).await;
         }
     };
     tokio::join!(private, open);

@@ -2,6 +2,7 @@ use std::collections::HashSet;
 
 use rusqlite::{OptionalExtension as _, Transaction};
 
+use super::audit::{self, deeds};
 use super::error::query;
 use super::intent::IntentKind;
 use super::open::{read_meta, write_meta};
@@ -9,7 +10,7 @@ use super::wire::{self, WireBake, WireDeployment, WireLive, WireSuspension, key_
 use super::wishes::FOLLOWED_MAX;
 use super::{Journal, JournalError, outbox};
 use crate::model::{
-    Attempt, Bake, Deployment, DeploymentId, Digest, Event, LiveState, Outcome, Quarantine,
+    Attempt, Bake, By, Deployment, DeploymentId, Digest, Event, LiveState, Outcome, Quarantine,
     QuarantineKey, Revision, Suspension, Timestamp,
 };
 use crate::trees::Live;
@@ -150,6 +151,8 @@ impl Journal {
         live.name().clone_into(&mut done.live.tree);
         live.name().clone_into(&mut done.deployment.tree);
         self.transaction("complete the deployment", |tx| {
+            let record = deeds::completed(tx, &done, deeds::live_digest(tx)?)?;
+            audit::append(tx, self.sealer(), &record)?;
             if done.kind == IntentKind::Deployment {
                 let before =
                     if done.rolled_back { Outcome::RolledBack } else { Outcome::Superseded };
@@ -210,6 +213,7 @@ impl Journal {
             if let Some(quarantine) = quarantine {
                 insert_quarantine(tx, quarantine)?;
             }
+            audit::append(tx, self.sealer(), &deeds::attempted(tx, deployment, wish)?)?;
             if let Some(wish) = wish {
                 finish_wish(tx, wish, deployment.finished_at)?;
             }
@@ -232,6 +236,7 @@ impl Journal {
     ) -> Result<(), JournalError> {
         let live = LiveState { revision: adoption.revision.clone(), ..live.clone() };
         self.transaction("take over the revision", |tx| {
+            audit::append(tx, self.sealer(), &deeds::adopted(tx, &live, adoption)?)?;
             write_meta(tx, "live", Some(&wire::to_json(&WireLive::from(&live))))?;
             write_meta(tx, "held", None)?;
             write_meta(tx, "recipe", Some(&adoption.recipe))?;
@@ -257,7 +262,8 @@ impl Journal {
         self.transaction("accept the head", |tx| accept(tx, line, revision))
     }
 
-    /// Brings the journal into line with what the live path shows, where no intent explains it.
+    /// Brings the journal into line with what the live path shows, where no intent explains it; `by`
+    /// is who found or wanted that.
     ///
     /// # Errors
     /// See [`JournalError`].
@@ -265,8 +271,13 @@ impl Journal {
         &self,
         live: Option<(&LiveState, &Live)>,
         row: Option<&Deployment>,
+        by: By,
+        now: Timestamp,
     ) -> Result<(), JournalError> {
         self.transaction("follow the live path", |tx| {
+            let state = live.map(|(state, _)| state);
+            let record = deeds::followed(deeds::live_digest(tx)?, state, by, now);
+            audit::append(tx, self.sealer(), &record)?;
             tx.execute("DELETE FROM intent", [])?;
             tx.execute("UPDATE deployments SET outcome = 'superseded' WHERE outcome = 'live'", [])?;
             let Some((state, proof)) = live else { return write_meta(tx, "live", None) };

@@ -1,10 +1,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::audit::{self, Sealer};
 use super::error::query;
 use super::{JournalError, outbox};
 use crate::model::Timestamp;
@@ -14,6 +15,8 @@ use crate::model::Timestamp;
 pub struct Journal {
     connection: Arc<Mutex<Connection>>,
     changes: Arc<AtomicU64>,
+    /// What signs the audit trail.
+    pub(super) sealer: Arc<OnceLock<Sealer>>,
 }
 
 /// How a journal was found.
@@ -131,12 +134,18 @@ impl Journal {
             transaction.pragma_update(None, "user_version", FORMAT).map_err(open)?;
             transaction.commit().map_err(open)?;
         }
+        // Tables that an older kconfigd does not know and does not mind.
+        connection.execute_batch(audit::SCHEMA).map_err(open)?;
         quick_check(&connection).map_err(open)?;
         Ok(Self::of(connection))
     }
 
     fn of(connection: Connection) -> Self {
-        Self { connection: Arc::new(Mutex::new(connection)), changes: Arc::default() }
+        Self {
+            connection: Arc::new(Mutex::new(connection)),
+            changes: Arc::default(),
+            sealer: Arc::default(),
+        }
     }
 
     /// Counts what this process wrote. As long as it is the same there is nothing new to read,
@@ -144,6 +153,11 @@ impl Journal {
     #[must_use]
     pub fn changes(&self) -> u64 {
         self.changes.load(Ordering::Acquire)
+    }
+
+    /// What signs the audit trail, where that was given.
+    pub(super) fn sealer(&self) -> Option<&Sealer> {
+        self.sealer.get()
     }
 
     /// The connection, for one short call.

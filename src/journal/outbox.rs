@@ -6,12 +6,15 @@
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use self::rows::DELIVERY;
+use super::audit;
 use super::facts;
 use super::{Journal, JournalError};
 use crate::model::{Delivery, DeliveryState, Event, Timestamp};
 
 mod looking;
 mod rows;
+
+pub use looking::Queue;
 
 pub(super) const SCHEMA: &str = "
 CREATE TABLE events (

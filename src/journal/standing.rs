@@ -1,11 +1,12 @@
+use super::audit;
 use super::error::query;
 use super::open::{read_meta, write_meta};
 use super::outbox;
 use super::wire::{self, WireBake, WireHeld, WireLive, WireQuarantine, WireSource, WireSuspension};
 use super::{Journal, JournalError};
 use crate::model::{
-    Bake, Desired, DriftKind, DriftState, DriftedPath, Event, Held, LiveState, Quarantine, Reason,
-    Revision, SourceState, State, Suspension, Timestamp,
+    AuditOutcome, AuditRecord, Bake, By, Desired, DriftKind, DriftState, DriftedPath, Event, Held,
+    LiveState, Quarantine, Reason, Revision, SourceState, State, Suspension, Timestamp,
 };
 
 /// How things stand: what a pass begins with and what `status` tells.
@@ -167,13 +168,39 @@ impl Journal {
         self.note("state", Some(&text), &[])
     }
 
-    /// Stops the agent from applying, or with `None` lets it go on.
+    /// Stops the agent from applying.
     ///
     /// # Errors
     /// See [`JournalError`].
-    pub fn set_suspension(&self, suspension: Option<&Suspension>) -> Result<(), JournalError> {
-        let text = suspension.map(|s| wire::to_json(&WireSuspension::from(s)));
-        self.note("suspension", text.as_deref(), &[])
+    pub fn suspend(&self, suspension: &Suspension, by: By) -> Result<(), JournalError> {
+        let text = wire::to_json(&WireSuspension::from(suspension));
+        let until = suspension.until.map(|until| format!("until {until}"));
+        let record = AuditRecord {
+            detail: until,
+            ..AuditRecord::new(suspension.since, by, "agent.suspend", AuditOutcome::Done)
+        };
+        self.audited_note("suspension", Some(&text), &record.because(suspension.reason.as_deref()))
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn resume(&self, by: By, reason: Option<&str>, now: Timestamp) -> Result<(), JournalError> {
+        let record = AuditRecord::new(now, by, "agent.resume", AuditOutcome::Done);
+        self.audited_note("suspension", None, &record.because(reason))
+    }
+
+    fn audited_note(
+        &self,
+        key: &'static str,
+        value: Option<&str>,
+        record: &AuditRecord,
+    ) -> Result<(), JournalError> {
+        self.transaction("note how things stand", |tx| {
+            write_meta(tx, key, value)?;
+            audit::append(tx, self.sealer(), record)
+        })
     }
 
     fn note(

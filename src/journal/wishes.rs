@@ -2,8 +2,10 @@ use rusqlite::OptionalExtension as _;
 
 use super::deployments::finish_wish;
 use super::error::query;
-use super::{Journal, JournalError};
-use crate::model::{DeploymentId, Revision, Timestamp, Wish, WishKind};
+use super::{Journal, JournalError, audit};
+use crate::model::{
+    AuditOutcome, AuditRecord, By, DeploymentId, Revision, Timestamp, Wish, WishKind,
+};
 
 /// Orders that were followed and are remembered.
 pub(super) const FOLLOWED_MAX: u64 = 1000;
@@ -16,7 +18,7 @@ impl Journal {
     pub fn wish(
         &self,
         kind: &WishKind,
-        actor: &str,
+        by: &By,
         reason: Option<&str>,
         now: Timestamp,
     ) -> Result<u64, JournalError> {
@@ -36,8 +38,25 @@ impl Journal {
                 "INSERT INTO wishes (kind, revision, target, hold, actor, reason, at)
                  VALUES (?1,?2,?3,?4,?5,?6,?7)",
             )?
-            .execute(rusqlite::params![word, revision, target, hold, actor, reason, now.0])?;
-            Ok(tx.last_insert_rowid().unsigned_abs())
+            .execute(rusqlite::params![word, revision, target, hold, by.name, reason, now.0])?;
+            let order = tx.last_insert_rowid().unsigned_abs();
+            // What changes nothing needs no witness.
+            if !matches!(kind, WishKind::Compare | WishKind::Plan(_)) {
+                let target =
+                    revision.clone().or_else(|| target.map(|id| format!("deployment {id}")));
+                let record = AuditRecord {
+                    target,
+                    detail: Some(format!("order {order}")),
+                    ..AuditRecord::new(
+                        now,
+                        by.clone(),
+                        &format!("order.{word}"),
+                        AuditOutcome::Ordered,
+                    )
+                };
+                audit::append(tx, self.sealer(), &record.because(reason))?;
+            }
+            Ok(order)
         })
     }
 

@@ -3,6 +3,8 @@
 //! No I/O, no async and no serde live here. Rooms that put these on a wire or a disk have types of
 //! their own for that, so that a field renamed here breaks no file and no client.
 
+mod access;
+mod audit;
 mod bake;
 mod deployment;
 mod digest;
@@ -18,6 +20,8 @@ mod secret;
 mod status;
 mod time;
 
+pub use access::{Action, By, Known, Role};
+pub use audit::{AuditOutcome, AuditRecord};
 pub use bake::Bake;
 pub use deployment::{
     ChangeCounts, Deployment, DeploymentId, Origin, Outcome, Trigger, Wish, WishKind,

@@ -102,6 +102,9 @@ impl Mirror {
     }
 
     pub(super) fn keep_in_memory(&self, file: &Path, bytes: &[u8]) {
+        if self.is_view() {
+            return;
+        }
         // A folder that is there already is the rule, so it is made only when writing fails.
         let written = std::fs::write(file, bytes).or_else(|error| match file.parent() {
             Some(folder) if error.kind() == std::io::ErrorKind::NotFound => {

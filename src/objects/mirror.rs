@@ -10,6 +10,8 @@ use crate::model::{FileMode, ObjectId, Revision};
 pub struct Mirror {
     repository: Repository,
     path: PathBuf,
+    /// Whether what is written stays in memory, and is gone with this handle.
+    is_view: bool,
 }
 
 /// One entry of a folder in the repository, as it stands there: nothing about it is trusted yet.
@@ -99,7 +101,30 @@ impl Mirror {
             options.bare(true).external_template(false).mkpath(true);
             Repository::init_opts(path, &options).map_err(open)?
         };
-        Ok(Self { repository, path: path.to_owned() })
+        Ok(Self { repository, path: path.to_owned(), is_view: false })
+    }
+
+    /// Opens the mirror to look at it: what is written through this handle stays in memory, nothing
+    /// is remembered beside, and the folder is as it was. `None` where there is no mirror yet.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Open`].
+    pub fn open_view(path: &Path) -> Result<Option<Self>, ObjectsError> {
+        /// In front of the store on disk, so that it is what is written to.
+        const PRIORITY: std::ffi::c_int = 999;
+        if !path.join("HEAD").exists() {
+            return Ok(None);
+        }
+        let mirror = Self::open_or_create(path)?;
+        let in_memory =
+            mirror.repository.odb().and_then(|odb| odb.add_new_mempack_backend(PRIORITY).map(drop));
+        in_memory.map_err(|source| ObjectsError::Open { path: path.to_owned(), source })?;
+        Ok(Some(Self { is_view: true, ..mirror }))
+    }
+
+    /// Whether what is written stays in memory.
+    pub(super) const fn is_view(&self) -> bool {
+        self.is_view
     }
 
     /// libgit2's own handle, for the source room, which fills the store.

@@ -6,6 +6,7 @@
 
 mod digests;
 mod error;
+mod graft;
 mod memory;
 mod mirror;
 mod share;

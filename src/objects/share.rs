@@ -25,7 +25,8 @@ impl Mirror {
         E: From<ObjectsError> + Send,
     {
         // How many threads there are is read from several files.
-        let threads = if items.len() < worth_it.max(THREADS_MAX) {
+        // Other handles do not see what a view has in memory.
+        let threads = if self.is_view() || items.len() < worth_it.max(THREADS_MAX) {
             1
         } else {
             thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX)

@@ -126,7 +126,7 @@ impl Agent {
         source.report_to(progress.clone());
         Ok(Self {
             line: line_of(&parts.settings),
-            recipe: recipe_of(&parts.settings),
+            recipe: parts.settings.recipe(),
             rules_key: rules.key(),
             trust_watch: Watch::default(),
             rules,
@@ -216,7 +216,7 @@ impl Agent {
         self.trees.reconfigure(&settings.live, settings.policy.rollback_limit);
         self.trees.decrypt_with(&settings.live, &settings.secrets, &settings.limits);
         self.line = line_of(&settings);
-        self.recipe = recipe_of(&settings);
+        self.recipe = settings.recipe();
         self.rules_key = rules.key();
         self.rules = rules;
         self.settings = settings;
@@ -387,19 +387,8 @@ fn line_of(settings: &Settings) -> String {
     format!("{:?} {:?}", settings.source.location, settings.source.reference)
 }
 
-fn recipe_of(settings: &Settings) -> String {
-    format!("{:?};submodules={}", settings.render, settings.source.submodules)
-}
-
 fn rules_of(settings: &Settings) -> Result<Rules, SyncError> {
-    let mut recipe = recipe_of(settings);
-    if !settings.checks.is_empty() {
-        // What a check refused is tried again once the check is another.
-        let argvs: Vec<_> = settings.checks.iter().map(|check| (&check.name, &check.run)).collect();
-        recipe.push_str(&format!(";checks={argvs:?}"));
-    }
-    let rules = Rules::new(&settings.limits).made_by(recipe).decrypting(&settings.secrets);
-    Ok(rules.with(&settings.validation, &settings.mask)?)
+    Ok(Rules::of(settings)?)
 }
 
 fn windows_of(settings: &Settings) -> Result<Windows, SyncError> {

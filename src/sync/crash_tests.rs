@@ -202,7 +202,7 @@ impl Machine {
     }
 
     pub(super) fn wish(&self, kind: &WishKind) {
-        self.journal.wish(kind, "test", None, Timestamp(0)).unwrap();
+        self.journal.wish(kind, &crate::model::By::operator("test"), None, Timestamp(0)).unwrap();
     }
 
     /// Somebody writes to a file of the live tree.

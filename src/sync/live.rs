@@ -65,6 +65,9 @@ impl Agent {
         back: Option<WayBack>,
     ) -> Result<Report, SyncError> {
         let id = self.journal.next_deployment()?;
+        if let Some(wish) = attempt.wish {
+            self.board.make(wish.id, id);
+        }
         self.show_applying(&attempt.revision);
         let staged = match self.stage_next(mirror, attempt, &next, id) {
             Ok(staged) => staged,
@@ -282,6 +285,7 @@ impl Agent {
     /// without deployments too.
     fn tidy_rest(&mut self, mirror: &Mirror, now: Timestamp) -> Result<(), SyncError> {
         self.journal.prune_outbox(now.minus(DELIVERED_KEPT))?;
+        self.journal.prune_audit(now.minus(self.settings.audit_kept_for), now)?;
         self.pruned_at = Some(now);
         if mirror.pack_count()? > self.settings.limits.mirror_packs_max {
             let commits: Vec<Revision> = self.standing.accepted.iter().cloned().collect();

@@ -1,7 +1,7 @@
 use super::{Agent, SyncError};
 use crate::decide::recover::{Recovery, Shown, decide};
 use crate::model::{
-    ChangeCounts, Deployment, DeploymentId, Digest, LiveState, Origin, Outcome, Quarantine,
+    By, ChangeCounts, Deployment, DeploymentId, Digest, LiveState, Origin, Outcome, Quarantine,
     QuarantineKey, Reason, Trigger,
 };
 use crate::trees::{Found, Live, Manifest, Use};
@@ -129,7 +129,8 @@ impl Agent {
         };
         let known = self.journal.deployment(used.deployment)?.is_some();
         let row = row_of(used, manifest, Outcome::Live);
-        self.journal.follow_link(Some((&state, live)), (!known).then_some(&row))?;
+        let row = (!known).then_some(&row);
+        self.journal.follow_link(Some((&state, live)), row, By::agent(), self.clock.now())?;
         Ok(Started::Followed(used.deployment))
     }
 }

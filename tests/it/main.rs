@@ -2,6 +2,7 @@
 
 mod support;
 
+mod api;
 mod behaviour;
 mod demo;
 mod enemies;

@@ -4,10 +4,10 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::IntoResponse as _;
 
-use super::body::BODY_TIME_MAX;
 use super::signature::{Unverified, claims, matches};
 use super::{Ask, body, push, secrets};
 use crate::config::Reference;
+use crate::http::body::BODY_TIME_MAX;
 use crate::model::Revision;
 
 fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {

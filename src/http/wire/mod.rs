@@ -1,10 +1,15 @@
 //! What goes over the wire, in types of its own: a field renamed in the model breaks no client.
 //! The verbs print the same bodies with `-o json`.
 
+mod looks;
 mod report;
 mod rows;
 mod status;
 
+pub use looks::{
+    AuditBody, DiffBody, NodeBody, PointBody, ProfileBody, ProfileEntryBody, TrialBody,
+    ValidationBody, ValueBody,
+};
 pub use report::{
     BinaryBody, CostBody, DetailBody, FileBody, KeyBody, PlanBody, ReportBody, outcome_words,
 };
@@ -14,6 +19,7 @@ pub use status::{
     SourceBody, SourceErrorBody, StatusBody, SuspensionBody,
 };
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Finding, Timestamp};
@@ -22,7 +28,7 @@ use crate::model::{Finding, Timestamp};
 pub const FORMAT_VERSION: u32 = 1;
 
 /// A finding.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct FindingBody {
     /// `error` or `warning`.
     pub severity: String,

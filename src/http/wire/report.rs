@@ -1,12 +1,13 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{CountsBody, FORMAT_VERSION, FindingBody};
 use crate::diff::Told;
 use crate::document::Detail;
-use crate::model::{ChangeCounts, Digest, PassOutcome, Plan, Reason, Report};
+use crate::model::{ChangeCounts, ChangeKind, Digest, PassOutcome, Plan, Reason, Report};
 
 /// How a pass ended.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ReportBody {
     /// [`super::FORMAT_VERSION`].
     pub format_version: u32,
@@ -28,7 +29,7 @@ pub struct ReportBody {
 }
 
 /// What changes between two trees.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct PlanBody {
     /// The digest before.
     pub from: Option<String>,
@@ -49,7 +50,7 @@ pub struct PlanBody {
 }
 
 /// What a plan costs.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CostBody {
     /// Files that change.
     pub files: u64,
@@ -60,7 +61,7 @@ pub struct CostBody {
 }
 
 /// A file of a plan.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct FileBody {
     /// The path.
     pub path: String,
@@ -71,7 +72,7 @@ pub struct FileBody {
 }
 
 /// What changes in a file.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DetailBody {
     /// The keys of a YAML or JSON document.
@@ -99,7 +100,7 @@ pub enum DetailBody {
 }
 
 /// A key that changed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct KeyBody {
     /// Its dotted path.
     pub key: String,
@@ -110,7 +111,7 @@ pub struct KeyBody {
 }
 
 /// A binary file.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct BinaryBody {
     /// Its size.
     pub bytes: u64,
@@ -169,7 +170,38 @@ impl PlanBody {
     }
 }
 
+impl PlanBody {
+    /// The same, without the files that somebody may not see, and what only they touch.
+    #[must_use]
+    pub fn seen_by(mut self, sees: impl Fn(&str) -> bool) -> Self {
+        let all = self.files.len();
+        self.files.retain(|file| sees(&file.path));
+        if self.files.len() < all {
+            let count = |kind: ChangeKind| {
+                self.files.iter().filter(|file| file.kind == kind.as_str()).count() as u64
+            };
+            self.changes = CountsBody {
+                added: count(ChangeKind::Added),
+                modified: count(ChangeKind::Modified),
+                removed: count(ChangeKind::Removed),
+            };
+            let paths = self.files.iter().map(|file| file.path.as_str());
+            self.touches = crate::decide::impact::units(paths);
+            self.cost = CostBody { files: self.files.len() as u64, bytes: 0, expected_ms: None };
+        }
+        self
+    }
+}
+
 impl ReportBody {
+    /// The same, without what somebody may not see.
+    #[must_use]
+    pub fn seen_by(mut self, sees: impl Fn(&str) -> bool) -> Self {
+        self.findings.retain(|finding| finding.file.as_ref().is_none_or(|file| sees(file)));
+        self.plan = self.plan.map(|plan| plan.seen_by(sees));
+        self
+    }
+
     /// A report, with the details that are known of its plan.
     #[must_use]
     pub fn new(report: &Report, told: &Told) -> Self {

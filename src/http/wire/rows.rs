@@ -1,10 +1,11 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{FindingBody, text};
 use crate::model::{ChangeCounts, Delivery, Deployment};
 
 /// How many files changed.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CountsBody {
     /// Files that were not there.
     pub added: u64,
@@ -21,7 +22,7 @@ impl From<ChangeCounts> for CountsBody {
 }
 
 /// A deployment.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DeploymentBody {
     /// Its number.
     pub deployment: u64,
@@ -76,7 +77,7 @@ impl From<&Deployment> for DeploymentBody {
 }
 
 /// A list, with where the next page begins.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Page<T> {
     /// [`super::FORMAT_VERSION`].
     pub format_version: u32,
@@ -87,7 +88,7 @@ pub struct Page<T> {
 }
 
 /// A delivery.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DeliveryBody {
     /// Its number.
     pub id: u64,

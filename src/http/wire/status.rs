@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{FORMAT_VERSION, FindingBody, text};
@@ -7,7 +8,7 @@ use crate::model::{
 };
 
 /// The live tree.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LiveBody {
     /// The deployment that made it live.
     pub deployment: u64,
@@ -22,7 +23,7 @@ pub struct LiveBody {
 }
 
 /// The source's head.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DesiredBody {
     /// The commit.
     pub revision: String,
@@ -31,7 +32,7 @@ pub struct DesiredBody {
 }
 
 /// The last attempt.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AttemptBody {
     /// Its number.
     pub deployment: u64,
@@ -58,7 +59,7 @@ impl From<&Attempt> for AttemptBody {
 }
 
 /// How the source does.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SourceBody {
     /// RFC 3339.
     pub last_attempt_at: Option<String>,
@@ -71,7 +72,7 @@ pub struct SourceBody {
 }
 
 /// What is wrong with the source.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SourceErrorBody {
     /// A stable code.
     pub reason: String,
@@ -80,7 +81,7 @@ pub struct SourceErrorBody {
 }
 
 /// A path that differs.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DriftedBody {
     /// The path in the tree; empty: the live path itself.
     pub path: String,
@@ -95,7 +96,7 @@ impl From<&DriftedPath> for DriftedBody {
 }
 
 /// What was found changed in the live tree.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DriftBody {
     /// RFC 3339.
     pub checked_at: Option<String>,
@@ -104,7 +105,7 @@ pub struct DriftBody {
 }
 
 /// An operator's stop.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SuspensionBody {
     /// RFC 3339.
     pub since: String,
@@ -128,7 +129,7 @@ impl From<&Suspension> for SuspensionBody {
 }
 
 /// Something in quarantine.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct QuarantineBody {
     /// The digest, where that is what is in quarantine.
     pub digest: Option<String>,
@@ -159,7 +160,7 @@ impl From<&Quarantine> for QuarantineBody {
 }
 
 /// Events on their way.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct OutboxBody {
     /// Still to be delivered.
     pub pending: u64,
@@ -168,7 +169,7 @@ pub struct OutboxBody {
 }
 
 /// `status`, whole.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct StatusBody {
     /// [`super::FORMAT_VERSION`].
     pub format_version: u32,

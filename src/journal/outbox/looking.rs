@@ -3,13 +3,25 @@
 use rusqlite::{OptionalExtension as _, params};
 
 use super::rows::{self, DELIVERY};
-use super::{Journal, JournalError, number, strings};
-use crate::model::{Delivery, DeliveryState, Event, EventKind, OutboxCounts, Timestamp};
+use super::{Journal, JournalError, audit, number, strings};
+use crate::model::{
+    AuditOutcome, AuditRecord, By, Delivery, DeliveryState, Event, EventKind, OutboxCounts,
+    Timestamp,
+};
 
 /// Failed deliveries of one node that retention keeps.
 const FAILED_MAX: i64 = 10_000;
 /// Rows that one listing gives.
 const LISTING_MAX: u32 = 1000;
+
+/// What there is for one node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// Its newest delivery.
+    pub last: Option<Delivery>,
+    /// Those that wait, and those that were given up.
+    pub counts: OutboxCounts,
+}
 
 impl Journal {
     /// Queues a delivery again that was delivered or given up, and gives the state it had; `None`
@@ -21,6 +33,7 @@ impl Journal {
     pub fn redeliver(
         &self,
         id: u64,
+        by: By,
         now: Timestamp,
     ) -> Result<Option<DeliveryState>, JournalError> {
         self.change("queueing a delivery again", |tx| {
@@ -40,6 +53,8 @@ impl Journal {
                      next_at = ?2, not_before = 0, finished_at = NULL WHERE id = ?1",
                     params![number(id), now.0],
                 )?;
+                let record = AuditRecord::new(now, by, "delivery.redeliver", AuditOutcome::Done);
+                audit::append(tx, self.sealer(), &record.of(format!("delivery {id}")))?;
             }
             Ok(state)
         })
@@ -64,6 +79,50 @@ impl Journal {
             let rows =
                 statement.query_map(params![before, limit.min(LISTING_MAX)], rows::delivery)?;
             rows.collect()
+        })
+    }
+
+    /// What there is for one node.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn queue_of(&self, node: &str) -> Result<Queue, JournalError> {
+        self.query("reading a node's deliveries", |connection| {
+            let count = |state: &str| {
+                let sql = format!(
+                    "SELECT count(*) FROM deliveries WHERE state = '{state}' AND node = ?1"
+                );
+                connection.prepare_cached(&sql)?.query_row([node], |row| row.get(0))
+            };
+            let counts = OutboxCounts { pending: count("pending")?, failed: count("failed")? };
+            let sql = format!("{DELIVERY} WHERE d.node = ?1 ORDER BY d.id DESC LIMIT 1");
+            let mut statement = connection.prepare_cached(&sql)?;
+            Ok(Queue { last: statement.query_row([node], rows::delivery).optional()?, counts })
+        })
+    }
+
+    /// The place of the last event in the order of all; 0 before the first.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn last_event(&self) -> Result<u64, JournalError> {
+        self.query("looking for the last event", |connection| {
+            connection
+                .prepare_cached("SELECT COALESCE(MAX(sequence), 0) FROM events")?
+                .query_row([], |row| row.get(0))
+        })
+    }
+
+    /// The place of an event in the order of all; `None`: it is not known any more.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn event_place(&self, id: &str) -> Result<Option<u64>, JournalError> {
+        self.query("looking for an event", |connection| {
+            connection
+                .prepare_cached("SELECT sequence FROM events WHERE id = ?1")?
+                .query_row([id], |row| row.get(0))
+                .optional()
         })
     }
 

@@ -111,7 +111,10 @@ fn an_endpoint_that_is_gone_gets_nothing_until_its_address_changes_or_redelivery
 
     journal.endpoint_gone("a", "two", T0).unwrap();
     let first = journal.deliveries(true, 100, None).unwrap().last().unwrap().id;
-    assert_eq!(journal.redeliver(first, T0).unwrap(), Some(DeliveryState::Failed));
+    assert_eq!(
+        journal.redeliver(first, crate::model::By::agent(), T0).unwrap(),
+        Some(DeliveryState::Failed)
+    );
     put(&journal, 4, T0, &["a"]);
     assert_eq!(next(&journal, "a").unwrap().1, 1, "and the order is that of the events");
     assert_eq!(journal.outbox_counts().unwrap().pending, 2);
@@ -131,13 +134,19 @@ fn redelivery_of_what_was_delivered_starts_anew_and_unknown_numbers_are_told() {
     let journal = journal();
     put(&journal, 1, T0, &["a"]);
     let (id, _) = next(&journal, "a").unwrap();
-    assert_eq!(journal.redeliver(id, T0).unwrap(), Some(DeliveryState::Pending));
+    assert_eq!(
+        journal.redeliver(id, crate::model::By::agent(), T0).unwrap(),
+        Some(DeliveryState::Pending)
+    );
     journal.delivered(id, 200, later(1)).unwrap();
     assert_eq!(next(&journal, "a"), None);
-    assert_eq!(journal.redeliver(id, later(9)).unwrap(), Some(DeliveryState::Delivered));
+    assert_eq!(
+        journal.redeliver(id, crate::model::By::agent(), later(9)).unwrap(),
+        Some(DeliveryState::Delivered)
+    );
     let (again, _) = journal.next_for("a", T0).unwrap().unwrap();
     assert_eq!((again.id, again.attempts, again.queued_at), (id, 0, later(9)));
-    assert_eq!(journal.redeliver(999, T0).unwrap(), None);
+    assert_eq!(journal.redeliver(999, crate::model::By::agent(), T0).unwrap(), None);
 }
 
 #[test]

@@ -96,7 +96,7 @@ async fn an_endpoint_that_says_410_gets_nothing_more_until_redelivery() {
         assert!(states.iter().all(|(s, e)| *s == DeliveryState::Failed && e.contains("410")));
         assert_eq!(states.len(), 3);
         assert_eq!(node.deployment().await, 1);
-        house.journal.redeliver(2, T0).unwrap();
+        house.journal.redeliver(2, crate::model::By::agent(), T0).unwrap();
         handle.wake();
         assert_eq!(node.deployment().await, 2);
     })

@@ -6,6 +6,7 @@
 //! what it waits for.
 
 mod agent;
+pub(crate) mod api;
 pub(crate) mod forge;
 mod git;
 mod git_server;

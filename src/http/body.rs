@@ -7,11 +7,11 @@ use axum::http::{HeaderMap, StatusCode, header};
 use futures_util::StreamExt as _;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::http::problem::Problem;
+use super::problem::Problem;
 
 /// How long a body may take to arrive.
 pub(super) const BODY_TIME_MAX: Duration = Duration::from_secs(10);
-/// KiB that all bodies together hold while they arrive. What forges send is some ten KiB.
+/// KiB that all bodies together hold while they arrive. What forges send is some ten KiB, a profile less.
 const BODIES_KIB_MAX: usize = 32 * 1024;
 
 static BODIES_KIB: Semaphore = Semaphore::const_new(BODIES_KIB_MAX);
@@ -47,7 +47,7 @@ async fn collect(body: Body, bytes_max: u64) -> Result<Vec<u8>, Problem> {
         }
         let kib = u32::try_from(part.len().div_ceil(1024)).unwrap_or(u32::MAX);
         let more = BODIES_KIB.try_acquire_many(kib).map_err(|_| {
-            let detail = "too many webhooks arrive at once; deliver it again";
+            let detail = "too much arrives at once; send it again";
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
         })?;
         match &mut held {

@@ -1,0 +1,111 @@
+//! Who calls, and what they may do.
+//!
+//! Every route but the open ones is behind [`guard`]: without a caller there is no request, and
+//! without the right to its action there is no handler. What was tried without a right is audited
+//! and costs time ([`throttle`]).
+
+mod guard;
+mod throttle;
+mod tokens;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+use super::Api;
+use super::problem::Problem;
+use crate::decide::patterns::Patterns;
+use crate::model::{Action, By, Role};
+
+pub(super) use guard::{Needs, guard};
+use throttle::Throttle;
+use tokens::Tokens;
+
+/// Where a request came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Peer {
+    /// The control socket: whoever may open it is admin.
+    Socket,
+    /// An address.
+    Address(IpAddr),
+}
+
+/// What is known of those who may call.
+#[derive(Clone)]
+pub struct Access {
+    tokens: Arc<Mutex<Tokens>>,
+    throttle: Arc<Mutex<Throttle>>,
+}
+
+impl Access {
+    /// Those of the settings, and whoever has the first admin token, where there is its file.
+    #[must_use]
+    pub fn new(admin_token: Option<PathBuf>) -> Self {
+        Self { tokens: Arc::new(Mutex::new(Tokens::new(admin_token))), throttle: Arc::default() }
+    }
+}
+
+/// Somebody who is known, and what they may do.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    /// Who.
+    pub(super) by: By,
+    rights: Arc<Rights>,
+}
+
+/// A role, ready to be asked.
+#[derive(Clone, Debug)]
+struct Rights {
+    role: Role,
+    /// `None`: all files.
+    paths: Option<Patterns>,
+}
+
+impl Rights {
+    fn new(role: Role) -> Self {
+        let all = role.paths.is_empty() || role.paths.iter().any(|path| path == "**");
+        // Patterns of the settings are valid; should one not be, it shows nothing.
+        let paths = (!all)
+            .then(|| Patterns::new(role.paths.iter().map(String::as_str)).unwrap_or_default());
+        Self { role, paths }
+    }
+}
+
+impl Caller {
+    fn new(by: By, role: Role) -> Self {
+        Self { by, rights: Arc::new(Rights::new(role)) }
+    }
+
+    /// Whether they may do this.
+    pub(super) fn may(&self, action: Action) -> bool {
+        self.rights.role.may(action)
+    }
+
+    /// The name of their role.
+    pub(super) fn role(&self) -> &str {
+        &self.rights.role.name
+    }
+
+    /// Whether they may see a file of the tree, and write it where they may write at all.
+    pub(super) fn sees(&self, path: &str) -> bool {
+        self.rights.paths.as_ref().is_none_or(|paths| paths.mean_file(path))
+    }
+
+    /// Whether they may see all files: what tells of files it does not name, such as a count, is for
+    /// them alone.
+    pub(super) fn sees_all(&self) -> bool {
+        self.rights.paths.is_none()
+    }
+}
+
+impl FromRequestParts<Api> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
+        // Only a route that is not behind the guard comes here without one.
+        parts.extensions.get::<Self>().cloned().ok_or_else(guard::unknown_caller)
+    }
+}

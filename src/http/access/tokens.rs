@@ -1,0 +1,123 @@
+use std::fs::Metadata;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+use super::Caller;
+use crate::config::ApiSettings;
+use crate::model::{By, Known, Role};
+
+/// Bytes of a token's file.
+const FILE_BYTES_MAX: u64 = 4096;
+/// Bytes of the shortest token that is believed: what is shorter can be guessed.
+const TOKEN_BYTES_MIN: usize = 16;
+/// What a file begins with that holds the hash of a token.
+const HASHED: &str = "sha256:";
+/// The name of whoever has the first admin token.
+const ADMIN: &str = "admin";
+
+/// The tokens, by the hash of each: no token itself is kept. A file is read again when it changed.
+#[derive(Debug, Default)]
+pub(super) struct Tokens {
+    admin_token: Option<PathBuf>,
+    /// The settings that `known` was made from.
+    of: Option<ApiSettings>,
+    known: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    file: PathBuf,
+    caller: Caller,
+    stamp: Option<Stamp>,
+    hash: Option<[u8; 32]>,
+}
+
+type Stamp = (u64, u64, u64, i64, i64);
+
+impl Tokens {
+    pub(super) fn new(admin_token: Option<PathBuf>) -> Self {
+        Self { admin_token, ..Self::default() }
+    }
+
+    /// Who shows this token. Each known hash is looked at, whole, so the time tells nothing.
+    pub(super) fn holder(&mut self, settings: &ApiSettings, token: &str) -> Option<Caller> {
+        if self.of.as_ref() != Some(settings) {
+            self.known = entries(self.admin_token.as_deref(), settings);
+            self.of = Some(settings.clone());
+        }
+        let shown: [u8; 32] = Sha256::digest(token).into();
+        let mut holder = None;
+        for entry in &mut self.known {
+            entry.refresh();
+            if entry.hash.is_some_and(|hash| are_equal(&hash, &shown)) {
+                holder = Some(entry.caller.clone());
+            }
+        }
+        holder.filter(|_| token.len() >= TOKEN_BYTES_MIN)
+    }
+}
+
+fn entries(admin_token: Option<&Path>, settings: &ApiSettings) -> Vec<Entry> {
+    let entry = |name: &str, file: &Path, role: &Role| Entry {
+        file: file.to_owned(),
+        caller: Caller::new(
+            By { name: name.to_owned(), known: Known::Token, from: None },
+            role.clone(),
+        ),
+        stamp: None,
+        hash: None,
+    };
+    let admin = admin_token.zip(settings.role(ADMIN)).map(|(file, role)| entry(ADMIN, file, role));
+    let others = settings.tokens.iter().filter_map(|token| {
+        Some(entry(&token.name, &token.token_file, settings.role(&token.role)?))
+    });
+    admin.into_iter().chain(others).collect()
+}
+
+impl Entry {
+    fn refresh(&mut self) {
+        let stamp = std::fs::metadata(&self.file).ok().map(|metadata| stamp_of(&metadata));
+        if stamp.is_some() && stamp == self.stamp {
+            return;
+        }
+        self.hash = read(&self.file);
+        if self.hash.is_none() && (self.stamp.is_some() || stamp.is_some()) {
+            tracing::warn!(file = %self.file.display(), name = self.caller.by.name, "this token's file cannot be read, is too short or holds no token: nobody is let in by it");
+        }
+        self.stamp = stamp;
+    }
+}
+
+fn read(file: &Path) -> Option<[u8; 32]> {
+    let mut text = Zeroizing::new(String::new());
+    std::fs::File::open(file).ok()?.take(FILE_BYTES_MAX).read_to_string(&mut text).ok()?;
+    let text = text.trim();
+    match text.strip_prefix(HASHED) {
+        Some(hash) => from_hex(hash.trim()),
+        None if text.len() >= TOKEN_BYTES_MIN => Some(Sha256::digest(text).into()),
+        None => None,
+    }
+}
+
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+fn are_equal(one: &[u8; 32], other: &[u8; 32]) -> bool {
+    one.iter().zip(other).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
+}
+
+fn stamp_of(m: &Metadata) -> Stamp {
+    (m.dev(), m.ino(), m.size(), m.mtime(), m.mtime_nsec())
+}

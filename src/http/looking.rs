@@ -1,0 +1,217 @@
+//! Looks: diffs, profiles and trials of documents, through the bounded view.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+
+use super::Api;
+use super::access::Caller;
+use super::extract::{Asked, Bytes, Named, is_json, json, not_json};
+use super::problem::Problem;
+use super::wire::{
+    DiffBody, FORMAT_VERSION, FindingBody, Page, PlanBody, PointBody, ProfileBody,
+    ProfileEntryBody, TrialBody, ValidationBody,
+};
+use crate::document::emit;
+use crate::view::{FILES_MAX, Trial, View};
+
+#[derive(Deserialize)]
+pub(super) struct Between {
+    from: Option<String>,
+    to: Option<String>,
+}
+
+pub(super) async fn diff(
+    State(api): State<Api>,
+    caller: Caller,
+    Asked(between): Asked<Between>,
+) -> Result<Json<DiffBody>, Problem> {
+    api.look(move |view| {
+        let from = view.point(between.from.as_deref().unwrap_or("live"))?;
+        let to = view.point(between.to.as_deref().unwrap_or("desired"))?;
+        let (plan, told) = view.between(&from, &to)?;
+        let plan = PlanBody::new(&plan, &told).seen_by(|path| caller.sees(path));
+        let (from, to) = (PointBody::from(&from), PointBody::from(&to));
+        Ok(Json(DiffBody { format_version: FORMAT_VERSION, from, to, plan }))
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+pub(super) struct Which {
+    name: Option<String>,
+    at: Option<String>,
+    #[serde(default)]
+    explain: bool,
+}
+
+pub(super) async fn profile(
+    State(api): State<Api>,
+    caller: Caller,
+    Asked(which): Asked<Which>,
+) -> Result<Json<ProfileBody>, Problem> {
+    let active = api.settings.borrow().profile.clone();
+    let name = which.name.clone().or(active).ok_or_else(|| {
+        let detail =
+            "no profile is active: set `profile` in the settings, or ask for one by `name`";
+        Problem::new(StatusCode::NOT_FOUND, "no_active_profile", detail)
+    })?;
+    resolved(&api, caller, name, which).await
+}
+
+pub(super) async fn profile_by_id(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(id): Named,
+    Asked(which): Asked<Which>,
+) -> Result<Json<ProfileBody>, Problem> {
+    resolved(&api, caller, id, which).await
+}
+
+async fn resolved(
+    api: &Api,
+    caller: Caller,
+    name: String,
+    which: Which,
+) -> Result<Json<ProfileBody>, Problem> {
+    api.look(move |view| {
+        let at = view.point(which.at.as_deref().unwrap_or("live"))?;
+        let profile = view.profile(&at, &name)?;
+        // A resolved profile shows what all its files say.
+        if !profile.files.iter().all(|file| caller.sees(file)) {
+            return Err(hidden(&profile.name));
+        }
+        let values = which.explain.then(|| profile.explain().into_iter().map(Into::into).collect());
+        Ok(Json(ProfileBody {
+            format_version: FORMAT_VERSION,
+            name: profile.name.clone(),
+            at: PointBody::from(&at),
+            files: profile.files.clone(),
+            yaml: emit(&profile.document),
+            values,
+        }))
+    })
+    .await
+}
+
+fn hidden(name: &str) -> Problem {
+    let detail = format!("the profile {name} is made of files that your role does not see");
+    Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)
+}
+
+pub(super) async fn profiles(
+    State(api): State<Api>,
+    caller: Caller,
+) -> Result<Json<Page<ProfileEntryBody>>, Problem> {
+    let active = api.settings.borrow().profile.clone();
+    api.look(move |view| {
+        let at = view.point("live")?;
+        let files = view.profiles(&at)?;
+        let seen = files.iter().filter(|file| caller.sees(&file.path));
+        Ok(Json(Page {
+            format_version: FORMAT_VERSION,
+            items: seen.map(|file| ProfileEntryBody::new(file, active.as_deref())).collect(),
+            next: None,
+        }))
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+pub(super) struct Path {
+    path: Option<String>,
+}
+
+/// What a trial is about.
+enum Trying {
+    Files(BTreeMap<String, Vec<u8>>),
+    Revision(String),
+}
+
+pub(super) async fn validate(
+    State(api): State<Api>,
+    caller: Caller,
+    Asked(Path { path }): Asked<Path>,
+    body: Bytes,
+) -> Result<Json<ValidationBody>, Problem> {
+    let trying = trying(path, body)?;
+    if let Trying::Files(files) = &trying
+        && let Some(path) = files.keys().find(|path| !caller.sees(path))
+    {
+        let detail = format!("your role does not see {path}");
+        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
+    }
+    api.look(move |view| {
+        let Trial { valid, findings } = match trying {
+            Trying::Files(files) => view.try_files(&files)?,
+            Trying::Revision(revision) => view.try_revision(&revision)?,
+        };
+        let seen = findings.iter().filter(|f| f.file.as_ref().is_none_or(|file| caller.sees(file)));
+        Ok(Json(ValidationBody::new(valid, seen.map(FindingBody::from).collect())))
+    })
+    .await
+}
+
+fn trying(path: Option<String>, body: Bytes) -> Result<Trying, Problem> {
+    let Bytes { content, bytes } = body;
+    if let Some(path) = path {
+        let is_yaml = matches!(
+            content.as_deref(),
+            Some("application/yaml" | "application/x-yaml" | "text/yaml" | "text/plain") | None
+        );
+        if !is_yaml && !is_json(content.as_deref()) {
+            let detail = "a document is `application/yaml` or `application/json`";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_a_document", detail));
+        }
+        return Ok(Trying::Files(BTreeMap::from([(path, bytes)])));
+    }
+    if !is_json(content.as_deref()) {
+        return Err(match content.as_deref() {
+            Some(content) if content.contains("yaml") => {
+                Problem::bad_request("which file is this document? Add `?path=profiles/x.yaml`")
+            }
+            _ => not_json(),
+        });
+    }
+    match json::<TrialBody>(&bytes)? {
+        TrialBody { files: Some(files), revision: None } if files.len() <= FILES_MAX => {
+            let files = files.into_iter().map(|(path, text)| (path, text.into_bytes()));
+            Ok(Trying::Files(files.collect()))
+        }
+        TrialBody { files: Some(files), revision: None } => Err(Problem::bad_request(format!(
+            "{} files are more than the {FILES_MAX} that are tried at once",
+            files.len()
+        ))),
+        TrialBody { files: None, revision: Some(revision) } => Ok(Trying::Revision(revision)),
+        TrialBody { .. } => {
+            Err(Problem::bad_request("the body has to have either `files` or `revision`"))
+        }
+    }
+}
+
+/// Looks at once; more wait.
+pub(super) const LOOKS_MAX: usize = 4;
+
+impl Api {
+    /// Looks through the view on a blocking thread.
+    pub(super) async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&View) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let ended =
+            |detail: &str| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail);
+        let place = self.looks.clone().acquire_owned().await;
+        let place = place.map_err(|_| ended("kconfigd is ending"))?;
+        let (settings, journal) = (self.settings.borrow().clone(), self.journal.clone());
+        let looked = tokio::task::spawn_blocking(move || {
+            let view = View::open(settings, journal)?;
+            let looked = look(&view);
+            drop(place);
+            looked
+        });
+        looked.await.map_err(|_| ended("the look ended unexpectedly"))?
+    }
+}

@@ -1,0 +1,172 @@
+//! The table of routes: each with the right that it needs and its description, in one place, so that
+//! no route can be without either.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use schemars::generate::SchemaGenerator;
+use schemars::{JsonSchema, Schema};
+
+use super::access::{Needs, guard};
+use super::{Api, openapi, problem};
+use crate::model::Action;
+
+/// How a type is described.
+pub(super) type Describe = fn(&mut SchemaGenerator) -> Schema;
+
+/// One method at one path.
+#[derive(Clone)]
+pub(super) struct Operation {
+    pub(super) method: Method,
+    pub(super) path: &'static str,
+    /// A name that programs made from the description use for it.
+    pub(super) id: &'static str,
+    pub(super) summary: &'static str,
+    /// `None`: open to everybody.
+    pub(super) needs: Option<Action>,
+    /// Parameters of the query and what they mean.
+    pub(super) query: &'static [(&'static str, &'static str)],
+    pub(super) takes: Option<Takes>,
+    pub(super) gives: Vec<Gives>,
+}
+
+/// What a request's body is.
+#[derive(Clone, Copy)]
+pub(super) struct Takes {
+    pub(super) content: &'static str,
+    pub(super) schema: Describe,
+}
+
+/// What an answer is.
+#[derive(Clone, Copy)]
+pub(super) struct Gives {
+    pub(super) status: u16,
+    pub(super) content: &'static str,
+    /// `None`: nothing, or text.
+    pub(super) schema: Option<Describe>,
+}
+
+/// The methods that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Method {
+    Get,
+    Post,
+    Put,
+}
+
+impl Method {
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Post => "post",
+            Self::Put => "put",
+        }
+    }
+
+    const fn filter(self) -> MethodFilter {
+        match self {
+            Self::Get => MethodFilter::GET,
+            Self::Post => MethodFilter::POST,
+            Self::Put => MethodFilter::PUT,
+        }
+    }
+}
+
+const JSON: &str = "application/json";
+
+fn describe<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
+
+impl Operation {
+    /// An operation that needs a right.
+    pub(super) fn new(
+        method: Method,
+        path: &'static str,
+        id: &'static str,
+        needs: Action,
+        summary: &'static str,
+    ) -> Self {
+        Self { needs: Some(needs), ..Self::open(method, path, id, summary) }
+    }
+
+    /// One that is open to everybody who reaches the address.
+    pub(super) const fn open(
+        method: Method,
+        path: &'static str,
+        id: &'static str,
+        summary: &'static str,
+    ) -> Self {
+        Self { method, path, id, summary, needs: None, query: &[], takes: None, gives: Vec::new() }
+    }
+
+    pub(super) fn asks(self, query: &'static [(&'static str, &'static str)]) -> Self {
+        Self { query, ..self }
+    }
+
+    pub(super) fn takes<T: JsonSchema>(self) -> Self {
+        Self { takes: Some(Takes { content: JSON, schema: describe::<T> }), ..self }
+    }
+
+    pub(super) fn gives<T: JsonSchema>(mut self, status: u16) -> Self {
+        self.gives.push(Gives { status, content: JSON, schema: Some(describe::<T>) });
+        self
+    }
+
+    pub(super) fn gives_text(mut self, status: u16, content: &'static str) -> Self {
+        self.gives.push(Gives { status, content, schema: None });
+        self
+    }
+
+    pub(super) fn gives_nothing(self, status: u16) -> Self {
+        self.gives_text(status, "")
+    }
+}
+
+/// Routes while they are put together.
+pub(super) struct Routes {
+    api: Api,
+    router: Router<Api>,
+    pub(super) operations: Vec<Operation>,
+}
+
+impl Routes {
+    pub(super) fn new(api: Api) -> Self {
+        Self { api, router: Router::new(), operations: Vec::new() }
+    }
+
+    /// Adds an operation with what does it; the guard stands in front, unless it is open.
+    pub(super) fn add<H, T>(mut self, operation: Operation, handler: H) -> Self
+    where
+        H: Handler<T, Api>,
+        T: 'static,
+    {
+        let mut route: MethodRouter<Api> = on(operation.method.filter(), handler);
+        if let Some(action) = operation.needs {
+            let needs = Needs { api: self.api.clone(), action };
+            route = route.layer(axum::middleware::from_fn_with_state(needs, guard));
+        }
+        self.router = self.router.route(operation.path, route);
+        self.operations.push(operation);
+        self
+    }
+
+    /// The whole, with its description at `/openapi.json`.
+    pub(super) fn finish(mut self) -> Router {
+        self = self.add(
+            Operation::open(Method::Get, "/openapi.json", "openapi", "This description")
+                .gives_text(200, JSON),
+            openapi::serve,
+        );
+        let document: Arc<str> = openapi::document(&self.operations).into();
+        let limit = usize::try_from(self.api.settings.borrow().limits.http_body_bytes_max);
+        self.router
+            .fallback(problem::not_found)
+            .method_not_allowed_fallback(problem::not_allowed)
+            .layer(axum::Extension(openapi::Document(document)))
+            .layer(axum::extract::DefaultBodyLimit::max(limit.unwrap_or(usize::MAX)))
+            .with_state(self.api)
+    }
+}

@@ -1,0 +1,71 @@
+//! The bounded view: what may be looked at of trees, revisions and profiles without a pass.
+//!
+//! For whoever asks while the agent works: diffs, validation and profiles are read from the object
+//! store through a handle of its own, whose writes stay in memory, so nothing here changes a disk or
+//! waits for a pass. May touch the mirror, the manifests and the journal, all to read. Never talks to
+//! the source: what was not fetched yet is not here.
+
+mod error;
+mod point;
+mod profile;
+mod trial;
+
+use std::sync::Arc;
+
+use crate::config::{Mask, Settings};
+use crate::decide::cost;
+use crate::diff::{self, Told};
+use crate::journal::Journal;
+use crate::model::Plan;
+use crate::objects::Mirror;
+
+pub use error::ViewError;
+pub use point::Point;
+pub use profile::{ProfileFile, names};
+pub use trial::{FILES_MAX, Trial};
+
+/// What may be looked at.
+pub struct View {
+    settings: Arc<Settings>,
+    journal: Journal,
+    mirror: Mirror,
+}
+
+impl View {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// [`ViewError::Nothing`] before anything was fetched; see [`ViewError`] for the rest.
+    pub fn open(settings: Arc<Settings>, journal: Journal) -> Result<Self, ViewError> {
+        let mirror = Mirror::open_view(&settings.state_dir.join("repo.git"))?;
+        let mirror = mirror.ok_or(ViewError::Nothing)?;
+        Ok(Self { settings, journal, mirror })
+    }
+
+    /// The object store.
+    #[must_use]
+    pub const fn mirror(&self) -> &Mirror {
+        &self.mirror
+    }
+
+    /// How two trees differ, told in full as far as that is bounded.
+    ///
+    /// # Errors
+    /// See [`ViewError`].
+    pub fn between(&self, from: &Point, to: &Point) -> Result<(Plan, Told), ViewError> {
+        let plan = Plan {
+            from: Some(from.digest),
+            to: to.digest,
+            changes: self.mirror.changes(Some(from.tree), to.tree)?,
+            files_before: from.files,
+            files_after: to.files,
+        };
+        let past = self.journal.durations(cost::PAST_MAX)?;
+        let told = diff::tell(&self.mirror, &plan, &past, self.mask(), &self.settings.limits)?;
+        Ok((plan, told))
+    }
+
+    fn mask(&self) -> &Mask {
+        &self.settings.mask
+    }
+}

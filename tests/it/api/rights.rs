@@ -1,0 +1,183 @@
+use serde_json::{Value, json};
+
+use super::{profiles, served};
+use crate::support::api::Api;
+use crate::support::{Agent, Repo, wait_until};
+
+const ACTIONS: [&str; 9] = [
+    "read",
+    "validate",
+    "apply",
+    "rollback",
+    "suspend",
+    "repair",
+    "profiles:write",
+    "nodes:write",
+    "audit:read",
+];
+
+fn token(name: &str) -> String {
+    format!("token-of-{}-0123456789", name.replace(':', "-"))
+}
+
+/// A token for each built-in role, for each action alone, and for none of the files but one.
+fn with_tokens(agent: &Agent) -> String {
+    let mut tokens = Vec::new();
+    let mut roles =
+        vec!["narrow: {actions: [read, validate], paths: [agents/scheduler.yaml]}".to_owned()];
+    let mut add = |name: &str, role: &str| {
+        let file = agent.folder().join(format!("{}.token", name.replace(':', "-")));
+        std::fs::write(&file, token(name)).expect("a token's file");
+        tokens.push(format!(
+            "{{name: \"{name}\", token_file: {}, role: \"{role}\"}}",
+            file.display()
+        ));
+    };
+    for role in ["viewer", "operator", "publisher", "narrow"] {
+        add(role, role);
+    }
+    for action in ACTIONS {
+        add(action, &format!("only-{action}"));
+        roles.push(format!("\"only-{action}\": {{actions: [\"{action}\"]}}"));
+    }
+    format!(
+        "api:\n  listen: \"127.0.0.1:0\"\n  tokens: [{}]\n  roles: {{{}}}\n",
+        tokens.join(", "),
+        roles.join(", ")
+    )
+}
+
+/// The actions of each built-in role, by the documentation.
+fn actions_of(role: &str) -> Vec<&'static str> {
+    match role {
+        "viewer" => vec!["read", "validate"],
+        "operator" => vec![
+            "read",
+            "validate",
+            "apply",
+            "rollback",
+            "suspend",
+            "repair",
+            "nodes:write",
+            "audit:read",
+        ],
+        "publisher" => vec!["read", "validate", "profiles:write"],
+        "admin" => ACTIONS.to_vec(),
+        _ => ACTIONS.iter().copied().filter(|action| *action == role).collect(),
+    }
+}
+
+#[test]
+fn every_route_is_for_those_who_have_its_right_and_for_nobody_else() {
+    let repo = Repo::new();
+    profiles(&repo);
+    let machine = Agent::new();
+    let (_agent, _serve, admin) = served(&repo, &with_tokens(&machine));
+    let document = admin.get("/openapi.json").json();
+    let mut asked = 0;
+    let names = ["viewer", "operator", "publisher"].into_iter().chain(ACTIONS);
+    let callers: Vec<(&str, Api)> = names
+        .map(|name| (name, admin.with(&token(name))))
+        .chain([("admin", admin.clone())])
+        .collect();
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            let path = path.replace("{id}", "999999");
+            let method = method.to_uppercase();
+            let Some(action) = operation["x-kconfigd-action"].as_str() else {
+                assert_eq!(
+                    operation["security"],
+                    json!([]),
+                    "{method} {path} is open, and says so"
+                );
+                continue;
+            };
+            let nobody = admin.nobody().send(&method, &path, &[], b"");
+            assert_eq!(nobody.status, 401, "{method} {path} without a token");
+            assert!(nobody.header("www-authenticate").is_some());
+            for (name, caller) in &callers {
+                if path == "/api/events" && actions_of(name).contains(&action) {
+                    continue;
+                }
+                let status = caller.send(&method, &path, &[], b"{").status;
+                let may = actions_of(name).contains(&action);
+                assert_eq!(status != 403, may, "{name}: {method} {path} gave {status}");
+                asked += 1;
+            }
+        }
+    }
+    assert!(asked > 150, "{asked} requests are too few to be all");
+}
+
+#[test]
+fn who_may_see_one_file_sees_no_other() {
+    let repo = Repo::new();
+    profiles(&repo);
+    let machine = Agent::new();
+    let (agent, _serve, admin) = served(&repo, &with_tokens(&machine));
+    let second = repo.commit(&[
+        ("agents/scheduler.yaml", "name: scheduler\nslots: 2\n"),
+        ("agents/hidden.yaml", "name: hidden\n"),
+    ]);
+    agent.wait_until_live(&second);
+    let narrow = admin.with(&token("narrow"));
+    let diff = narrow.get("/api/config/diff?from=1&to=live");
+    let files = diff.json()["plan"]["files"].clone();
+    assert_eq!(files.as_array().map(Vec::len), Some(1), "{diff:#?}");
+    assert_eq!(diff.json()["plan"]["changes"], json!({"added": 0, "modified": 1, "removed": 0}));
+    assert!(!diff.text.contains("hidden"), "{diff:#?}");
+    assert_eq!(narrow.get("/api/config/profile").status, 403);
+    assert_eq!(narrow.get("/api/profiles").json()["items"], json!([]));
+    let yaml = [("content-type", "application/yaml")];
+    let other = narrow.send("PUT", "/api/config/validate?path=agents/x.yaml", &yaml, b"a: 1\n");
+    assert_eq!(other.status, 403, "{other:#?}");
+    let own =
+        narrow.send("PUT", "/api/config/validate?path=agents/scheduler.yaml", &yaml, b"a: 1\n");
+    assert_eq!(own.json()["valid"], true, "{own:#?}");
+    // A commit whose other files are refused tells nothing of them either.
+    repo.commit(&[("agents/hidden.yaml", "a: [\n")]);
+    wait_until("it is refused", || {
+        admin.get("/api/config/status").json()["attempted"]["outcome"] == "refused"
+    });
+    let admins = admin.get("/api/config/status").json()["attempted"]["findings"].clone();
+    assert_eq!(admins[0]["file"], "agents/hidden.yaml");
+    for path in ["/api/config/status", "/api/config/history", "/api/config/history/3"] {
+        let told = narrow.get(path);
+        assert!(!told.text.contains("hidden"), "{told:#?}");
+    }
+    let events = narrow.begin("GET", "/api/events?last_event_id=evt_unknown", &[], b"");
+    let seen = super::events::heard(events, "config.refused");
+    assert!(seen.contains("config.applied") && !seen.contains("hidden"), "{seen}");
+}
+
+#[test]
+fn guessing_a_token_takes_longer_each_time_and_is_written_down() {
+    let repo = Repo::new();
+    profiles(&repo);
+    let (agent, _serve, admin) = served(&repo, "");
+    let guess = admin.with("0123456789abcdef0123456789");
+    let answers: Vec<u16> = (0..8).map(|_| guess.get("/api/config/status").status).collect();
+    assert_eq!(answers[..6], [401; 6]);
+    assert_eq!(answers[6..], [429; 2]);
+    let told = guess.get("/api/config/status");
+    assert!(told.header("retry-after").is_some(), "{told:#?}");
+    // Over the socket nobody has to wait.
+    let ran = agent.run(&["audit", "--action", "access.", "-o", "json"]);
+    let audit: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:#?}"));
+    assert_eq!(audit["items"].as_array().map(Vec::len), Some(6), "{audit:#}");
+    assert_eq!(audit["items"][0]["from"], "127.0.0.1");
+}
+
+#[test]
+fn a_token_that_is_taken_away_lets_nobody_in_any_more() {
+    let repo = Repo::new();
+    profiles(&repo);
+    let machine = Agent::new();
+    let (_agent, _serve, admin) = served(&repo, &with_tokens(&machine));
+    let viewer = admin.with(&token("viewer"));
+    assert_eq!(viewer.get("/api/config/status").status, 200);
+    let file = machine.folder().join("viewer.token");
+    std::fs::write(&file, "another-token-0123456789").expect("a token's file");
+    assert_eq!(viewer.get("/api/config/status").status, 401);
+    assert_eq!(admin.with("another-token-0123456789").get("/api/config/status").status, 200);
+}
