@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::decode::glob;
-use super::policies::{self, RulePattern};
 use super::paths::resolve;
+use super::policies::{self, RulePattern};
 use super::reader::Reader;
 use super::values::{self, Read, shown};
 use crate::document::Node;

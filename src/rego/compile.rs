@@ -7,6 +7,8 @@ use super::wire::{Broken, Place, SetText, SourceText, Unit};
 
 /// Characters that are kept of what the language says is wrong.
 const MESSAGE_CHARS_MAX: usize = 300;
+/// Under `data`: where rules find the name of the file that they are asked about.
+const FILE_NAME: &str = "conftest.file";
 /// The line that makes the rules of a package see all files together.
 const COMBINED_LINE: &str = "# kconfigd: combine";
 
@@ -15,6 +17,8 @@ pub(super) struct RuleSet {
     pub(super) engine: Engine,
     /// Packages with an `exception` rule.
     pub(super) with_exceptions: Vec<String>,
+    /// What is under `data`, where rules ask for the name of the file there, as conftest tells it.
+    with_file_name: Option<Value>,
 }
 
 /// What the files of a set come to.
@@ -23,6 +27,19 @@ pub(super) struct Compiled {
     pub(super) units: Vec<Unit>,
     pub(super) trials: Vec<(String, String, Place)>,
     pub(super) broken: Vec<Broken>,
+}
+
+fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
+    members
+        .into_iter()
+        .map(|(key, value)| (Value::from(key), value))
+        .collect::<std::collections::BTreeMap<_, _>>()
+        .into()
+}
+
+/// A document as combined rules see it.
+pub(super) fn part(path: &str, contents: Value) -> Value {
+    object([("path", path.into()), ("contents", contents)])
 }
 
 /// Whether the rules of a file see all files together: its package is `combined` or below it, or it
@@ -60,12 +77,17 @@ pub(super) fn compile<E>(
         }
     }
     let first = text.files.first().map_or("", |file| file.name.as_str());
-    let data = Value::from_json_str(&text.data).and_then(|data| engine.add_data(data));
-    if let Err(error) = data {
+    let mut with_file_name = None;
+    let added = Value::from_json_str(&text.data).and_then(|data| {
+        let asks = text.files.iter().any(|file| file.text.contains(FILE_NAME));
+        with_file_name = asks.then(|| data.clone());
+        engine.add_data(data)
+    });
+    if let Err(error) = added {
         broken.push(told(number, &text.files, first, &error.to_string()));
     }
     let (units, trials, with_exceptions) = rules(number, &mut engine, &text.files);
-    let mut set = RuleSet { engine, with_exceptions };
+    let mut set = RuleSet { engine, with_exceptions, with_file_name };
     if broken.is_empty()
         && let Err(message) = set.try_out()
     {
@@ -75,6 +97,22 @@ pub(super) fn compile<E>(
 }
 
 impl RuleSet {
+    /// Takes a document as the input of the next rules.
+    pub(super) fn take(&mut self, path: &str, content: Value) {
+        if let Some(data) = &self.with_file_name {
+            let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
+            let file = object([("name", name.into()), ("dir", folder.into())]);
+            self.engine.clear_data();
+            for data in [data.clone(), object([("conftest", object([("file", file)]))])] {
+                // It was an object when it was added first; `conftest` in it is theirs, then.
+                if self.engine.add_data(data).is_err() {
+                    tracing::debug!("data of policies has `conftest.file` of its own");
+                }
+            }
+        }
+        self.engine.set_input(content);
+    }
+
     /// Has all rules prepared, which is when most of what is wrong with them together is found.
     fn try_out(&mut self) -> Result<(), String> {
         self.engine.set_input(Value::new_object());

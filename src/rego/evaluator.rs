@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use super::RegoError;
 use super::child::{Budget, Child, Fault};
 use super::wire::{
-    Answer, Broken, Outrun, Place, Request, SetText, Told, Trial, Unit, Verdict, frame,
+    Answer, Broken, Held, Outrun, Place, Request, SetText, Told, Trial, Unit, Verdict, frame,
 };
 
 /// What the time of single documents is rounded up by: a thousand of them may take ten seconds more
@@ -47,7 +47,7 @@ impl Evaluator {
     /// When there can be no child.
     pub fn start(sets: &[SetText], bounds: Bounds) -> Result<Self, RegoError> {
         let request: Request<Json> = Request::Load { sets: sets.to_vec() };
-        let load = frame(&request).map_err(RegoError::Talk)?;
+        let load = frame(&request)?;
         let (child, units, broken) = (None, Vec::new(), Vec::new());
         let mut evaluator = Self { bounds, load, child, units, broken, skipped: Vec::new() };
         evaluator.child = evaluator.load()?;
@@ -112,7 +112,7 @@ impl Evaluator {
                 let budget = Budget { stage: LOAD_TIME_MAX, total: LOAD_TIME_MAX };
                 for unit in &self.skipped {
                     let request: Request<Json> = Request::Skip { unit: *unit };
-                    let frame = frame(&request).map_err(RegoError::Talk)?;
+                    let frame = frame(&request)?;
                     child.ask(&frame, budget, |_| false).map_err(ours)?;
                 }
             }
@@ -125,8 +125,9 @@ impl Evaluator {
     /// is named, and not asked again.
     ///
     /// # Errors
-    /// When there can be no child.
-    pub fn documents(&mut self, documents: &[Json]) -> Result<Vec<Told>, RegoError> {
+    /// When there can be no child; [`RegoError::is_of_what_is_asked`] when a document is too large
+    /// for one.
+    pub fn documents(&mut self, documents: &[Held<Json>]) -> Result<Vec<Told>, RegoError> {
         let time_max = self.bounds.time_max;
         let count = u32::try_from(documents.len()).unwrap_or(u32::MAX);
         let total = time_max.saturating_add(EACH_DOCUMENT.saturating_mul(count));
@@ -140,9 +141,9 @@ impl Evaluator {
                 true => Budget { stage: time_max, total: total.saturating_mul(ANNOUNCED_TIMES) },
             };
             let budget_ms = milliseconds(budget.total);
-            let request =
-                Request::Documents { documents: documents.iter().collect(), announced, budget_ms };
-            let frame = frame(&request).map_err(RegoError::Talk)?;
+            let documents = documents.to_vec();
+            let request = Request::Documents { documents, announced, budget_ms };
+            let frame = frame(&request)?;
             let Some(child) = self.child()? else { return Ok(outran) };
             match asked(child, &frame, budget) {
                 Ok(told) => return Ok([outran, told].concat()),
@@ -167,12 +168,18 @@ impl Evaluator {
     ///
     /// # Errors
     /// When there can be no child, or it ended over them.
-    pub fn part(&mut self, documents: &[Json]) -> Result<(), RegoError> {
-        let request = Request::Part { documents: documents.iter().collect() };
-        let frame = frame(&request).map_err(RegoError::Talk)?;
+    pub fn part(&mut self, documents: Vec<Held<Json>>) -> Result<(), RegoError> {
+        let request = Request::Part { documents };
+        let frame = frame(&request)?;
         let budget = Budget { stage: LOAD_TIME_MAX, total: LOAD_TIME_MAX };
         match self.child()? {
-            Some(child) => child.ask(&frame, budget, |_| false).map_err(ours),
+            Some(child) => {
+                let asked = child.ask(&frame, budget, |_| false).map_err(ours);
+                if asked.is_err() {
+                    self.child = None;
+                }
+                asked
+            }
             None => Ok(()),
         }
     }
@@ -187,7 +194,7 @@ impl Evaluator {
         let total = stage.saturating_mul(u32::try_from(rules).unwrap_or(u32::MAX));
         let budget = Budget { stage, total: total.max(stage) };
         let request: Request<Json> = Request::Combined { budget_ms: milliseconds(budget.total) };
-        let frame = frame(&request).map_err(RegoError::Talk)?;
+        let frame = frame(&request)?;
         let Some(child) = self.child()? else { return Ok(Vec::new()) };
         match asked(child, &frame, budget) {
             Ok(told) => Ok(told),
@@ -213,7 +220,7 @@ impl Evaluator {
         let stage = self.bounds.time_max;
         let budget = Budget { stage, total: Duration::MAX };
         let request: Request<Json> = Request::Trials { budget_ms: u64::MAX };
-        let frame = frame(&request).map_err(RegoError::Talk)?;
+        let frame = frame(&request)?;
         if self.child.is_none() && self.broken.is_empty() {
             self.child = self.load()?;
         }

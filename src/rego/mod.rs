@@ -19,7 +19,9 @@ pub use compile::{is_combined, is_of_tests};
 pub use error::RegoError;
 pub use evaluator::{Bounds, Evaluator};
 pub use serve::serve_process;
-pub use wire::{Broken, Outrun, Place, Said, SetText, SourceText, Told, Trial, Unit, Verdict};
+pub use wire::{
+    Broken, Held, Outrun, Place, Said, SetText, SourceText, Told, Trial, Unit, Verdict,
+};
 
 /// The hidden verb under which the program is a child that evaluates policies.
 pub const VERB: &str = "evaluate-policies";

@@ -59,7 +59,8 @@ struct Served {
     trials: Vec<Vec<(String, String, Place)>>,
     units: Vec<Unit>,
     skipped: BTreeSet<usize>,
-    parts: Vec<Value>,
+    /// For each set, what combined rules see.
+    parts: Vec<Vec<Value>>,
 }
 
 /// Answers requests until the other side closes.
@@ -106,6 +107,7 @@ impl Served {
                     let reads = |file: &str| tell(&Answer::Reads { set, file: file.to_owned() });
                     let compiled = compile::compile(set, text, reads)?;
                     self.sets.push(compiled.set);
+                    self.parts.push(Vec::new());
                     self.units.extend(compiled.units);
                     self.trials.push(compiled.trials);
                     broken.extend(compiled.broken);
@@ -119,21 +121,38 @@ impl Served {
             Request::Documents { documents, announced, budget_ms } => {
                 allow_time(budget_ms);
                 let units = asked(&self.units, &self.skipped, false);
-                for (number, document) in documents.into_iter().enumerate() {
-                    self.sets.iter_mut().for_each(|s| s.engine.set_input(document.clone()));
+                for (number, held) in documents.into_iter().enumerate() {
+                    let units: Vec<_> = units
+                        .iter()
+                        .filter(|(_, u)| !held.not_for.contains(&u.set))
+                        .copied()
+                        .collect();
+                    for (set, rules) in self.sets.iter_mut().enumerate() {
+                        if !held.not_for.contains(&set) {
+                            rules.take(&held.path, held.content.clone());
+                        }
+                    }
                     evaluate(&mut self.sets, &units, number, announced, &mut tell)?;
                 }
                 Ok(())
             }
             Request::Part { documents } => {
-                self.parts.extend(documents);
+                for held in documents {
+                    let part = compile::part(&held.path, held.content);
+                    for (set, parts) in self.parts.iter_mut().enumerate() {
+                        if !held.not_for.contains(&set) {
+                            parts.push(part.clone());
+                        }
+                    }
+                }
                 Ok(())
             }
             Request::Combined { budget_ms } => {
                 allow_time(budget_ms);
                 let units = asked(&self.units, &self.skipped, true);
-                let input = Value::from(std::mem::take(&mut self.parts));
-                self.sets.iter_mut().for_each(|set| set.engine.set_input(input.clone()));
+                for (set, parts) in self.sets.iter_mut().zip(&mut self.parts) {
+                    set.engine.set_input(Value::from(std::mem::take(parts)));
+                }
                 evaluate(&mut self.sets, &units, 0, true, &mut tell)
             }
             Request::Trials { budget_ms } => {

@@ -3,8 +3,20 @@ use std::io::{self, Read, Write};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// Bytes of one frame: the largest document that the limits allow by default, and some more.
-const FRAME_BYTES_MAX: usize = 64 << 20;
+/// Bytes of one frame: several times the largest file that the limits allow by default, since a
+/// document with all its aliases is longer than its file.
+const FRAME_BYTES_MAX: usize = 128 << 20;
+
+/// A document that is asked about.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Held<D> {
+    /// The path of its file in the tree.
+    pub path: String,
+    /// What is in it.
+    pub content: D,
+    /// The numbers of the sets that have nothing to do with it.
+    pub not_for: Vec<usize>,
+}
 
 /// Rules that are evaluated together, and see nothing of other sets.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
@@ -137,9 +149,9 @@ pub(super) enum Request<D> {
     /// Leaves a rule out from now on.
     Skip { unit: usize },
     /// Holds each of these against the rules that are not combined.
-    Documents { documents: Vec<D>, announced: bool, budget_ms: u64 },
+    Documents { documents: Vec<Held<D>>, announced: bool, budget_ms: u64 },
     /// Takes these as parts of what combined rules see.
-    Part { documents: Vec<D> },
+    Part { documents: Vec<Held<D>> },
     /// Holds what came as parts against the combined rules.
     Combined { budget_ms: u64 },
     /// Runs the tests of the rules.
@@ -176,7 +188,7 @@ pub(super) fn frame(message: &impl Serialize) -> io::Result<Vec<u8>> {
     serde_json::to_writer(&mut bytes, message)?;
     let length = bytes.len() - 4;
     if length > FRAME_BYTES_MAX {
-        return Err(io::Error::other("a message is too long"));
+        return Err(io::ErrorKind::FileTooLarge.into());
     }
     let length = u32::try_from(length).map_err(io::Error::other)?.to_le_bytes();
     bytes.iter_mut().zip(length).for_each(|(to, from)| *to = from);

@@ -10,18 +10,22 @@ mod data;
 mod findings;
 mod of_node;
 mod of_tree;
+mod trials;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::rules::RULE_FILE_BYTES_MAX;
-use super::{GateError, Rules};
-use crate::config::{Preset, RulePattern};
-use crate::model::{Finding, Findings, ObjectId};
+use super::{GateError, Rules, kos};
+use crate::config::{Preset, RuleFile, RulePattern};
+use crate::document;
+use crate::model::{Finding, Findings, ObjectId, TreePath};
 use crate::objects::Mirror;
 use crate::rego::{self, Bounds, Broken, Evaluator, SetText, SourceText};
 
 pub(super) use asking::{Asked, Asking};
 pub(super) use of_node::OfNode;
+pub use trials::{Tried, run_tests};
 
 /// Files of rules, and of data, that are read from one place.
 const FILES_MAX: usize = 1_000;
@@ -30,6 +34,8 @@ const FILES_MAX: usize = 1_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Rules,
+    /// Rules and their tests, where tests are what is run.
+    RulesAndTests,
     Data,
 }
 
@@ -62,7 +68,11 @@ pub(super) struct Policies<'a> {
     sets: Vec<SetText>,
     owners: Vec<Owner>,
     bounds: Bounds,
+    /// Whether there are rules about single documents, and about all of them.
+    has_single: bool,
     has_combined: bool,
+    /// Files that are rules or data themselves.
+    left_out: HashSet<String>,
     /// What is wrong with the files of the tree.
     faults: Vec<Finding>,
 }
@@ -82,8 +92,16 @@ impl<'a> Policies<'a> {
             time_max: Duration::from_millis(limits.policy_time_max_ms),
             memory_bytes_max: limits.policy_memory_bytes_max,
         };
-        let (sets, owners, faults) = (Vec::new(), Vec::new(), Vec::new());
-        let mut policies = Self { rules, sets, owners, bounds, has_combined: false, faults };
+        let mut policies = Self {
+            rules,
+            sets: Vec::new(),
+            owners: Vec::new(),
+            bounds,
+            has_single: false,
+            has_combined: false,
+            left_out: HashSet::new(),
+            faults: Vec::new(),
+        };
         if rules.validation.preset == Preset::Kos {
             let files = PRESET.iter().map(|(name, text)| source(name, text)).collect();
             policies.add(Owner::Preset, files, "{}");
@@ -91,6 +109,11 @@ impl<'a> Policies<'a> {
         if rules.validation.policies.is_empty() {
             return Ok(policies);
         }
+        policies.left_out.extend(of_tree::list(mirror, tree, rules, Kind::Data)?.into_keys());
+        policies.left_out.extend(rules.validation.schemas.iter().filter_map(|s| match &s.schema {
+            RuleFile::Tree(path) => Some(path.as_str().to_owned()),
+            RuleFile::Node(_) => None,
+        }));
         let of_node = rules.policy_files.sources(rules, Kind::Rules)?;
         let (of_tree, faults) = of_tree::read(mirror, tree, rules, Kind::Rules)?;
         policies.faults = faults;
@@ -108,7 +131,9 @@ impl<'a> Policies<'a> {
 
     fn add(&mut self, owner: Owner, files: Vec<SourceText>, data: &str) {
         if !files.is_empty() {
-            self.has_combined |= files.iter().any(|file| rego::is_combined(&file.text));
+            let combined = files.iter().filter(|file| rego::is_combined(&file.text)).count();
+            self.has_combined |= combined > 0;
+            self.has_single |= combined < files.len();
             self.sets.push(SetText { files, data: data.to_owned() });
             self.owners.push(owner);
         }
@@ -145,9 +170,43 @@ impl<'a> Policies<'a> {
         Ok(())
     }
 
-    /// The number of the set whose rules are for the preset's files alone.
-    fn preset_set(&self) -> Option<usize> {
-        self.owners.iter().position(|owner| *owner == Owner::Preset)
+    /// The numbers of the sets that have nothing to do with a file: the preset's rules are for the
+    /// preset's files alone.
+    fn not_for(&self, path: &TreePath) -> Vec<usize> {
+        if kos::is_known(path) {
+            return Vec::new();
+        }
+        let of_preset = self.owners.iter().position(|owner| *owner == Owner::Preset);
+        of_preset.into_iter().collect()
+    }
+
+    /// Whether any rule is asked about the documents of a file alone.
+    fn single_for(&self, path: &TreePath) -> bool {
+        self.has_single
+            && document::Format::of_path(path.as_str()).is_some()
+            && !self.left_out.contains(path.as_str())
+            && self.not_for(path).len() < self.sets.len()
+    }
+
+    /// What a file with rules is called: those of the preset come with kconfigd.
+    fn called(&self, set: usize, file: &str) -> String {
+        match self.owners.get(set) {
+            Some(Owner::Preset) => format!("kconfigd's {file}"),
+            _ => file.to_owned(),
+        }
+    }
+
+    /// Holds the whole tree against the rules that compare files.
+    ///
+    /// # Errors
+    /// When the mirror is damaged, or rules cannot be asked.
+    pub(super) fn judge_all(
+        &self,
+        mirror: &Mirror,
+        tree: ObjectId,
+        found: &mut Findings,
+    ) -> Result<(), GateError> {
+        if self.has_combined { combined::check(mirror, tree, self, found) } else { Ok(()) }
     }
 }
 
@@ -172,7 +231,7 @@ pub(super) fn blobs(
 /// The patterns of one kind.
 fn patterns(rules: &Rules, kind: Kind) -> &[RulePattern] {
     match kind {
-        Kind::Rules => &rules.validation.policies,
+        Kind::Rules | Kind::RulesAndTests => &rules.validation.policies,
         Kind::Data => &rules.validation.policy_data,
     }
 }
@@ -181,7 +240,7 @@ impl Kind {
     /// What it is called in messages.
     const fn word(self) -> &'static str {
         match self {
-            Self::Rules => "policy",
+            Self::Rules | Self::RulesAndTests => "policy",
             Self::Data => "file of policy data",
         }
     }
@@ -189,7 +248,7 @@ impl Kind {
     /// The setting that names it.
     const fn setting(self) -> &'static str {
         match self {
-            Self::Rules => "validation.policies",
+            Self::Rules | Self::RulesAndTests => "validation.policies",
             Self::Data => "validation.policy_data",
         }
     }
@@ -198,6 +257,7 @@ impl Kind {
     fn takes(self, name: &str) -> bool {
         match self {
             Self::Rules => name.ends_with(".rego") && !rego::is_of_tests(name),
+            Self::RulesAndTests => name.ends_with(".rego"),
             Self::Data => crate::document::Format::of_path(name).is_some(),
         }
     }

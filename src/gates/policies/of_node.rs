@@ -33,7 +33,7 @@ impl OfNode {
                     found.empty.push((kind, pattern.clone()));
                 }
                 match kind {
-                    Kind::Rules => found.rules.append(&mut files),
+                    Kind::Rules | Kind::RulesAndTests => found.rules.append(&mut files),
                     Kind::Data => found.data.append(&mut files),
                 }
             }
@@ -65,7 +65,7 @@ impl OfNode {
             return Err(unread(pattern.into(), io::ErrorKind::NotFound.into()));
         }
         let paths = match kind {
-            Kind::Rules => &self.rules,
+            Kind::Rules | Kind::RulesAndTests => &self.rules,
             Kind::Data => &self.data,
         };
         let mut files = Vec::new();
@@ -96,7 +96,8 @@ pub(super) fn files_of(pattern: &str, kind: Kind) -> io::Result<Vec<PathBuf>> {
         return Ok(files);
     };
     let plain = pattern.get(..wild).unwrap_or_default();
-    let base = plain.rsplit_once('/').map_or("/", |(base, _)| if base.is_empty() { "/" } else { base });
+    let base =
+        plain.rsplit_once('/').map_or("/", |(base, _)| if base.is_empty() { "/" } else { base });
     let rest = pattern.strip_prefix(base).unwrap_or(pattern).trim_start_matches('/');
     let rest = format!("/{rest}");
     let patterns = Patterns::new([rest.as_str()]).map_err(io::Error::other)?;

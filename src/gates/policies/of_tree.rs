@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{FILES_MAX, GateError, Kind, RULE_FILE_BYTES_MAX, RulePattern, Rules, patterns};
 use crate::decide::patterns::Patterns;
-use crate::model::{Entry, FileMode, Finding, ObjectId, TreePath};
+use crate::model::{Entry, FileMode, Finding, ObjectId};
 use crate::objects::{ItemKind, Mirror};
 use crate::rego::SourceText;
 
@@ -96,8 +96,15 @@ pub(super) fn read(
     if listed.is_empty()
         && let Some(pattern) = of_tree(rules, kind).next()
     {
-        let text = format!("no file of the tree is a {} by `{pattern}` of {}", kind.word(), kind.setting());
-        let hint = format!("add one, or change {}; a path that starts with `/` or `./` is one of the node", kind.setting());
+        let text = format!(
+            "no file of the tree is a {} by `{pattern}` of {}",
+            kind.word(),
+            kind.setting()
+        );
+        let hint = format!(
+            "add one, or change {}; a path that starts with `/` or `./` is one of the node",
+            kind.setting()
+        );
         faults.push(Finding::error("policy.missing", text).hint(hint));
     }
     if listed.len() > FILES_MAX {
@@ -109,15 +116,22 @@ pub(super) fn read(
         let size = mirror.blob_size(id)?;
         if size > RULE_FILE_BYTES_MAX {
             let word = kind.word();
-            let text = format!("a {word} has at most {RULE_FILE_BYTES_MAX} bytes, and this one {size}");
-            faults.push(Finding::error("policy.broken", text).in_file(&path).hint("split the file"));
+            let text =
+                format!("a {word} has at most {RULE_FILE_BYTES_MAX} bytes, and this one {size}");
+            faults
+                .push(Finding::error("policy.broken", text).in_file(&path).hint("split the file"));
             continue;
         }
         match String::from_utf8(mirror.blob(id)?) {
             Ok(text) => files.push(SourceText { name: path, text }),
             Err(_) => {
                 let text = format!("this {} is not UTF-8", kind.word());
-                faults.push(Finding::error("policy.broken", text).in_file(&path).at(1, 1).hint("save it as UTF-8"));
+                faults.push(
+                    Finding::error("policy.broken", text)
+                        .in_file(&path)
+                        .at(1, 1)
+                        .hint("save it as UTF-8"),
+                );
             }
         }
     }
