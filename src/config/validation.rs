@@ -307,7 +307,7 @@ mod tests {
             "  references: [{from: {files: [a]}, to: {files: ['*/*.yaml']}}]\n",
             "  references: [{from: a, to: {files: [../*.yaml]}}]\n",
             "  fail_on: info\n",
-            "  policies: [\"[\"]\n",
+            "  policies: {a: b}\n",
         ] {
             page.push_str(&format!("{block}{}\n\n", read_block(block).unwrap_err()));
         }
