@@ -14,6 +14,8 @@ pub mod model;
 pub mod document;
 pub mod objects;
 
+pub mod programs;
+pub mod rego;
 pub mod secrets;
 
 pub mod board;
@@ -24,7 +26,6 @@ pub mod journal;
 pub mod memory;
 pub mod notify;
 pub mod profiles;
-pub mod programs;
 pub mod progress;
 pub mod render;
 pub mod source;

@@ -138,6 +138,11 @@ pub(super) enum Verb {
     Demo(DemoArgs),
     /// Check the settings, or print their schema
     Config(ConfigArgs),
+    /// Work on policies: rules in Rego
+    Policy(PolicyArgs),
+    /// The process that evaluates policies; kconfigd starts it
+    #[command(name = crate::rego::VERB, hide = true)]
+    EvaluatePolicies(EvaluateArgs),
     /// For a container's HEALTHCHECK: asks the running agent
     Healthcheck,
     /// Completions for a shell
@@ -376,6 +381,31 @@ pub(super) enum ConfigAction {
     Check,
     /// Print their JSON Schema
     Schema,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PolicyArgs {
+    #[command(subcommand)]
+    pub(super) action: PolicyAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PolicyAction {
+    /// Run the policies' own tests: rules called `test_…`; needs no settings and no agent
+    Test {
+        /// Files and folders with rules, tests and data (YAML, JSON)
+        #[arg(value_name = "PATH", default_value = "policy")]
+        paths: Vec<PathBuf>,
+        /// Only tests whose package and name hold this
+        #[arg(long, value_name = "TEXT")]
+        run: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EvaluateArgs {
+    /// Bytes of memory that it may take
+    pub(super) memory_bytes_max: u64,
 }
 
 #[derive(Debug, Args)]

@@ -19,6 +19,7 @@ mod init;
 mod listen;
 mod log;
 mod order;
+mod policy;
 mod profile;
 mod progress;
 mod reach;
@@ -45,6 +46,11 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return args::refuse(&error),
     };
+    if let Verb::EvaluatePolicies(args) = &cli.verb {
+        // It has no log, no threads and no runtime: whatever it evaluates may end it at any moment.
+        let served = crate::rego::serve_process(args.memory_bytes_max);
+        return if served.is_ok() { Exit::Done.into() } else { Exit::Error.into() };
+    }
     let output = Output::new(&cli.global);
     if let Err(error) = log::set_up(&cli.global) {
         output.error(&error);
@@ -99,6 +105,10 @@ async fn dispatch(cli: Cli, output: &Output) -> Result<Exit, exit::Failure> {
         Verb::Init(args) => init::run(&global, args, output),
         Verb::Demo(args) => demo::run(args, output).await,
         Verb::Config(args) => config::run(&global, args, output),
+        Verb::Policy(args) => policy::run(args, output),
+        Verb::EvaluatePolicies(_) => {
+            Err(exit::Failure::new(Exit::Usage, "it is started by itself"))
+        }
         Verb::Healthcheck => healthcheck::run(&global, output).await,
         Verb::Completions(args) => args::completions(args.shell),
         Verb::Man => args::man(),

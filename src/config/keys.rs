@@ -192,8 +192,10 @@ pub(super) const KEYS: &[Key] = keys! {
         => "The key that holds the names: `a.b` for a key in a mapping, `a[]` for every item of a list, `a.*` for every value of a mapping.";
     "validation.references[].to.files": Texts, "null", "[\"services/*.yaml\"]"
         => "Paths of the tree with one `*`, which stands for the name; one of them has to be there.";
-    "validation.policies": AnyList, "[]", "[]" => "Rego policies.";
-    "validation.policy_data": AnyList, "[]", "[]" => "Data for the policies.";
+    "validation.policies": Texts, "[]", "[\"policy/**\", ./policies]"
+        => "Files with rules in Rego that documents are held against: gitignore-style patterns of the tree's files, or files, folders and patterns of the node where they start with `/` or `./`. Only `*.rego` is taken. See [policies](policies.md).";
+    "validation.policy_data": Texts, "[]", "[\"policy/data/**\"]"
+        => "YAML and JSON files that the policies see under `data`, named the same way.";
     "validation.leaks": Word(&["off", "warn", "refuse"]), "warn", "refuse"
         => "What is done about credentials in plain text: tokens and keys of known shapes, and values under suspicious keys that look made up. With the preset `kos` the default is `refuse`.";
     "validation.leak_allow": Items, "[]", "[{match: [\"tests/**\"], reason: keys that open nothing}]"
@@ -273,9 +275,9 @@ pub(super) const KEYS: &[Key] = keys! {
     "limits.yaml_documents_max": Count { min: 1, max: 100_000 }, "1000", "50"
         => "Documents in one YAML file.";
     "limits.policy_time_max": Duration { min_ms: 1 }, "1s", "500ms"
-        => "How long one set of policies may take.";
+        => "How much of a processor's time one rule of the policies may take on one document, or on all of them together.";
     "limits.policy_memory_bytes_max": Bytes { min: 1 }, "512 MiB", "256 MiB"
-        => "Memory that one policy evaluation may take.";
+        => "Memory that the process may take which evaluates policies.";
     "limits.webhook_body_bytes_max": Bytes { min: 4096 }, "20 KiB", "64 KiB"
         => "Bytes in the body of one webhook that we send.";
     "limits.http_body_bytes_max": Bytes { min: 4096 }, "3 MiB", "1 MiB"

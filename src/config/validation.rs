@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::decode::glob;
 use super::paths::resolve;
+use super::policies::{self, RulePattern};
 use super::reader::Reader;
 use super::values::{self, Read, shown};
 use crate::document::Node;
@@ -24,6 +25,10 @@ pub struct Validation {
     pub references: Vec<ReferenceRule>,
     /// The least severity that refuses a revision.
     pub fail_on: Severity,
+    /// Files with rules in Rego.
+    pub policies: Vec<RulePattern>,
+    /// Files with data for them.
+    pub policy_data: Vec<RulePattern>,
     /// What is done about credentials in plain text.
     pub leaks: LeakPolicy,
     /// What looks like one and is none.
@@ -114,6 +119,8 @@ impl Default for Validation {
             schemas: Vec::new(),
             references: Vec::new(),
             fail_on: Severity::Error,
+            policies: Vec::new(),
+            policy_data: Vec::new(),
             leaks: LeakPolicy::Unsaid,
             leak_allow: Vec::new(),
         }
@@ -172,7 +179,10 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Validation {
         _ => LeakPolicy::Warn,
     };
     let (schemas, references) = (schemas(reader), references(reader));
-    Validation { preset, schemas, references, fail_on, leaks, leak_allow: leak_allow(reader) }
+    let policies = policies::read(reader, "validation.policies");
+    let policy_data = policies::read(reader, "validation.policy_data");
+    let leak_allow = leak_allow(reader);
+    Validation { preset, schemas, references, fail_on, policies, policy_data, leaks, leak_allow }
 }
 
 fn schemas(reader: &mut Reader<'_>) -> Vec<SchemaRule> {
@@ -235,9 +245,14 @@ fn target(node: &Node) -> Read<String> {
     Ok(text)
 }
 
+/// Whether a path is one of the node.
+pub(super) fn is_of_node(text: &str) -> bool {
+    text.starts_with('/') || text.starts_with("./") || text.starts_with("../")
+}
+
 /// What starts with `/` or `./` is the node's, anything else the tree's.
 pub(super) fn rule_file(text: &str, resolve: impl Fn(&str) -> Read<PathBuf>) -> Read<RuleFile> {
-    if text.starts_with('/') || text.starts_with("./") || text.starts_with("../") {
+    if is_of_node(text) {
         return resolve(text).map(RuleFile::Node);
     }
     match TreePath::parse(text) {
@@ -292,7 +307,7 @@ mod tests {
             "  references: [{from: {files: [a]}, to: {files: ['*/*.yaml']}}]\n",
             "  references: [{from: a, to: {files: [../*.yaml]}}]\n",
             "  fail_on: info\n",
-            "  policies: [a.rego]\n",
+            "  policies: {a: b}\n",
         ] {
             page.push_str(&format!("{block}{}\n\n", read_block(block).unwrap_err()));
         }

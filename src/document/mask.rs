@@ -140,7 +140,8 @@ impl Masker {
     }
 
     /// The texts of all values that documents hold in secret places.
-    pub(super) fn secrets<'a>(&self, documents: &'a [Document]) -> Vec<&'a str> {
+    #[must_use]
+    pub fn secrets<'a>(&self, documents: &'a [Document]) -> Vec<&'a str> {
         let mut found = Vec::new();
         for document in documents {
             self.look_for_secrets(&document.root, false, &mut found);

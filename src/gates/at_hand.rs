@@ -1,6 +1,7 @@
 use crate::document::{self, Document, Format};
 use crate::model::{Finding, TreePath};
 
+use super::policies::Asked;
 use super::{Rules, Schemas};
 
 /// A file that is looked at: read and parsed once for all that have something to say of it.
@@ -33,6 +34,13 @@ impl<'a> AtHand<'a> {
     /// Its documents; none where it has none that can be read.
     pub(super) fn readable(&self) -> &[Document] {
         self.documents.as_deref().unwrap_or_default()
+    }
+
+    /// What policies are asked about: `path` is the file in the tree that this is, or is decrypted of.
+    pub(super) fn into_asked(self, path: &TreePath, is_sealed: bool) -> Option<Asked> {
+        let documents = self.documents.ok().filter(|documents| !documents.is_empty())?;
+        let (path, shown) = (path.clone(), self.path.clone());
+        Some(Asked { path, shown, documents, bytes: self.bytes.len(), is_sealed })
     }
 
     /// Its lines with their numbers, where it is text.

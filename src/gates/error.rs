@@ -6,6 +6,7 @@ use crate::config::Listed;
 use crate::decide::patterns::InvalidPattern;
 use crate::model::Finding;
 use crate::objects::ObjectsError;
+use crate::rego::RegoError;
 
 /// Why the gates could not be asked. What a tree does wrong is a finding, not this.
 #[derive(Debug, thiserror::Error)]
@@ -17,8 +18,12 @@ pub enum GateError {
     #[error("the settings of `validation` or `mask` cannot be used")]
     Pattern(#[from] InvalidPattern),
     /// A file of this node that holds rules cannot be read. Nothing is refused for it.
-    #[error("the schema {} of this node cannot be read: put it there, or change validation.schemas", path.display())]
+    #[error("the {what} {} of this node cannot be read: put it there, or change {setting}", path.display())]
     NodeFile {
+        /// What it is.
+        what: &'static str,
+        /// The setting that names it.
+        setting: &'static str,
         /// The file.
         path: PathBuf,
         /// Why.
@@ -26,13 +31,18 @@ pub enum GateError {
         source: Arc<io::Error>,
     },
     /// A file of this node that holds rules is wrong. Nothing is refused for it.
-    #[error("the schema {} of this node cannot be used\n{}", path.display(), Listed(findings))]
+    #[error("the {what} {} of this node cannot be used\n{}", path.display(), Listed(findings))]
     NodeRules {
+        /// What it is.
+        what: &'static str,
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         findings: Vec<Finding>,
     },
+    /// Policies cannot be asked.
+    #[error(transparent)]
+    Rego(#[from] RegoError),
 }
 
 impl GateError {
@@ -41,7 +51,9 @@ impl GateError {
     pub const fn mirror_damaged(&self) -> bool {
         match self {
             Self::Objects(error) => error.is_damage(),
-            Self::Pattern(_) | Self::NodeFile { .. } | Self::NodeRules { .. } => false,
+            Self::Pattern(_) | Self::NodeFile { .. } | Self::NodeRules { .. } | Self::Rego(_) => {
+                false
+            }
         }
     }
 

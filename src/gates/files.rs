@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::policies::{self, Asked, Asking, Policies};
 use super::record::Record;
 use super::references::{self, Facts};
 use super::schema::{self, Context, Source};
@@ -24,7 +25,6 @@ impl<'a> Schemas<'a> {
     }
 
     /// None, for who looks at one file for something else.
-    #[cfg(test)]
     pub(super) fn none() -> Self {
         Self { of_settings: Vec::new(), built_in: kos::BuiltIn::default() }
     }
@@ -63,7 +63,8 @@ pub(super) fn check(
 ) -> Result<(), GateError> {
     let Candidate { mirror, tree, changes, rules } = *candidate;
     let schemas = Schemas::open(mirror, tree, rules)?;
-    let blobs = schema::blobs(mirror, tree, rules)?;
+    let policies = Policies::open(mirror, tree, rules)?;
+    let blobs = blobs(mirror, tree, rules)?;
     let remembers = rules.are_of_settings();
     let key = if remembers { rules.key() } else { String::new() };
     let before = match remembers {
@@ -72,12 +73,13 @@ pub(super) fn check(
     };
     // What passed other schemas of the repository has to pass these.
     let passed = match live {
-        Some(live) if schema::blobs(mirror, live, rules)? == blobs => Some(live),
+        Some(live) if self::blobs(mirror, live, rules)? == blobs => Some(live),
         _ => None,
     };
     if passed.is_none() {
         // Those that were passed by can be used.
         schemas.of_settings.iter().try_for_each(|schema| schema.judge(found))?;
+        policies.judge(found)?;
     }
     let whole_set = references::are_asked_for(rules);
     let since = before.as_ref().and_then(|record| record.tree);
@@ -91,7 +93,7 @@ pub(super) fn check(
         }
     };
     let parts = mirror.share_out(looked_at, FILES_SHARED_FROM, |mirror, part| {
-        look(mirror, part, rules, &schemas)
+        look(mirror, part, rules, &schemas, &policies)
     })?;
 
     let mut record = before.unwrap_or_default();
@@ -131,6 +133,7 @@ pub(super) fn check(
     if whole_set {
         references::check(mirror, tree, rules, &record.facts, found)?;
     }
+    policies.judge_all(mirror, tree, found)?;
     if remembers && is_whole {
         Record { tree: Some(tree), schemas: blobs, ..record }.remember(mirror, &key);
     }
@@ -142,18 +145,35 @@ fn look(
     changes: &[Change],
     rules: &Rules,
     schemas: &Schemas<'_>,
+    policies: &Policies<'_>,
 ) -> Result<Part, GateError> {
     let mut part = Part::default();
+    let mut asking = Asking::new(policies);
     for change in changes {
         let Some(entry) = change.new else { continue };
-        let facts = check_file(mirror, &change.path, entry, rules, schemas, &mut part.findings)?;
+        let looked = check_file(mirror, &change.path, entry, rules, schemas, &asking)?;
+        part.findings.extend(looked.findings);
+        if let Some(asked) = looked.asked {
+            asking.take(asked)?;
+        }
+        let facts = looked.facts;
         part.names += facts.count();
         // What is beyond the bound is refused as a whole.
         if facts.count() > 0 && part.names - facts.count() <= NAMES_MAX {
             part.facts.push((change.path.as_str().to_owned(), facts));
         }
     }
+    part.findings.extend(asking.finish()?);
     Ok(part)
+}
+
+/// What one file came to.
+#[derive(Default)]
+pub(super) struct Looked {
+    pub(super) findings: Vec<Finding>,
+    pub(super) facts: Facts,
+    /// What policies are asked about.
+    pub(super) asked: Option<Asked>,
 }
 
 fn check_file(
@@ -162,32 +182,40 @@ fn check_file(
     entry: Entry,
     rules: &Rules,
     schemas: &Schemas<'_>,
-    found: &mut Findings,
-) -> Result<Facts, GateError> {
+    asking: &Asking<'_>,
+) -> Result<Looked, GateError> {
     if let Some(finding) = limits::check_size(path, mirror.blob_size(entry.id)?, rules) {
         // What breaks a limit is not read: that is what the limit is for.
-        found.push(finding);
-        return Ok(Facts::default());
+        return Ok(Looked { findings: vec![finding], ..Looked::default() });
     }
     if entry.mode == FileMode::Link {
-        return Ok(Facts::default());
+        return Ok(Looked::default());
     }
-    let (of_this, facts) = mirror.with_blob(entry.id, |bytes| {
+    let mut looked = mirror.with_blob(entry.id, |bytes| {
         let file = AtHand::new(path, bytes, rules, schemas);
-        if let Some((mut findings, facts)) = sealed::look(path, bytes, rules, schemas) {
-            findings.extend(leaks::check(&file));
-            return (findings, facts);
+        if let Some(mut looked) = sealed::look(path, bytes, rules, schemas) {
+            looked.findings.extend(leaks::check(&file));
+            return looked;
         }
         let families = Gate::ALL.iter().filter_map(|gate| match gate {
             Gate::File(check) => Some(check(&file)),
             Gate::Tree(_) => None,
         });
         let findings: Vec<_> = families.flatten().chain(leaks::check(&file)).collect();
-        (findings, references::facts(&file))
+        Looked { findings, facts: references::facts(&file), asked: file.into_asked(path, false) }
     })?;
-    found.extend(of_this.into_iter().map(|finding| match finding.file {
-        Some(_) => finding,
-        None => finding.in_file(path.as_str()),
-    }));
-    Ok(facts)
+    looked.asked = looked.asked.filter(|asked| asking.wants(&asked.shown));
+    for finding in &mut looked.findings {
+        finding.file.get_or_insert_with(|| path.as_str().to_owned());
+    }
+    Ok(looked)
+}
+
+/// The blobs of the rules that are in a tree: schemas, policies and their data.
+fn blobs(
+    mirror: &Mirror,
+    tree: ObjectId,
+    rules: &Rules,
+) -> Result<Vec<Option<ObjectId>>, GateError> {
+    Ok([schema::blobs(mirror, tree, rules)?, policies::blobs(mirror, tree, rules)?].concat())
 }

@@ -17,6 +17,7 @@ mod leaks;
 mod lfs;
 mod limits;
 mod links;
+mod policies;
 mod record;
 mod references;
 mod rules;
@@ -25,6 +26,7 @@ mod sealed;
 mod syntax;
 
 pub use error::GateError;
+pub use policies::{Tried, run_tests};
 pub use rules::Rules;
 
 use at_hand::AtHand;
@@ -52,7 +54,8 @@ enum Gate {
 
 impl Gate {
     /// In the order of the contract. References are no part of it: they are about what files say
-    /// of each other, and come when all files were looked at. Leaks are none either: they are about
+    /// of each other, and come when all files were looked at. Policies are none, for they are asked
+    /// about many documents together. Leaks are none either: they are about
     /// the repository's own bytes, whatever those are decrypted to.
     const ALL: &'static [Self] = &[
         Self::Tree(limits::check),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::GateError;
+use super::policies::OfNode;
 use super::sealed::Opening;
 use crate::config::{LeakPolicy, Mask, Preset, RuleFile, Secrets, Settings, Validation};
 use crate::decide::patterns::Patterns;
@@ -31,6 +32,8 @@ pub struct Rules {
     /// What hides the values of secrets in messages.
     pub(super) masker: Option<Masker>,
     mask: Mask,
+    /// The files of the node with policies, and with data for them.
+    pub(super) policy_files: OfNode,
     /// How encrypted files are looked at.
     pub(super) opening: Opening,
     /// The rules that are files of the node, as they were read last.
@@ -60,6 +63,7 @@ impl Rules {
             leak_files: Vec::new(),
             masker: None,
             mask: Mask::default(),
+            policy_files: OfNode::default(),
             opening: Opening::default(),
             node_files: BTreeMap::new(),
         }
@@ -115,6 +119,7 @@ impl Rules {
                 .collect::<Result<_, _>>()?,
             masker: Some(Masker::new(&mask.files, &mask.keys)?),
             mask: mask.clone(),
+            policy_files: OfNode::list(&validation.policies, &validation.policy_data),
             validation: validation.clone(),
             ..self
         };
@@ -125,19 +130,28 @@ impl Rules {
     }
 
     fn node_paths(&self) -> Vec<PathBuf> {
-        let files = self.validation.schemas.iter().map(|rule| &rule.schema);
-        files
-            .filter_map(|file| match file {
-                RuleFile::Node(path) => Some(path.clone()),
-                RuleFile::Tree(_) => None,
-            })
-            .collect()
+        let schemas = self.validation.schemas.iter().filter_map(|rule| match &rule.schema {
+            RuleFile::Node(path) => Some(path),
+            RuleFile::Tree(_) => None,
+        });
+        schemas.chain(self.policy_files.paths()).cloned().collect()
     }
 
     /// Reads the files of the node that changed since they were read. Whether the rules are others
     /// now, so that their key is.
     pub fn refresh(&mut self) -> bool {
         let mut differs = self.opening.refresh();
+        let Validation { policies, policy_data, .. } = &self.validation;
+        let listed = OfNode::list(policies, policy_data);
+        if listed != self.policy_files {
+            differs = true;
+            self.policy_files = listed;
+            let wanted = self.node_paths();
+            self.node_files.retain(|path, _| wanted.contains(path));
+            for path in wanted {
+                self.node_files.entry(path).or_insert_with_key(|path| NodeFile::read(path));
+            }
+        }
         for (path, file) in &mut self.node_files {
             // One that could not be read may be readable now without having been written.
             let stamp = stamp(std::fs::metadata(path));
@@ -152,17 +166,18 @@ impl Rules {
     }
 
     /// The bytes of a file of the node.
-    pub(super) fn node_file(&self, path: &Path) -> Result<&[u8], GateError> {
-        match self.node_files.get(path).map(|file| &file.bytes) {
-            Some(Ok(bytes)) => Ok(bytes),
-            Some(Err(source)) => {
-                Err(GateError::NodeFile { path: path.to_owned(), source: Arc::clone(source) })
-            }
-            None => {
-                let source = Arc::new(io::ErrorKind::NotFound.into());
-                Err(GateError::NodeFile { path: path.to_owned(), source })
-            }
-        }
+    pub(super) fn node_file(
+        &self,
+        path: &Path,
+        what: &'static str,
+        setting: &'static str,
+    ) -> Result<&[u8], GateError> {
+        let source = match self.node_files.get(path).map(|file| &file.bytes) {
+            Some(Ok(bytes)) => return Ok(bytes),
+            Some(Err(source)) => Arc::clone(source),
+            None => Arc::new(io::ErrorKind::NotFound.into()),
+        };
+        Err(GateError::NodeFile { what, setting, path: path.to_owned(), source })
     }
 
     /// Whether what was found refuses the revision. What is doubted of its trust has a setting of its
@@ -180,9 +195,25 @@ impl Rules {
     /// Whether there are rules beside those that always count, so that what they come to is worth
     /// remembering.
     pub(super) fn are_of_settings(&self) -> bool {
-        let Validation { preset, schemas, references, fail_on: _, leaks: _, leak_allow: _ } =
-            &self.validation;
-        *preset != Preset::None || !schemas.is_empty() || !references.is_empty()
+        let Validation {
+            preset,
+            schemas,
+            references,
+            policies,
+            policy_data: _,
+            fail_on: _,
+            leaks: _,
+            leak_allow: _,
+        } = &self.validation;
+        *preset != Preset::None
+            || !schemas.is_empty()
+            || !references.is_empty()
+            || !policies.is_empty()
+    }
+
+    /// Whether there are policies.
+    fn asks_policies(&self) -> bool {
+        self.validation.preset == Preset::Kos || !self.validation.policies.is_empty()
     }
 
     /// Names everything that findings depend on: when it changes, what was refused is looked at
@@ -190,7 +221,7 @@ impl Rules {
     #[must_use]
     pub fn key(&self) -> String {
         /// Grows when a rule family says something else of the same tree.
-        const RULES_VERSION: u32 = 5;
+        const RULES_VERSION: u32 = 6;
         let Limits {
             files_max,
             file_bytes_max,
@@ -201,8 +232,8 @@ impl Rules {
             yaml_depth_max,
             yaml_documents_max,
             fetch_bytes_max: _,
-            policy_time_max_ms: _,
-            policy_memory_bytes_max: _,
+            policy_time_max_ms,
+            policy_memory_bytes_max,
             webhook_body_bytes_max: _,
             http_body_bytes_max: _,
             exec_output_bytes_max: _,
@@ -216,6 +247,10 @@ impl Rules {
         if self.are_of_settings() {
             hash.update(format!(" {:?} {:?}", self.validation, self.mask));
             hash.update(super::kos::version(self.validation.preset));
+            if self.asks_policies() {
+                hash.update(format!(" {policy_time_max_ms} {policy_memory_bytes_max}"));
+                super::policies::preset_text().for_each(|text| hash.update(text));
+            }
         } else {
             if self.validation.fail_on == Severity::Warning {
                 hash.update(" warnings refuse");

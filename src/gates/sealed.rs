@@ -1,11 +1,13 @@
 //! Files that are encrypted in the repository: what they become is held against the rules, in
 //! memory, and nothing that they say is told.
 
+use super::files::Looked;
+use super::policies::Asked;
 use super::{AtHand, Gate, Rules, Schemas, lfs, references, syntax};
 use crate::config::Secrets;
 use crate::gates::references::Facts;
 use crate::model::{Finding, TreePath};
-use crate::secrets::{self, Identities, Watch};
+use crate::secrets::{self, Identities, Plain, Watch};
 
 /// How encrypted files are looked at.
 #[derive(Clone, Debug, Default)]
@@ -62,40 +64,84 @@ impl Opening {
     }
 }
 
+/// What an encrypted file becomes.
+enum Opened {
+    /// It is none, or it is looked at as it is.
+    AsItIs,
+    /// Nobody here can decrypt it, or it is damaged.
+    Closed,
+    Plain(Plain),
+}
+
+fn open(path: &TreePath, bytes: &[u8], rules: &Rules) -> Opened {
+    let sealed = &rules.opening.sealed;
+    if matches!(sealed, Sealed::AsTheyAre) || !secrets::may_be_encrypted(path, bytes) {
+        return Opened::AsItIs;
+    }
+    let Sealed::With(identities) = sealed else { return Opened::Closed };
+    match secrets::decrypt(path, bytes, identities, &rules.limits) {
+        Ok(Some(plain)) => Opened::Plain(plain),
+        Ok(None) => Opened::AsItIs,
+        Err(_) => Opened::Closed,
+    }
+}
+
+/// The path that says what a file is once it is decrypted.
+fn shown(path: &TreePath) -> TreePath {
+    let staged = secrets::staged_name(path.as_str()).and_then(|it| TreePath::parse(it).ok());
+    staged.unwrap_or_else(|| path.clone())
+}
+
 /// What is said of an encrypted file; `None` where it is none, or is looked at as it is.
 pub(super) fn look(
     path: &TreePath,
     bytes: &[u8],
     rules: &Rules,
     schemas: &Schemas<'_>,
-) -> Option<(Vec<Finding>, Facts)> {
-    let sealed = &rules.opening.sealed;
-    if matches!(sealed, Sealed::AsTheyAre) || !secrets::may_be_encrypted(path, bytes) {
-        return None;
-    }
-    let plain = match sealed {
-        Sealed::With(identities) => secrets::decrypt(path, bytes, identities, &rules.limits),
-        Sealed::AsTheyAre | Sealed::Closed => Err(secrets::SecretsError::Unset),
-    };
-    let plain = match plain {
-        Ok(Some(plain)) => plain,
-        Ok(None) => return None,
-        Err(_) => {
+) -> Option<Looked> {
+    let plain = match open(path, bytes, rules) {
+        Opened::AsItIs => return None,
+        Opened::Closed => {
             let file = AtHand::new(path, bytes, rules, schemas);
-            let found = [lfs::check(&file), syntax::check(&file)].concat();
-            return Some((found, Facts::default()));
+            let findings = [lfs::check(&file), syntax::check(&file)].concat();
+            return Some(Looked { findings, ..Looked::default() });
         }
+        Opened::Plain(plain) => plain,
     };
-    let shown = secrets::staged_name(path.as_str()).and_then(|it| TreePath::parse(it).ok());
-    let file = AtHand::new(shown.as_ref().unwrap_or(path), plain.expose(), rules, schemas);
+    let shown = shown(path);
+    let file = AtHand::new(&shown, plain.expose(), rules, schemas);
     let found = Gate::ALL.iter().filter_map(|gate| match gate {
         Gate::File(check) => Some(check(&file)),
         Gate::Tree(_) => None,
     });
-    let found = found.flatten().map(|finding| untold(finding, path)).collect();
+    let findings = found.flatten().map(|finding| untold(finding, path)).collect();
     let facts = references::facts(&file);
     // Facts are remembered in the mirror's folder: what values say is left out.
-    Some((found, Facts { uses: Vec::new(), ..facts }))
+    let facts = Facts { uses: Vec::new(), ..facts };
+    Some(Looked { findings, facts, asked: file.into_asked(path, true) })
+}
+
+/// The documents of a file as it is in the repository, and as it is decrypted; `None` where they
+/// cannot be read, which is said elsewhere.
+pub(super) fn documents(
+    path: &TreePath,
+    bytes: &[u8],
+    rules: &Rules,
+) -> Option<(Asked, Option<Asked>)> {
+    let schemas = Schemas::none();
+    let as_it_is = AtHand::new(path, bytes, rules, &schemas).into_asked(path, false);
+    let Opened::Plain(plain) = open(path, bytes, rules) else { return Some((as_it_is?, None)) };
+    let shown = shown(path);
+    let opened = AtHand::new(&shown, plain.expose(), rules, &schemas).into_asked(path, true);
+    // What is encrypted as a whole says nothing before.
+    let nothing = Asked {
+        path: path.clone(),
+        shown: shown.clone(),
+        documents: Vec::new(),
+        bytes: bytes.len(),
+        is_sealed: true,
+    };
+    Some((as_it_is.unwrap_or(nothing), opened))
 }
 
 /// The same finding without a word of what the file says: rule, file and line are left.

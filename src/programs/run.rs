@@ -1,18 +1,12 @@
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
-
+use super::group::Group;
 use super::output::Output;
 use super::{ProgramError, Stop};
 
-/// How long a group may take to end by itself after it was asked to.
-const GRACE: Duration = Duration::from_secs(2);
-/// How often it is looked whether a program ended.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How long what a program printed may still be on its way after its end. Whoever left the
 /// process group may hold the pipe for ever.
 const OUTPUT_AFTER_END: Duration = Duration::from_secs(1);
@@ -56,7 +50,7 @@ pub fn run(program: &Program<'_>, stop: &Stop) -> Result<Ended, ProgramError> {
     }
     let (child, output) =
         start(program).map_err(|source| ProgramError::Start { program: name.clone(), source })?;
-    let mut group = Group { child, ended: false };
+    let mut group = Group::new(child);
     let until = Instant::now() + program.timeout;
     while !group.has_ended(&name)? {
         if stop.is_said() {
@@ -93,72 +87,6 @@ fn start(program: &Program<'_>) -> std::io::Result<(Child, Output)> {
         .process_group(0);
     let output = Output::read(reader, program.output_bytes_max)?;
     Ok((command.spawn()?, output))
-}
-
-/// A process group that we started. Its number stays ours as long as its leader is not reaped.
-struct Group {
-    child: Child,
-    ended: bool,
-}
-
-impl Group {
-    fn id(&self) -> Option<Pid> {
-        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
-    }
-
-    /// Whether the leader ended; it is not reaped by this.
-    fn has_ended(&self, name: &str) -> Result<bool, ProgramError> {
-        let Some(id) = self.id() else { return Ok(true) };
-        let how = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        match waitid(WaitId::Pid(id), how) {
-            Ok(status) => Ok(status.is_some()),
-            Err(rustix::io::Errno::INTR) => Ok(false),
-            Err(error) => {
-                Err(ProgramError::Wait { program: name.to_owned(), source: error.into() })
-            }
-        }
-    }
-
-    /// A short while, or less when all of its output was read.
-    fn pause(&self, output: &Output) {
-        if output.end.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Disconnected) {
-            std::thread::park_timeout(LOOK_EVERY);
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        if let Some(id) = self.id() {
-            // Nobody being left is what is wanted.
-            let _nobody_left = kill_process_group(id, signal);
-        }
-    }
-
-    /// Asks the group to end, and ends what is left of it after a grace.
-    fn end(&mut self) {
-        self.signal(Signal::TERM);
-        let until = Instant::now() + GRACE;
-        while Instant::now() < until && !self.has_ended("").unwrap_or(true) {
-            std::thread::park_timeout(LOOK_EVERY);
-        }
-        drop(self.reap());
-    }
-
-    /// Ends what is left of the group, then reaps its leader.
-    fn reap(&mut self) -> std::io::Result<std::process::ExitStatus> {
-        if !self.ended {
-            self.signal(Signal::KILL);
-        }
-        self.ended = true;
-        self.child.wait()
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if !self.ended {
-            drop(self.reap());
-        }
-    }
 }
 
 #[cfg(test)]

@@ -219,6 +219,25 @@ fn the_example_of_validation_is_told_as_the_documentation_has_it() {
 }
 
 #[test]
+fn the_example_of_policies_is_told_as_the_documentation_has_it() {
+    let docs = std::fs::read_to_string(top().join("docs/policies.md")).unwrap();
+    let settings = "examples/policies/kconfigd.yaml";
+    let ran = |arguments: &[&str]| {
+        let agent = Agent::new();
+        let output = agent.command(arguments).current_dir(top()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let validated = |folder: &str| ran(&["validate", folder, "--config", settings]);
+    let (code, said) = validated("examples/policies/config");
+    assert_eq!((code, said.as_str()), (Some(0), "valid: 6 files, 0 errors, 0 warnings\n"));
+    let (code, said) = validated("examples/policies/broken");
+    assert_eq!(code, Some(13));
+    assert!(docs.contains(&said), "docs/policies.md lacks:\n{said}");
+    let (code, said) = ran(&["policy", "test", "examples/policies/config/policy"]);
+    assert_eq!((code, said.lines().last()), (Some(0), Some("3 passed, 0 failed")));
+}
+
+#[test]
 fn the_hook_before_a_commit_looks_at_what_is_staged() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();

@@ -106,6 +106,11 @@ impl Part {
     }
 }
 
+/// Whether a file is one of the preset's.
+pub(super) fn is_known(path: &TreePath) -> bool {
+    Part::of(path).is_some()
+}
+
 /// A file's name without folders and ending.
 fn stem(path: &str) -> &str {
     let name = path.rsplit('/').next().unwrap_or(path);

@@ -79,7 +79,7 @@ impl<'a> Source<'a> {
             }
             (Err(findings), Some(path)) => {
                 let (path, findings) = (path.to_owned(), findings.clone());
-                Err(GateError::NodeRules { path, findings })
+                Err(GateError::NodeRules { what: "schema", path, findings })
             }
         }
     }
@@ -130,7 +130,10 @@ pub(super) fn sources<'a>(
         sources.push(match &rule.schema {
             RuleFile::Node(path) => {
                 let name = path.display().to_string();
-                let source = Source::new(&name, Bytes::Here(rules.node_file(path)?));
+                let source = Source::new(
+                    &name,
+                    Bytes::Here(rules.node_file(path, "schema", "validation.schemas")?),
+                );
                 Source { of_node: Some(path), ..source }
             }
             RuleFile::Tree(path) => {

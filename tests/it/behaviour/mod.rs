@@ -13,6 +13,7 @@ mod layering;
 mod leaking;
 mod profiles;
 mod returning;
+mod ruling;
 mod running;
 mod settling;
 mod standing;

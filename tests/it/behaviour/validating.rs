@@ -10,19 +10,19 @@ use crate::support::{Agent, Repo};
 const SCHEMA: &str = "type: object\nrequired: [name]\nproperties:\n  name: {type: string}\n  interval: {type: string, pattern: '^[0-9]+s$'}\nadditionalProperties: false\n";
 
 /// The same settings, with a `validation` block.
-fn validate(agent: &Agent, block: &str) {
+pub(super) fn validate(agent: &Agent, block: &str) {
     let file = agent.settings_file();
     let text = std::fs::read_to_string(&file).expect("settings");
     let plain = text.split("validation:").next().unwrap_or_default();
     std::fs::write(&file, format!("{plain}validation: {block}\n")).expect("settings are written");
 }
 
-fn said(agent: &Agent, verb: &[&str]) -> Value {
+pub(super) fn said(agent: &Agent, verb: &[&str]) -> Value {
     let ran = agent.run(&[verb, &["-o", "json"]].concat());
     serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:#?}"))
 }
 
-fn first_finding(agent: &Agent, verb: &[&str]) -> String {
+pub(super) fn first_finding(agent: &Agent, verb: &[&str]) -> String {
     let said = said(agent, verb);
     let finding = &said["findings"][0];
     let text = |key: &str| finding[key].as_str().unwrap_or_default().to_owned();
@@ -39,7 +39,7 @@ fn first_finding(agent: &Agent, verb: &[&str]) -> String {
 
 const REFUSED: (i32, &str) = (13, "validation_refused");
 
-fn refused() -> (i32, String) {
+pub(super) fn refused() -> (i32, String) {
     (REFUSED.0, REFUSED.1.to_owned())
 }
 

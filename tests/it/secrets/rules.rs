@@ -84,3 +84,22 @@ fn what_a_check_says_of_a_decrypted_file_is_hidden() {
     let said = format!("{ran:?} {report}");
     assert!(said.contains("(hidden)") && !said.contains("canary"), "{said}");
 }
+
+#[test]
+fn policies_see_what_is_decrypted_and_tell_nothing_of_it() {
+    let canary = "c4n4ry-9b1d";
+    let repo = Repo::new();
+    let sealed = yaml(&[("password", canary), ("port", "80")], &[ALICE]);
+    let rule = "package main\nimport rego.v1\ndeny contains sprintf(\"%v\", [upper(input.password)]) if input.port == \"80\"\n";
+    let all = "package combined\nimport rego.v1\ndeny contains sprintf(\"all: %v\", [upper(doc.contents.password)]) if some doc in input\n";
+    repo.commit(&[("db.yaml", sealed.as_str()), ("policy/a.rego", rule), ("policy/all.rego", all)]);
+    let agent = machine(&repo, "");
+    keys(&agent, &[ALICE]);
+    let text = std::fs::read_to_string(agent.settings_file()).unwrap();
+    agent.settings(&format!("{text}validation: {{policies: [\"policy/**\"]}}\n"));
+    let said = agent.run(&["plan", "-o", "json"]).stdout;
+    assert!(said.contains("policy.main.deny"), "{said}");
+    assert!(said.contains("policy.combined.deny"), "{said}");
+    assert!(!said.to_lowercase().contains(canary), "{said}");
+    assert_eq!(pass(&agent).0, 13);
+}
