@@ -1,3 +1,4 @@
+# Tests of the rules beside it: `kconfigd policy test`.
 package main
 
 import rego.v1
