@@ -4,8 +4,8 @@
 
 use crate::config::Mask;
 use crate::decide::cost;
-use crate::document::{Detail, Masker, detail};
-use crate::model::{Change, Entry, FileMode, Limits, Plan};
+use crate::document::{Detail, Masker, detail, text_difference};
+use crate::model::{Change, Entry, FileMode, Impact, Limits, Plan};
 use crate::objects::{Mirror, ObjectsError};
 
 /// Files whose details are told.
@@ -20,11 +20,15 @@ pub struct Told {
     pub details: Vec<Detail>,
     /// Bytes that the files after have, of those that change.
     pub bytes: u64,
+    /// How often the disks are asked to make something durable.
+    pub fsyncs: u64,
     /// Milliseconds that making it live is expected to take.
     pub expected_ms: Option<u64>,
+    /// What it touches, and what that needs.
+    pub impact: Impact,
 }
 
-/// Tells a plan. `past` are files and milliseconds of earlier deployments. A mask that is none
+/// Tells a plan, but for its impact. `past` are files and milliseconds of earlier deployments. A mask that is none
 /// hides everything.
 ///
 /// # Errors
@@ -36,8 +40,11 @@ pub fn tell(
     mask: &Mask,
     limits: &Limits,
 ) -> Result<Told, ObjectsError> {
-    let mut told =
-        Told { expected_ms: cost::expected_ms(past, plan.changes.len() as u64), ..Told::default() };
+    let mut told = Told {
+        fsyncs: cost::fsyncs(&plan.changes),
+        expected_ms: cost::expected_ms(past, plan.changes.len() as u64),
+        ..Told::default()
+    };
     for entry in plan.changes.iter().filter_map(|change| change.new) {
         told.bytes += mirror.blob_size(entry.id)?;
     }
@@ -50,6 +57,29 @@ pub fn tell(
         told.details.push(detail(&change.path, old, new, &masker, limits));
     }
     Ok(told)
+}
+
+/// The texts of a plan's first `files` files, line by line: `None` where there is none to be shown.
+///
+/// # Errors
+/// When the mirror is damaged.
+pub fn texts(
+    mirror: &Mirror,
+    plan: &Plan,
+    mask: &Mask,
+    limits: &Limits,
+    files: usize,
+) -> Result<Vec<Option<String>>, ObjectsError> {
+    let Ok(masker) = Masker::new(&mask.files, &mask.keys) else { return Ok(Vec::new()) };
+    let mut left = BYTES_MAX;
+    let mut texts = Vec::new();
+    for change in plan.changes.iter().take(files) {
+        let Some((old, new)) = both(mirror, change, &mut left)? else { break };
+        let old = old.as_ref().map(|(mode, bytes)| (*mode, &bytes[..]));
+        let new = new.as_ref().map(|(mode, bytes)| (*mode, &bytes[..]));
+        texts.push(text_difference(&change.path, old, new, &masker, limits));
+    }
+    Ok(texts)
 }
 
 type Side = Option<(FileMode, Vec<u8>)>;

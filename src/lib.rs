@@ -24,6 +24,7 @@ pub mod config;
 pub mod gates;
 pub mod journal;
 pub mod memory;
+pub mod meters;
 pub mod notify;
 pub mod profiles;
 pub mod progress;

@@ -12,6 +12,8 @@ pub enum Stage {
     Fetching = 1,
     /// Files are written and shared.
     Staging = 2,
+    /// Files are held against the rules.
+    Checking = 3,
 }
 
 /// How far it is. Clones count together.
@@ -49,6 +51,7 @@ impl Progress {
         let stage = match self.0.stage.load(Ordering::Relaxed) {
             1 => Stage::Fetching,
             2 => Stage::Staging,
+            3 => Stage::Checking,
             _ => Stage::Idle,
         };
         (stage, self.0.done.load(Ordering::Relaxed), self.0.total.load(Ordering::Relaxed))

@@ -53,6 +53,7 @@ fn rendered(repository: &Repository, commit: &Revision, hint: Option<ObjectId>) 
         include: vec!["**".to_owned()],
         exclude: Vec::new(),
         layers: vec!["base".to_owned(), "site".to_owned()],
+        only_for: None,
     };
     let input = Input {
         commit,

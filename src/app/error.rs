@@ -38,6 +38,12 @@ pub enum AppError {
     /// The first look at the state.
     #[error(transparent)]
     Sync(#[from] SyncError),
+    /// The API has no certificate to show.
+    #[error("api.tls cannot be used")]
+    Tls {
+        /// Why not.
+        source: crate::http::TlsError,
+    },
     /// The address of the API.
     #[error("cannot listen on {address}")]
     Listen {

@@ -116,10 +116,12 @@ pub async fn run(
         Mode::Serve => {
             let address = engine.settings.api.listen;
             let bound = http::Public::bind(api, address).await;
-            Some(
-                bound
-                    .map_err(|source| AppError::Listen { address: address.to_string(), source })?,
-            )
+            Some(bound.map_err(|error| match error {
+                http::BindError::Address(source) => {
+                    AppError::Listen { address: address.to_string(), source }
+                }
+                http::BindError::Tls(source) => AppError::Tls { source },
+            })?)
         }
     };
     let running = Running {

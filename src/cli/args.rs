@@ -184,8 +184,9 @@ pub(super) struct SyncArgs {
 pub(super) struct PlanArgs {
     #[command(flatten)]
     pub(super) source: SourceArgs,
-    /// The revision [default: the source's head]
-    #[arg(value_name = "REV")]
+    /// A commit, or a branch or tag of the source: `v1.2.3`, `origin/my-branch`
+    /// [default: the source's head]
+    #[arg(value_name = "REV", verbatim_doc_comment)]
     pub(super) revision: Option<String>,
     /// Exit with 2 when there are differences
     #[arg(long)]

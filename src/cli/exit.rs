@@ -96,7 +96,7 @@ impl From<AppError> for Failure {
             AppError::Lock(LockError::Held { .. }) => Exit::Held,
             AppError::Source(_) => Exit::Configuration,
             AppError::Trees(error) | AppError::Sync(SyncError::Trees(error)) => of_trees(error),
-            AppError::Listen { .. } => Exit::Configuration,
+            AppError::Listen { .. } | AppError::Tls { .. } => Exit::Configuration,
             _ => Exit::Error,
         };
         Self::new(exit, chain(&error))

@@ -18,6 +18,7 @@ mod history;
 mod init;
 mod listen;
 mod log;
+mod looking;
 mod order;
 mod policy;
 mod profile;

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::args::{ApplyArgs, DriftArgs, Global, PlanArgs, RollbackArgs};
 use super::client::actor;
 use super::exit::{Exit, Failure, of_report};
@@ -9,7 +11,7 @@ use crate::config::Settings;
 use crate::http::orders::{OrderBody, full};
 use crate::http::wire::ReportBody;
 use crate::journal::Journal;
-use crate::model::{DeploymentId, Revision, WishKind};
+use crate::model::{DeploymentId, Revision, Sought, WishKind};
 
 pub(super) async fn plan(
     global: &Global,
@@ -17,13 +19,13 @@ pub(super) async fn plan(
     output: &Output,
 ) -> Result<Exit, Failure> {
     let settings = sync::settings(global, &args.source)?;
-    let revision = revision_of(&settings, args.revision.as_deref())?;
+    let sought = sought(&settings, args.revision.as_deref())?;
     let body = OrderBody {
-        revision: revision.as_ref().map(ToString::to_string),
+        revision: sought.as_ref().map(ToString::to_string),
         dry_run: true,
         ..OrderBody::default()
     };
-    let order = (WishKind::Plan(revision), None);
+    let order = (WishKind::Plan(sought), None);
     let report = give(settings, "apply", &body, order, Deliveries::None).await?;
     let exit = of_report(&report);
     show::report(output, &report)?;
@@ -115,27 +117,42 @@ async fn give(
     let order = (order.0, actor(), order.1);
     let watched = engine.agent.progress();
     let once = progress::watch(watched, false, app::once(engine, Some(order), deliveries)).await?;
-    Ok(full(&once.report, &settings, &once.journal))
+    Ok(full(&once.report, Arc::new(settings), once.journal))
 }
 
 /// A revision as people give it: a full id, or the beginning of one that the history knows.
 fn revision_of(settings: &Settings, text: Option<&str>) -> Result<Option<Revision>, Failure> {
     let Some(text) = text else { return Ok(None) };
+    let known = known_as(settings, text)?;
+    known.map(Some).ok_or_else(|| {
+        Failure::new(Exit::Source, format!("`{text}` is not a revision that is known here"))
+            .hint("give a full commit id (40 digits), or one of `kconfigd history`")
+    })
+}
+
+/// What a plan is asked for: besides revisions, a branch or a tag of the source.
+fn sought(settings: &Settings, text: Option<&str>) -> Result<Option<Sought>, Failure> {
+    let Some(text) = text else { return Ok(None) };
+    let known = known_as(settings, text)?;
+    Ok(Some(known.map_or_else(|| Sought::of(text), Sought::Revision)))
+}
+
+/// The revision of which a text is the id, or the beginning of it.
+fn known_as(settings: &Settings, text: &str) -> Result<Option<Revision>, Failure> {
     if let Ok(revision) = Revision::parse(text) {
         return Ok(Some(revision));
     }
+    const DIGITS_MIN: usize = 4;
+    if text.len() < DIGITS_MIN || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(None);
+    }
     let known = known_revisions(settings)?;
     let mut hits: Vec<Revision> =
-        known.into_iter().filter(|r| text.len() >= 4 && r.to_string().starts_with(text)).collect();
+        known.into_iter().filter(|r| r.to_string().starts_with(text)).collect();
     hits.sort();
     hits.dedup();
     match hits.len() {
-        1 => Ok(hits.pop()),
-        0 => Err(Failure::new(
-            Exit::Source,
-            format!("`{text}` is not a revision that is known here"),
-        )
-        .hint("give a full commit id (40 digits), or one of `kconfigd history`")),
+        0 | 1 => Ok(hits.pop()),
         n => Err(Failure::new(Exit::Source, format!("`{text}` is the beginning of {n} revisions"))
             .hint("give more digits")),
     }

@@ -39,6 +39,7 @@ fn draw(bar: &ProgressBar, (stage, done, total): (Stage, u64, u64)) {
         Stage::Idle => ("working", "{spinner} {msg} {elapsed}"),
         Stage::Fetching => ("fetching", "{spinner} {msg} {bytes} {elapsed}"),
         Stage::Staging => ("staging", "{spinner} {msg} [{bar:40}] {pos}/{len} files {elapsed}"),
+        Stage::Checking => ("checking", "{spinner} {msg} [{bar:40}] {pos}/{len} files {elapsed}"),
     };
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);

@@ -2,7 +2,9 @@ use super::args::{Global, ShowArgs};
 use super::exit::{Exit, Failure};
 use super::render::{BAD, BOLD, DIM, GOOD, Output, Page, WARN};
 use super::status::{Reading, reading};
-use crate::http::wire::{DeploymentBody, DetailBody, FileBody, FindingBody, PlanBody, ReportBody};
+use crate::http::wire::{
+    DeploymentBody, DetailBody, FileBody, FindingBody, ImpactBody, PlanBody, ReportBody, UnitBody,
+};
 use crate::model::DeploymentId;
 
 /// `show ID`: one deployment, whole.
@@ -103,9 +105,37 @@ pub(super) fn plan(page: &mut Page, plan: &PlanBody) {
     let cost = plan.cost;
     let expected = cost.expected_ms.map_or_else(String::new, |ms| format!(", about {ms} ms"));
     let files = if cost.files == 1 { "file" } else { "files" };
-    page.line(format!("costs: {} {files}, {} bytes{expected}", cost.files, cost.bytes));
-    if !plan.touches.is_empty() {
-        page.line(format!("touches: {}", plan.touches.join(", ")));
+    let (count, bytes, fsyncs) = (cost.files, cost.bytes, cost.fsyncs);
+    page.line(format!("costs: {count} {files}, {bytes} bytes, {fsyncs} fsyncs{expected}"));
+    impact(page, &plan.impact);
+}
+
+/// What is touched, each thing with what it needs.
+fn impact(page: &mut Page, impact: &ImpactBody) {
+    // Where nothing is known of any, the names of the files have said all.
+    let is_known = impact.units.iter().any(|unit| unit.needs.is_some());
+    let units = if is_known { impact.units.as_slice() } else { &[] };
+    if is_known {
+        page.line("touches:");
+    }
+    let width = units.iter().map(|unit| unit.unit.chars().count()).max().unwrap_or(0);
+    for UnitBody { unit, needs, because } in units {
+        let Some(needs) = needs else {
+            page.line(format!("  {unit}"));
+            continue;
+        };
+        let style = if needs == "nothing" { DIM } else { WARN };
+        let word = page.styled(style, format!("{needs:<7}"));
+        page.line(format!("  {unit:width$}  {word}  {because}"));
+    }
+    if is_known && impact.more > 0 {
+        page.line(format!("  and {} more", impact.more));
+    }
+    if !impact.reloads.is_empty() {
+        page.line(format!("reloads: {}", impact.reloads.join(", ")));
+    }
+    if !impact.nodes.is_empty() {
+        page.line(format!("tells: {}", impact.nodes.join(", ")));
     }
 }
 

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::args::{Global, SourceArgs, SyncArgs};
 use super::exit::{Exit, Failure, of_report};
 use super::reach::{Reached, reach};
@@ -57,7 +59,7 @@ async fn once(
     };
     let watched = engine.agent.progress();
     let once = progress::watch(watched, quiet, app::once(engine, None, deliveries)).await?;
-    let report = full(&once.report, &settings, &once.journal);
+    let report = full(&once.report, Arc::new(settings), once.journal);
     show::report(output, &report)?;
     let exit = of_report(&report);
     match once.deliveries {

@@ -34,6 +34,17 @@ pub struct ServerTls {
     pub key_file: PathBuf,
     /// Who signs the certificates of clients; `None`: they show none.
     pub client_ca_file: Option<PathBuf>,
+    /// Clients that are known by their certificates.
+    pub clients: Vec<ClientSettings>,
+}
+
+/// A client that is known by its certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientSettings {
+    /// A name that the certificate is for.
+    pub name: String,
+    /// The name of a role.
+    pub role: String,
 }
 
 /// A token and what it is for.
@@ -86,7 +97,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<ApiSettings> {
     let roles = roles(reader);
     Some(ApiSettings {
         listen: listen(reader)?,
-        tls: tls(reader),
+        tls: tls(reader, &roles),
         tokens: tokens(reader, &roles),
         jwt: jwt(reader),
         roles,
@@ -103,13 +114,17 @@ fn listen(reader: &mut Reader<'_>) -> Option<SocketAddr> {
     })
 }
 
-fn tls(reader: &mut Reader<'_>) -> Option<ServerTls> {
+fn tls(reader: &mut Reader<'_>, roles: &[Role]) -> Option<ServerTls> {
     let cert_file = reader.path("api.tls.cert_file");
     let key_file = reader.path("api.tls.key_file");
     let client_ca_file = reader.path("api.tls.client_ca_file");
+    let clients = clients(reader, roles);
+    if !clients.is_empty() && client_ca_file.is_none() {
+        reader.wrong("api.tls.clients", "needs `client_ca_file` beside it");
+    }
     match (cert_file, key_file) {
         (Some(cert_file), Some(key_file)) => {
-            Some(ServerTls { cert_file, key_file, client_ca_file })
+            Some(ServerTls { cert_file, key_file, client_ca_file, clients })
         }
         (None, None) => {
             if client_ca_file.is_some() {
@@ -127,6 +142,28 @@ fn tls(reader: &mut Reader<'_>) -> Option<ServerTls> {
             None
         }
     }
+}
+
+fn clients(reader: &mut Reader<'_>, roles: &[Role]) -> Vec<ClientSettings> {
+    let mut names: Vec<String> = Vec::new();
+    reader.items("api.tls.clients", "api.tls.clients[]", |item| {
+        let name = item.required("api.tls.clients[].name", |node| {
+            let name = values::text(node)?;
+            match rustls_pki_types::ServerName::try_from(name.as_str()) {
+                Ok(_) => Ok(name),
+                Err(_) => Err(format!("{} is neither a DNS name nor an IP address", shown(&name))),
+            }
+        });
+        if let Some(name) = name.as_ref().filter(|name| names.contains(name)) {
+            item.wrong("api.tls.clients[].name", &format!("{} is there twice", shown(name)));
+        }
+        names.extend(name.clone());
+        let role = item.required("api.tls.clients[].role", |node| {
+            let role = values::text(node)?;
+            known(&role, roles).map(|()| role)
+        });
+        Some(ClientSettings { name: name?, role: role? })
+    })
 }
 
 fn tokens(reader: &mut Reader<'_>, roles: &[Role]) -> Vec<TokenSettings> {

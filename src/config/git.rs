@@ -5,7 +5,7 @@ use super::location::{http_url, location};
 use super::reader::Reader;
 use super::settings::{
     Auth, HistoryRewrite, HttpAuth, Location, Reference, RenderSettings, SourceSettings,
-    SyncPolicy, Tls, Window, WindowKind,
+    SyncPolicy, Tls, Window, WindowKind, WriteBack,
 };
 use super::values::{self, Read, shown};
 use super::verify;
@@ -40,6 +40,11 @@ pub(super) fn source(reader: &mut Reader<'_>) -> Option<SourceSettings> {
             _ => HistoryRewrite::Refuse,
         },
         verify,
+        write_back: match reader.word("gitops.write_back.mode") {
+            "branch" => WriteBack::Branch,
+            "off" => WriteBack::Off,
+            _ => WriteBack::Push,
+        },
         webhook_secret_file: reader.path("gitops.webhook_secret_file"),
         location: location?,
         reference: reference?,
@@ -184,11 +189,20 @@ pub(super) fn render(reader: &mut Reader<'_>) -> RenderSettings {
         let layers = values::texts(node)?;
         layers.iter().map(|layer| folder_in_tree(layer, false)).collect::<Read<Vec<_>>>()
     });
+    let only_for = match reader.word("needs") {
+        "profile" => reader.text("profile"),
+        _ => None,
+    };
+    if only_for.is_none() && reader.word("needs") == "profile" {
+        let hint = "name the profile that this node runs, or take `needs` out";
+        reader.advise("needs", "there is no `profile` whose needs could be known", hint);
+    }
     RenderSettings {
         path: path.unwrap_or_default(),
         include: globs(reader, "gitops.include"),
         exclude: globs(reader, "gitops.exclude"),
         layers: layers.unwrap_or_default(),
+        only_for,
     }
 }
 

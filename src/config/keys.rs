@@ -16,6 +16,8 @@ macro_rules! keys {
 pub(super) const KEYS: &[Key] = keys! {
     "profile": Text, "null", "developer_node"
         => "The profile that this node runs: `profiles/<name>.yaml` of the tree.";
+    "needs": Word(&["everything", "profile"]), "everything", "profile"
+        => "What of the repository's profiles, agents, plugins and klp files is part of the tree: everything, or only what `profile` uses, so that this machine has nothing that it does not need. See [profiles](profiles.md#only-what-it-needs).";
     "state_dir": Path, "null", "/var/lib/kconfigd"
         => "The folder of the mirror, the journal, the socket and the lock. Without it: `$STATE_DIRECTORY`, else `/var/lib/kconfigd` for root, else `$XDG_STATE_HOME/kconfigd` or `~/.local/state/kconfigd`.";
     "shutdown_grace": Duration { min_ms: 0 }, "10s", "30s"
@@ -53,6 +55,8 @@ pub(super) const KEYS: &[Key] = keys! {
         => "How many earlier deployments can be returned to.";
     "gitops.history_rewrite": Word(&["refuse", "allow"]), "refuse", "allow"
         => "Whether a head is taken that does not descend from the last accepted one (branch, HEAD and ref only). Another repository or reference in this file starts a new line.";
+    "gitops.write_back.mode": Word(&["push", "branch", "off"]), "push", "branch"
+        => "Where a profile goes that is written over the API, as a commit: `push` to the branch that is followed, `branch` to one of its own for review, `off` nowhere. See [profiles](profiles.md#writing-them).";
     "gitops.submodules": Word(&["off", "on"]), "off", "on"
         => "Whether submodules are part of the tree.";
     "gitops.proxy": Url, "null", "http://proxy.example.com:3128"
@@ -157,9 +161,18 @@ pub(super) const KEYS: &[Key] = keys! {
         => "The address and port that `kconfigd serve` listens on.";
     "audit.keep_for": Duration { min_ms: 3_600_000 }, "400d", "90d"
         => "How long records of the audit trail are kept; what goes leaves a signed beginning. See [security](security.md#the-audit-trail).";
-    "api.tls.cert_file": Path, "null", "null" => "The server's certificate.";
-    "api.tls.key_file": Path, "null", "null" => "That certificate's key.";
-    "api.tls.client_ca_file": Path, "null", "null" => "Who signs the certificates of clients.";
+    "api.tls.cert_file": Path, "null", "server.pem"
+        => "The server's certificate and those that lead to its authority, in PEM: `serve` then speaks HTTPS. Read again when it changes. See [security](security.md#tls).";
+    "api.tls.key_file": Path, "null", "server.key"
+        => "That certificate's key, in PEM.";
+    "api.tls.client_ca_file": Path, "null", "clients-ca.pem"
+        => "Who signs the certificates of clients, in PEM: nobody is let in then without one.";
+    "api.tls.clients": Items, "[]", "[{name: scheduler.example.com, role: viewer}]"
+        => "Clients that need no token: those whose certificate is for one of these names. Needs `client_ca_file`.";
+    "api.tls.clients[].name": Text, "null", "scheduler.example.com"
+        => "A DNS name or an IP address of the certificate (its subject alternative names); the name in the audit trail; unique.";
+    "api.tls.clients[].role": Text, "null", "viewer"
+        => "As of a token.";
     "api.tokens": Items, "[]", "[{name: ci, token_file: ci.token, role: publisher}]"
         => "Tokens, each with the role of whoever shows it, beside the first admin token in `<state_dir>/admin.token`.";
     "api.tokens[].name": Text, "null", "ci"

@@ -47,7 +47,7 @@ pub use secrets::Secrets;
 pub use settings::{
     Auth, DriftPolicy, FileModeRule, HistoryRewrite, HttpAuth, LiveMode, LiveSettings, Location,
     Mask, MaxDeletions, NodeSettings, Owner, Reference, RenderSettings, Settings, SourceSettings,
-    SyncPolicy, Tls, Window, WindowKind,
+    SyncPolicy, Tls, Window, WindowKind, WriteBack,
 };
 pub use table::{Key, Kind, keys};
 pub use validation::{

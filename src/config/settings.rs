@@ -86,8 +86,21 @@ pub struct SourceSettings {
     pub history_rewrite: HistoryRewrite,
     /// Whose signatures a revision needs.
     pub verify: Verify,
+    /// Where commits of ours go.
+    pub write_back: WriteBack,
     /// The secret of push webhooks.
     pub webhook_secret_file: Option<PathBuf>,
+}
+
+/// Where a commit goes that is made over the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WriteBack {
+    /// To the branch that is followed.
+    Push,
+    /// To a branch of its own, for review.
+    Branch,
+    /// Nowhere: the repository is only read.
+    Off,
 }
 
 /// Where a repository is.
@@ -199,6 +212,8 @@ pub struct RenderSettings {
     pub exclude: Vec<String>,
     /// Folders below `path` merged in order; empty: no layers.
     pub layers: Vec<String>,
+    /// Only what this profile uses; `None`: everything.
+    pub only_for: Option<String>,
 }
 
 /// When a new revision is applied.

@@ -103,6 +103,11 @@ fn every_default_and_every_example_can_be_read() {
                 "passphrase_file",
                 "client_cert_file",
                 "client_key_file",
+                "needs",
+                "cert_file",
+                "key_file",
+                "client_ca_file",
+                "clients",
             ];
             match load(&setup.sources) {
                 Ok(_) => {}

@@ -78,11 +78,12 @@ fn suspicious(plan: &Plan, guard: Guard) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Digest;
+    use crate::model::{Digest, ObjectId};
 
     fn plan(files_before: u64, files_after: u64) -> Plan {
         let (from, to) = (Some(Digest([0; 32])), Digest([1; 32]));
-        Plan { from, to, changes: Vec::new(), files_before, files_after }
+        let (from_tree, to_tree) = (None, ObjectId([1; 20]));
+        Plan { from, to, from_tree, to_tree, changes: Vec::new(), files_before, files_after }
     }
 
     const OPEN: Terms = Terms { auto_sync: true, closed_until: None, guard: Guard::Part(0.5) };

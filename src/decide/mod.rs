@@ -13,3 +13,4 @@ pub mod recover;
 pub mod retry;
 pub mod schedule;
 pub mod subscribe;
+pub mod words;

@@ -111,6 +111,36 @@ pub fn detail(
     Detail::Text(difference(old_text, new_text, mask, &known))
 }
 
+/// The difference of two texts, line by line as in [`Detail::Text`], for a file whose detail may be
+/// its keys. `None` where there is no text that may be shown: a secret file, a link, bytes that are
+/// no text, and a document with secrets in it, of which the keys tell enough.
+#[must_use]
+pub fn text_difference(
+    path: &TreePath,
+    old: Option<(FileMode, &[u8])>,
+    new: Option<(FileMode, &[u8])>,
+    mask: &Masker,
+    limits: &Limits,
+) -> Option<String> {
+    let sides = [old, new];
+    let is_link = sides.iter().flatten().any(|(mode, _)| *mode == FileMode::Link);
+    let is_sealed = sides.iter().flatten().any(|(_, bytes)| is_sops(bytes));
+    if mask.hides_file(path) || is_link || is_sealed {
+        return None;
+    }
+    let [old, new] = sides.map(|side| side.map(|(_, bytes)| bytes));
+    let (old_text, new_text) = (text(old)?, text(new)?);
+    if let Some(format) = Format::of_path(path.as_str()) {
+        for bytes in [old, new].into_iter().flatten() {
+            let documents = parse(bytes, format, limits).ok()?;
+            if !mask.secrets(&documents).is_empty() {
+                return None;
+            }
+        }
+    }
+    Some(difference(old_text, new_text, mask, &[]))
+}
+
 /// Whether SOPS has encrypted it. One side is enough: the other is then the plain text.
 fn is_sops(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok_and(|text| {

@@ -6,6 +6,7 @@
 //! It never executes or constructs what a tag names, never resolves `<<` (a key like any other),
 //! and never takes memory that the input's size and the limits do not bound.
 
+mod credentials;
 mod detail;
 mod emit;
 mod explain;
@@ -17,7 +18,8 @@ mod nearest;
 mod tree;
 mod yaml;
 
-pub use detail::{Detail, detail};
+pub use credentials::{Credential, credentials, is_example};
+pub use detail::{Detail, detail, text_difference};
 pub use emit::emit;
 pub use keys::{key_changes, on_one_line};
 pub use mask::Masker;

@@ -236,6 +236,7 @@ fn settings(choices: u8) -> RenderSettings {
         include: vec![include.to_owned()],
         exclude: texts(choices & 8 != 0, &["b.*", "site/"]),
         layers: texts(choices & 2 != 0, &["base", "site"]),
+        only_for: (choices & 16 != 0).then(|| "a".to_owned()),
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::model::{Change, Entry, FileMode, Finding, Findings, ObjectId, TreePath};
 use crate::objects::Mirror;
+use crate::progress::Stage;
 
 /// All schemas that files are held against.
 pub(super) struct Schemas<'a> {
@@ -92,9 +93,14 @@ pub(super) fn check(
             differing.as_slice()
         }
     };
+    if looked_at.len() >= FILES_SHARED_FROM {
+        rules.progress.begin(Stage::Checking, looked_at.len() as u64);
+    }
     let parts = mirror.share_out(looked_at, FILES_SHARED_FROM, |mirror, part| {
         look(mirror, part, rules, &schemas, &policies)
-    })?;
+    });
+    rules.progress.begin(Stage::Idle, 0);
+    let parts = parts?;
 
     let mut record = before.unwrap_or_default();
     let differ: HashSet<&str> = looked_at.iter().map(|change| change.path.as_str()).collect();
@@ -131,7 +137,8 @@ pub(super) fn check(
         return Ok(());
     }
     if whole_set {
-        references::check(mirror, tree, rules, &record.facts, found)?;
+        let known = (&schemas.built_in, record.findings.as_slice());
+        references::check(mirror, tree, rules, &record.facts, known, found)?;
     }
     policies.judge_all(mirror, tree, found)?;
     if remembers && is_whole {
@@ -150,6 +157,7 @@ fn look(
     let mut part = Part::default();
     let mut asking = Asking::new(policies);
     for change in changes {
+        rules.progress.step();
         let Some(entry) = change.new else { continue };
         let looked = check_file(mirror, &change.path, entry, rules, schemas, &asking)?;
         part.findings.extend(looked.findings);

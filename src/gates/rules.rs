@@ -14,6 +14,7 @@ use crate::config::{LeakPolicy, Mask, Preset, RuleFile, Secrets, Settings, Valid
 use crate::decide::patterns::Patterns;
 use crate::document::Masker;
 use crate::model::{Finding, Limits, Severity};
+use crate::progress::Progress;
 
 /// Bytes of a file of rules, on the node or in the tree.
 pub(super) const RULE_FILE_BYTES_MAX: u64 = 1 << 20;
@@ -38,6 +39,8 @@ pub struct Rules {
     pub(super) opening: Opening,
     /// The rules that are files of the node, as they were read last.
     node_files: BTreeMap<PathBuf, NodeFile>,
+    /// Who is told how many files were looked at.
+    pub(super) progress: Progress,
 }
 
 /// A file of the node with rules in it.
@@ -66,7 +69,14 @@ impl Rules {
             policy_files: OfNode::default(),
             opening: Opening::default(),
             node_files: BTreeMap::new(),
+            progress: Progress::default(),
         }
+    }
+
+    /// The same rules; `progress` is told how far looking at many files is.
+    #[must_use]
+    pub fn watched(self, progress: Progress) -> Self {
+        Self { progress, ..self }
     }
 
     /// The rules of these settings, whole.

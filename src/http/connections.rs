@@ -13,8 +13,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::server::TlsStream;
 
 use super::access::Peer;
+use super::tls::{Encrypted, HANDSHAKE_TIME_MAX, Tls};
 
 /// Connections at once; more wait in the system's queue.
 const CONNECTIONS_MAX: usize = 4096;
@@ -29,6 +31,7 @@ const ENDING_TIME_MAX: Duration = Duration::from_secs(2);
 pub(super) async fn serve<L: Listener>(
     mut listener: L,
     routes: Router,
+    tls: Option<Tls>,
     peer: impl Fn(&L::Addr) -> Peer,
     stop: watch::Receiver<bool>,
 ) {
@@ -44,7 +47,15 @@ pub(super) async fn serve<L: Listener>(
             () = stopped(stop.clone()) => None,
         };
         let Some((place, (io, address))) = next else { break };
-        open.spawn(converse(io, routes.clone(), peer(&address), place, stop.clone()));
+        let (routes, peer, stop) = (routes.clone(), peer(&address), stop.clone());
+        match tls.clone() {
+            None => open.spawn(converse(io, routes, (peer, None), place, stop)),
+            Some(tls) => open.spawn(async move {
+                if let Some((io, encrypted)) = agree(io, &tls).await {
+                    converse(io, routes, (peer, Some(encrypted)), place, stop).await;
+                }
+            }),
+        };
         while open.try_join_next().is_some() {}
     }
     drop(listener);
@@ -54,10 +65,25 @@ pub(super) async fn serve<L: Listener>(
     }
 }
 
+/// Agrees on keys with a client.
+async fn agree<I>(io: I, tls: &Tls) -> Option<(TlsStream<I>, Encrypted)>
+where
+    I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    let acceptor = tls.acceptor().inspect_err(|error| tracing::error!(%error, "no TLS")).ok()?;
+    let agreed = tokio::time::timeout(HANDSHAKE_TIME_MAX, acceptor.accept(io)).await.ok()?;
+    let stream = agreed
+        .inspect_err(|error| tracing::debug!(%error, "a client and we did not agree on TLS"))
+        .ok()?;
+    let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    let encrypted = Encrypted(shown.map(|certificate| certificate.clone().into_owned()));
+    Some((stream, encrypted))
+}
+
 async fn converse<I>(
     io: I,
     routes: Router,
-    peer: Peer,
+    (peer, encrypted): (Peer, Option<Encrypted>),
     place: OwnedSemaphorePermit,
     stop: watch::Receiver<bool>,
 ) where
@@ -66,6 +92,9 @@ async fn converse<I>(
     let routes = TowerToHyperService::new(routes);
     let answer = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer.clone());
+        if let Some(encrypted) = &encrypted {
+            request.extensions_mut().insert(encrypted.clone());
+        }
         routes.call(request)
     });
     let connection = http1::Builder::new()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
 use super::Api;
@@ -15,8 +15,10 @@ use super::wire::{
     DiffBody, FORMAT_VERSION, FindingBody, Page, PlanBody, PointBody, ProfileBody,
     ProfileEntryBody, TrialBody, ValidationBody,
 };
+use super::writing;
 use crate::document::emit;
-use crate::view::{FILES_MAX, Trial, View};
+use crate::profiles;
+use crate::view::{FILES_MAX, Trial, View, ViewError};
 
 #[derive(Deserialize)]
 pub(super) struct Between {
@@ -40,19 +42,22 @@ pub(super) async fn diff(
     .await
 }
 
+/// A body, and the tag of the file that it is about.
+pub(super) type Tagged<T> = ([(HeaderName, HeaderValue); 1], Json<T>);
+
 #[derive(Deserialize)]
 pub(super) struct Which {
-    name: Option<String>,
-    at: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) at: Option<String>,
     #[serde(default)]
-    explain: bool,
+    pub(super) explain: bool,
 }
 
 pub(super) async fn profile(
     State(api): State<Api>,
     caller: Caller,
     Asked(which): Asked<Which>,
-) -> Result<Json<ProfileBody>, Problem> {
+) -> Result<Tagged<ProfileBody>, Problem> {
     let active = api.settings.borrow().profile.clone();
     let name = which.name.clone().or(active).ok_or_else(|| {
         let detail =
@@ -67,7 +72,7 @@ pub(super) async fn profile_by_id(
     caller: Caller,
     Named(id): Named,
     Asked(which): Asked<Which>,
-) -> Result<Json<ProfileBody>, Problem> {
+) -> Result<Tagged<ProfileBody>, Problem> {
     resolved(&api, caller, id, which).await
 }
 
@@ -76,7 +81,7 @@ async fn resolved(
     caller: Caller,
     name: String,
     which: Which,
-) -> Result<Json<ProfileBody>, Problem> {
+) -> Result<Tagged<ProfileBody>, Problem> {
     api.look(move |view| {
         let at = view.point(which.at.as_deref().unwrap_or("live"))?;
         let profile = view.profile(&at, &name)?;
@@ -85,14 +90,18 @@ async fn resolved(
             return Err(hidden(&profile.name));
         }
         let values = which.explain.then(|| profile.explain().into_iter().map(Into::into).collect());
-        Ok(Json(ProfileBody {
+        let own =
+            view.mirror().find(at.tree, &profiles::file_of(&name)).map_err(ViewError::from)?;
+        let tag = own.map_or_else(String::new, |file| file.id.to_string());
+        let body = ProfileBody {
             format_version: FORMAT_VERSION,
             name: profile.name.clone(),
             at: PointBody::from(&at),
             files: profile.files.clone(),
             yaml: emit(&profile.document),
             values,
-        }))
+        };
+        Ok(([(header::ETAG, writing::tag(&tag))], Json(body)))
     })
     .await
 }

@@ -10,6 +10,7 @@ use prometheus_client::registry::Registry;
 use super::Api;
 use super::problem::Problem;
 use crate::decide::next::is_suspended;
+use crate::meters::meters;
 use crate::model;
 
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -17,6 +18,11 @@ pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StateLabel {
     state: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BuildLabel {
+    version: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -31,6 +37,18 @@ pub(super) async fn metrics(State(api): State<Api>) -> Result<impl IntoResponse,
     let status = api.board.status();
     let passes = api.board.follow().borrow().ended;
     gauge(&mut registry, "passes", "Passes ended since the start", passes);
+    let build = Family::<BuildLabel, Gauge>::default();
+    build.get_or_create(&BuildLabel { version: env!("CARGO_PKG_VERSION") }).set(1);
+    registry.register("build_info", "The program", build);
+    meters().register(&mut registry);
+    let oldest = api.journal.oldest_pending()?;
+    let age = oldest.map_or(0, |at| api.clock.now().since(at).as_secs());
+    gauge(
+        &mut registry,
+        "outbox_oldest_age_seconds",
+        "Age of the oldest delivery that is still to be made",
+        age,
+    );
     let outbox = api.journal.outbox_counts()?;
     gauge(&mut registry, "outbox_pending", "Deliveries that are still to be made", outbox.pending);
     gauge(&mut registry, "outbox_failed", "Deliveries that were given up", outbox.failed);
@@ -59,6 +77,20 @@ fn of_status(registry: &mut Registry, status: &model::Status, now: model::Timest
         registry.register("live_info", "The live revision", info);
         let name = "live_since_timestamp_seconds";
         gauge_i64(registry, name, "When it became live", live.since.seconds());
+    }
+    if let Some(at) = status.source.last_attempt_at {
+        let name = "source_last_attempt_timestamp_seconds";
+        gauge_i64(registry, name, "When the source was asked last", at.seconds());
+    }
+    gauge(
+        registry,
+        "source_up",
+        "1 while the source answers",
+        u64::from(status.source.error.is_none()),
+    );
+    if let Some(at) = status.drift.checked_at {
+        let name = "drift_last_check_timestamp_seconds";
+        gauge_i64(registry, name, "When the live tree was compared last", at.seconds());
     }
     if let Some(at) = status.source.last_success_at {
         let name = "source_last_success_timestamp_seconds";

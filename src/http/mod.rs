@@ -11,6 +11,7 @@
 mod access;
 mod body;
 mod connections;
+mod dashboard;
 mod events;
 mod extract;
 mod hooks;
@@ -24,14 +25,17 @@ mod reading;
 mod routes;
 mod server;
 pub mod standing;
+mod tls;
 pub mod wire;
+mod writing;
 
 pub use access::Access;
 pub use events::Feed;
 pub(crate) use hooks::{Ask, judge};
-pub use server::{Control, Public, until_stopped, with_short_path};
+pub use server::{BindError, Control, Public, until_stopped, with_short_path};
+pub use tls::TlsError;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use tokio::sync::{Semaphore, watch};
@@ -47,6 +51,7 @@ use wire::{
     AuditBody, DeliveryBody, DeploymentBody, DiffBody, NodeBody, Page, ProfileBody,
     ProfileEntryBody, ReportBody, StatusBody, TrialBody, ValidationBody,
 };
+use writing::{ProfileWriteBody, WrittenBody};
 
 /// What routes may use.
 #[derive(Clone)]
@@ -70,6 +75,7 @@ pub struct Api {
     /// Whether the process ends.
     pub stop: watch::Receiver<bool>,
     looks: Arc<Semaphore>,
+    of_journal: Arc<Mutex<reading::OfJournal>>,
 }
 
 /// What an [`Api`] is made of.
@@ -108,6 +114,7 @@ impl Api {
             name: name.into(),
             stop,
             looks: Arc::new(Semaphore::new(looking::LOOKS_MAX)),
+            of_journal: Arc::default(),
         }
     }
 }
@@ -125,7 +132,7 @@ fn public_routes(api: Api) -> Router {
         "gitHook",
         "A forge's push webhook: verified by its signature, then the source is asked",
     );
-    api_routes(api).add(hook.gives_nothing(202), hooks::git).finish()
+    dashboard::routes(api_routes(api).add(hook.gives_nothing(202), hooks::git)).finish()
 }
 
 const WAIT: (&str, &str) = ("wait", "Seconds to wait for the outcome, such as `30s`");
@@ -215,6 +222,9 @@ fn reading(routes: Routes) -> Routes {
 
 fn profiling(routes: Routes) -> Routes {
     let get = |path, id, summary| Operation::new(Method::Get, path, id, Action::Read, summary);
+    let write = |method, path, id, summary| {
+        Operation::new(method, path, id, Action::ProfilesWrite, summary)
+    };
     const AT: (&str, &str) = ("at", "The tree, as for a diff; `live` where nothing is said");
     const EXPLAIN: (&str, &str) = ("explain", "`true`: which file and line gave each value");
     routes
@@ -238,6 +248,33 @@ fn profiling(routes: Routes) -> Routes {
                 .asks(&[AT, EXPLAIN])
                 .gives::<ProfileBody>(200),
             looking::profile_by_id,
+        )
+        .add(
+            write(Method::Post, "/api/profiles", "createProfile", "Add a profile, as a commit")
+                .takes::<ProfileWriteBody>()
+                .gives::<WrittenBody>(201),
+            writing::create,
+        )
+        .add(
+            write(
+                Method::Put,
+                "/api/profiles/{id}",
+                "replaceProfile",
+                "Change a profile, as a commit; needs `If-Match`",
+            )
+            .takes::<ProfileWriteBody>()
+            .gives::<WrittenBody>(200),
+            writing::replace,
+        )
+        .add(
+            write(
+                Method::Delete,
+                "/api/profiles/{id}",
+                "removeProfile",
+                "Take a profile away, as a commit; needs `If-Match`",
+            )
+            .gives_nothing(204),
+            writing::remove,
         )
         .add(
             Operation::new(

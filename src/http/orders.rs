@@ -17,11 +17,9 @@ use super::problem::Problem;
 use super::wire::ReportBody;
 use crate::board::Passes;
 use crate::config::Settings;
-use crate::decide::cost;
-use crate::diff;
 use crate::journal::Journal;
-use crate::model::{DeploymentId, Report, Revision, Suspension, Timestamp, Trigger, WishKind};
-use crate::objects::Mirror;
+use crate::model::{DeploymentId, Report, Sought, Suspension, Timestamp, Trigger, WishKind};
+use crate::view::View;
 
 /// How long a request may wait for a pass.
 const WAIT_MAX: Duration = Duration::from_secs(30 * 60);
@@ -48,7 +46,7 @@ impl Waiting {
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OrderBody {
-    /// `apply`: the commit; `null`: the head.
+    /// `apply`: the commit by its id, for a dry run also a branch or a tag; `null`: the head.
     pub revision: Option<String>,
     /// `apply`: say what would be done, and do nothing.
     pub dry_run: bool,
@@ -79,12 +77,21 @@ pub(super) async fn look(
     caller: Caller,
     Asked(waiting): Asked<Waiting>,
 ) -> Result<Response, Problem> {
-    let mut passes = api.board.follow();
+    let limit = waiting.limit()?;
+    let followed = looked(&api);
+    let Some(limit) = limit else { return Ok(StatusCode::ACCEPTED.into_response()) };
+    let report = tokio::time::timeout(limit, followed).await.ok().flatten();
+    answer(&api, &caller, report).await
+}
+
+/// Wakes the loop at once; what is given back ends with the report of a pass that asked the source
+/// after now.
+pub(super) fn looked(api: &Api) -> impl Future<Output = Option<Arc<Report>>> + use<> {
+    let (mut passes, bell) = (api.board.follow(), api.bell.clone());
     // A pass under way may have asked the source before now: the one after it counts.
     let wanted = passes.borrow().begun + 1;
-    api.bell.ring(Trigger::Command);
-    let Some(limit) = waiting.limit()? else { return Ok(StatusCode::ACCEPTED.into_response()) };
-    let followed = async {
+    bell.ring(Trigger::Command);
+    async move {
         let mut ended = wanted;
         loop {
             let seen = passes.wait_for(|passes| passes.ended >= ended).await.ok()?.clone();
@@ -93,11 +100,9 @@ pub(super) async fn look(
             }
             // That one was an order's, or a look at the live tree: ours is still to come.
             ended = seen.ended + 1;
-            api.bell.ring(Trigger::Command);
+            bell.ring(Trigger::Command);
         }
-    };
-    let report = tokio::time::timeout(limit, followed).await.ok().flatten();
-    answer(&api, &caller, report).await
+    }
 }
 
 pub(super) async fn apply(
@@ -106,13 +111,17 @@ pub(super) async fn apply(
     Asked(waiting): Asked<Waiting>,
     Body(order): Body<OrderBody>,
 ) -> Result<Response, Problem> {
-    let revision = match &order.revision {
-        Some(text) => {
-            Some(Revision::parse(text).map_err(|error| Problem::bad_request(error.to_string()))?)
+    let sought = order.revision.as_deref().map(Sought::of);
+    let kind = match sought {
+        sought if order.dry_run => WishKind::Plan(sought),
+        None => WishKind::Apply(None),
+        Some(Sought::Revision(revision)) => WishKind::Apply(Some(revision)),
+        Some(Sought::Reference(name)) => {
+            return Err(Problem::bad_request(format!(
+                "`{name}` is not a full commit id; only a dry run takes the name of a branch or tag, since that may move on before it is applied"
+            )));
         }
-        None => None,
     };
-    let kind = if order.dry_run { WishKind::Plan(revision) } else { WishKind::Apply(revision) };
     fulfil(&api, &caller, &waiting, kind, order.reason.as_deref()).await
 }
 
@@ -147,12 +156,22 @@ pub(super) async fn suspend(
         })?),
         None => None,
     };
+    stop(&api, caller, until, order.reason)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Stops the agent from applying anything.
+pub(super) fn stop(
+    api: &Api,
+    caller: Caller,
+    until: Option<Timestamp>,
+    reason: Option<String>,
+) -> Result<(), Problem> {
     let since = api.clock.now();
     let actor = caller.by.name.clone();
-    let suspension = Suspension { since, until, actor, reason: order.reason };
-    api.journal.suspend(&suspension, caller.by)?;
+    api.journal.suspend(&Suspension { since, until, actor, reason }, caller.by)?;
     api.bell.ring(Trigger::Command);
-    Ok(StatusCode::NO_CONTENT)
+    Ok(())
 }
 
 pub(super) async fn resume(
@@ -160,9 +179,15 @@ pub(super) async fn resume(
     caller: Caller,
     Body(order): Body<OrderBody>,
 ) -> Result<StatusCode, Problem> {
-    api.journal.resume(caller.by, order.reason.as_deref(), api.clock.now())?;
-    api.bell.ring(Trigger::Command);
+    let_go_on(&api, caller, order.reason.as_deref())?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lets it go on.
+pub(super) fn let_go_on(api: &Api, caller: Caller, reason: Option<&str>) -> Result<(), Problem> {
+    api.journal.resume(caller.by, reason, api.clock.now())?;
+    api.bell.ring(Trigger::Command);
+    Ok(())
 }
 
 pub(super) async fn redeliver(
@@ -170,12 +195,17 @@ pub(super) async fn redeliver(
     caller: Caller,
     id: Named,
 ) -> Result<StatusCode, Problem> {
-    let id = id.number()?;
+    send_again(&api, caller, id.number()?)?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Queues a delivery again.
+pub(super) fn send_again(api: &Api, caller: Caller, id: u64) -> Result<(), Problem> {
     if api.journal.redeliver(id, caller.by, api.clock.now())?.is_none() {
         return Err(Problem::unknown(format!("there is no delivery {id}")));
     }
     api.bell.ring(Trigger::Command);
-    Ok(StatusCode::ACCEPTED)
+    Ok(())
 }
 
 /// Writes down what is wanted, wakes the loop, and waits for the outcome where that is asked for.
@@ -186,12 +216,36 @@ async fn fulfil(
     kind: WishKind,
     reason: Option<&str>,
 ) -> Result<Response, Problem> {
-    let mut passes = api.board.follow();
-    let wish = api.journal.wish(&kind, &caller.by, reason, api.clock.now())?;
-    api.bell.ring(Trigger::Command);
-    let Some(limit) = waiting.limit()? else { return Ok(ordered(wish, passes).await) };
+    let limit = waiting.limit()?;
+    let (wish, mut passes) = order(api, caller, &kind, reason)?;
+    let Some(limit) = limit else { return Ok(ordered(wish, passes).await) };
     let report = wait_for(&mut passes, limit, |passes| passes.ended_wish(wish).cloned());
     answer(api, caller, report.await).await
+}
+
+/// Writes down what is wanted and wakes the loop.
+fn order(
+    api: &Api,
+    caller: &Caller,
+    kind: &WishKind,
+    reason: Option<&str>,
+) -> Result<(u64, tokio::sync::watch::Receiver<Passes>), Problem> {
+    let passes = api.board.follow();
+    let wish = api.journal.wish(kind, &caller.by, reason, api.clock.now())?;
+    api.bell.ring(Trigger::Command);
+    Ok((wish, passes))
+}
+
+/// The same, and waits for the outcome; `None`: it had none within `limit`, and comes later.
+pub(super) async fn order_and_wait(
+    api: &Api,
+    caller: &Caller,
+    kind: &WishKind,
+    reason: Option<&str>,
+    limit: Duration,
+) -> Result<Option<Arc<Report>>, Problem> {
+    let (wish, mut passes) = order(api, caller, kind, reason)?;
+    Ok(wait_for(&mut passes, limit, |passes| passes.ended_wish(wish).cloned()).await)
 }
 
 /// The order's number, and that of its deployment as soon as the loop gave it one.
@@ -236,7 +290,7 @@ async fn answer(
         ));
     };
     let (settings, journal) = (api.settings.borrow().clone(), api.journal.clone());
-    let body = tokio::task::spawn_blocking(move || full(&report, &settings, &journal));
+    let body = tokio::task::spawn_blocking(move || full(&report, settings, journal));
     let body = body.await.map_err(|_| {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the diff ended unexpectedly")
     })?;
@@ -250,11 +304,10 @@ async fn answer(
 
 /// A report with its plan told in full, as far as the mirror can.
 #[must_use]
-pub fn full(report: &Report, settings: &Settings, journal: &Journal) -> ReportBody {
+pub fn full(report: &Report, settings: Arc<Settings>, journal: Journal) -> ReportBody {
     let told = report.plan.as_ref().and_then(|plan| {
-        let mirror = Mirror::open_or_create(&settings.state_dir.join("repo.git")).ok()?;
-        let past = journal.durations(cost::PAST_MAX).unwrap_or_default();
-        diff::tell(&mirror, plan, &past, &settings.mask, &settings.limits).ok()
+        let told = View::open(settings, journal).and_then(|view| view.told(plan));
+        told.inspect_err(|error| tracing::warn!(%error, "a plan is told without its details")).ok()
     });
     ReportBody::new(report, &told.unwrap_or_default())
 }

@@ -69,6 +69,23 @@ impl Problem {
         self
     }
 
+    pub(super) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(super) fn detail(&self) -> &str {
+        &self.body.detail
+    }
+
+    pub(super) fn findings(&self) -> &[FindingBody] {
+        &self.body.findings
+    }
+
+    /// The headers that belong to it.
+    pub(super) fn into_headers(self) -> Vec<(HeaderName, HeaderValue)> {
+        self.headers
+    }
+
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", detail)
     }

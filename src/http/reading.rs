@@ -3,7 +3,7 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use super::Api;
-use super::access::Caller;
+use super::access::{Caller, lock};
 use super::extract::{Asked, Named};
 use super::problem::Problem;
 use super::wire::{
@@ -11,17 +11,17 @@ use super::wire::{
     StatusBody,
 };
 use crate::journal::{AuditFilter, Audited};
-use crate::model::{DeploymentId, Timestamp};
+use crate::model::{DeploymentId, OutboxCounts, Suspension, Timestamp};
 
 /// Rows of a page, unless fewer are asked for.
 const PAGE_MAX: usize = 200;
 
 #[derive(Deserialize)]
 pub(super) struct Paging {
-    limit: Option<usize>,
-    before: Option<u64>,
+    pub(super) limit: Option<usize>,
+    pub(super) before: Option<u64>,
     #[serde(default)]
-    failed: bool,
+    pub(super) failed: bool,
 }
 
 impl Paging {
@@ -39,8 +39,7 @@ pub(super) async fn status(
         Some(status) => status,
         None => crate::http::standing::status_of(&api.journal)?,
     };
-    status.outbox = api.journal.outbox_counts()?;
-    status.suspended = api.journal.standing()?.suspended;
+    (status.outbox, status.suspended) = api.of_journal()?;
     let mut body = StatusBody::new(&status, now, true);
     if !caller.sees_all() {
         body.drift.paths.retain(|drifted| caller.sees(&drifted.path));
@@ -54,6 +53,25 @@ pub(super) async fn status(
         }
     }
     Ok(Json(body))
+}
+
+/// What the status tells out of the journal, and what that counted then.
+pub(super) type OfJournal = Option<((u64, u64), OutboxCounts, Option<Suspension>)>;
+
+impl Api {
+    /// Events on their way, and an operator's stop: read again only after something was written.
+    fn of_journal(&self) -> Result<(OutboxCounts, Option<Suspension>), Problem> {
+        // Counted before it is read: what is written meanwhile is read with the next request.
+        let changes = (self.journal.changes(), self.journal.outbox_changes());
+        let mut kept = lock(&self.of_journal);
+        if let Some((_, outbox, stop)) = kept.as_ref().filter(|(of, ..)| *of == changes) {
+            return Ok((*outbox, stop.clone()));
+        }
+        let outbox = self.journal.outbox_counts()?;
+        let stop = self.journal.standing()?.suspended;
+        *kept = Some((changes, outbox, stop.clone()));
+        Ok((outbox, stop))
+    }
 }
 
 pub(super) async fn history(
@@ -124,15 +142,15 @@ pub(super) async fn nodes(State(api): State<Api>) -> Result<Json<Page<NodeBody>>
     Ok(Json(Page { format_version: FORMAT_VERSION, items, next: None }))
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 pub(super) struct Trail {
-    limit: Option<usize>,
-    before: Option<u64>,
-    name: Option<String>,
-    action: Option<String>,
-    outcome: Option<String>,
-    since: Option<String>,
-    until: Option<String>,
+    pub(super) limit: Option<usize>,
+    pub(super) before: Option<u64>,
+    pub(super) name: Option<String>,
+    pub(super) action: Option<String>,
+    pub(super) outcome: Option<String>,
+    pub(super) since: Option<String>,
+    pub(super) until: Option<String>,
 }
 
 pub(super) async fn audit(

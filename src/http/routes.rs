@@ -2,15 +2,20 @@
 //! no route can be without either.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::handler::Handler;
+use axum::middleware::Next;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::generate::SchemaGenerator;
 use schemars::{JsonSchema, Schema};
 
 use super::access::{Needs, guard};
+use super::dashboard::{Door, Gate, guard as show_in};
 use super::{Api, openapi, problem};
+use crate::meters::meters;
 use crate::model::Action;
 
 /// How a type is described.
@@ -54,6 +59,7 @@ pub(super) enum Method {
     Get,
     Post,
     Put,
+    Delete,
 }
 
 impl Method {
@@ -62,6 +68,7 @@ impl Method {
             Self::Get => "get",
             Self::Post => "post",
             Self::Put => "put",
+            Self::Delete => "delete",
         }
     }
 
@@ -70,6 +77,7 @@ impl Method {
             Self::Get => MethodFilter::GET,
             Self::Post => MethodFilter::POST,
             Self::Put => MethodFilter::PUT,
+            Self::Delete => MethodFilter::DELETE,
         }
     }
 }
@@ -125,6 +133,21 @@ impl Operation {
     }
 }
 
+/// Counts the requests of a route, and how long they take.
+fn counting(
+    method: Method,
+    path: &'static str,
+) -> impl FnOnce(MethodRouter<Api>) -> MethodRouter<Api> {
+    move |route| {
+        route.layer(axum::middleware::from_fn(move |request: Request, next: Next| async move {
+            let since = Instant::now();
+            let response = next.run(request).await;
+            meters().request(method.word(), path, response.status().as_u16(), since);
+            response
+        }))
+    }
+}
+
 /// Routes while they are put together.
 pub(super) struct Routes {
     api: Api,
@@ -148,8 +171,28 @@ impl Routes {
             let needs = Needs { api: self.api.clone(), action };
             route = route.layer(axum::middleware::from_fn_with_state(needs, guard));
         }
-        self.router = self.router.route(operation.path, route);
+        let counted = counting(operation.method, operation.path);
+        self.router = self.router.route(operation.path, counted(route));
         self.operations.push(operation);
+        self
+    }
+
+    /// Adds a page of the dashboard behind its gate; pages are no part of the description.
+    pub(super) fn page<H, T>(
+        mut self,
+        method: Method,
+        path: &'static str,
+        gate: Gate,
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<T, Api>,
+        T: 'static,
+    {
+        let door = Door { api: self.api.clone(), gate };
+        let route: MethodRouter<Api> = on(method.filter(), handler);
+        let route = route.layer(axum::middleware::from_fn_with_state(door, show_in));
+        self.router = self.router.route(path, counting(method, path)(route));
         self
     }
 

@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
 use super::access::Peer;
+use super::tls::{Tls, TlsError};
 use super::{Api, connections, control_routes, public_routes};
 
 /// The control socket, bound and not yet served.
@@ -23,6 +24,18 @@ pub struct Control {
 pub struct Public {
     listener: TcpListener,
     routes: Router,
+    tls: Option<Tls>,
+}
+
+/// Why the API's address cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// The system does not give it.
+    #[error(transparent)]
+    Address(#[from] io::Error),
+    /// It has no certificate to show.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// Longest path that a socket's address can hold (`sun_path`, the closing zero left out).
@@ -50,10 +63,13 @@ impl Public {
     ///
     /// # Errors
     /// What the system says.
-    pub async fn bind(api: Api, address: SocketAddr) -> io::Result<Self> {
+    pub async fn bind(api: Api, address: SocketAddr) -> Result<Self, BindError> {
+        let tls = Tls::new(api.settings.clone())?;
         let listener = TcpListener::bind(address).await?;
-        tracing::info!(address = %listener.local_addr()?, "listening");
-        Ok(Self { listener, routes: public_routes(api) })
+        let address = listener.local_addr()?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        tracing::info!(%address, "listening; the dashboard is at {scheme}://{address}/");
+        Ok(Self { listener, routes: public_routes(api), tls })
     }
 }
 
@@ -81,13 +97,13 @@ pub fn with_short_path<T>(
 pub async fn until_stopped(control: Control, public: Option<Public>, stop: watch::Receiver<bool>) {
     let path = control.path;
     let private =
-        connections::serve(control.listener, control.routes, |_| Peer::Socket, stop.clone());
+        connections::serve(control.listener, control.routes, None, |_| Peer::Socket, stop.clone());
     let open = async {
         if let Some(public) = public {
             // An answer is small, and nothing comes after it that it could wait for.
             let listener = public.listener.tap_io(|tcp| drop(tcp.set_nodelay(true)));
             let peer = |address: &SocketAddr| Peer::Address(address.ip().to_canonical());
-            connections::serve(listener, public.routes, peer, stop).await;
+            connections::serve(listener, public.routes, public.tls, peer, stop).await;
         }
     };
     tokio::join!(private, open);

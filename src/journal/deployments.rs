@@ -8,7 +8,7 @@ use super::intent::IntentKind;
 use super::open::{read_meta, write_meta};
 use super::wire::{self, WireBake, WireDeployment, WireLive, WireSuspension, key_columns};
 use super::wishes::FOLLOWED_MAX;
-use super::{Journal, JournalError, outbox};
+use super::{Journal, JournalError, outbox, publications};
 use crate::model::{
     Attempt, Bake, By, Deployment, DeploymentId, Digest, Event, LiveState, Outcome, Quarantine,
     QuarantineKey, Revision, Suspension, Timestamp,
@@ -424,7 +424,7 @@ pub(super) fn finish_wish(tx: &Transaction<'_>, id: u64, now: Timestamp) -> rusq
         .execute(rusqlite::params![now.0, id])?;
     tx.prepare_cached("DELETE FROM wishes WHERE done_at IS NOT NULL AND id <= ?1")?
         .execute([id.saturating_sub(FOLLOWED_MAX)])?;
-    Ok(())
+    publications::forget(tx, id)
 }
 
 /// Entries that a quarantine keeps; the oldest go first.

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::audit::{self, Sealer};
 use super::error::query;
-use super::{JournalError, outbox};
+use super::{JournalError, outbox, publications};
 use crate::model::Timestamp;
 
 /// The journal. Clones share one connection; each call is short.
@@ -15,6 +15,8 @@ use crate::model::Timestamp;
 pub struct Journal {
     connection: Arc<Mutex<Connection>>,
     changes: Arc<AtomicU64>,
+    /// Counts what became of deliveries, which no pass asks about.
+    pub(super) outbox_changes: Arc<AtomicU64>,
     /// What signs the audit trail.
     pub(super) sealer: Arc<OnceLock<Sealer>>,
 }
@@ -136,6 +138,7 @@ impl Journal {
         }
         // Tables that an older kconfigd does not know and does not mind.
         connection.execute_batch(audit::SCHEMA).map_err(open)?;
+        connection.execute_batch(publications::SCHEMA).map_err(open)?;
         quick_check(&connection).map_err(open)?;
         Ok(Self::of(connection))
     }
@@ -144,12 +147,14 @@ impl Journal {
         Self {
             connection: Arc::new(Mutex::new(connection)),
             changes: Arc::default(),
+            outbox_changes: Arc::default(),
             sealer: Arc::default(),
         }
     }
 
-    /// Counts what this process wrote. As long as it is the same there is nothing new to read,
-    /// since nobody else writes while we hold the state folder's lock.
+    /// Counts what this process wrote, but for what became of deliveries. As long as it is the same
+    /// there is nothing new for a pass to read, since nobody else writes while we hold the state
+    /// folder's lock.
     #[must_use]
     pub fn changes(&self) -> u64 {
         self.changes.load(Ordering::Acquire)

@@ -3,6 +3,8 @@
 //! An event is recorded in the transaction of the change that caused it. A node's deliveries go
 //! out in the order of their events; whatever became of one stays visible until retention.
 
+use std::sync::atomic::Ordering;
+
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use self::rows::DELIVERY;
@@ -310,7 +312,13 @@ impl Journal {
         operation: &'static str,
         run: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, JournalError> {
-        run(&self.lock()).map_err(|source| JournalError::Query { operation, source })
+        let connection = self.lock();
+        let before = connection.total_changes();
+        let result = run(&connection);
+        if connection.total_changes() != before {
+            self.outbox_changes.fetch_add(1, Ordering::Release);
+        }
+        result.map_err(|source| JournalError::Query { operation, source })
     }
 
     fn change<T>(

@@ -2,9 +2,9 @@ use rusqlite::OptionalExtension as _;
 
 use super::deployments::finish_wish;
 use super::error::query;
-use super::{Journal, JournalError, audit};
+use super::{Journal, JournalError, audit, publications};
 use crate::model::{
-    AuditOutcome, AuditRecord, By, DeploymentId, Revision, Timestamp, Wish, WishKind,
+    AuditOutcome, AuditRecord, By, DeploymentId, Revision, Sought, Timestamp, Wish, WishKind,
 };
 
 /// Orders that were followed and are remembered.
@@ -29,8 +29,9 @@ impl Journal {
             WishKind::Rollback { to, hold } => ("rollback", None, to.map(|id| id.0), *hold),
             WishKind::Repair => ("repair", None, None, false),
             WishKind::Compare => ("compare", None, None, false),
-            WishKind::Plan(revision) => {
-                ("plan", revision.as_ref().map(ToString::to_string), None, false)
+            WishKind::Publish(one) => ("publish", Some(one.path.to_string()), None, false),
+            WishKind::Plan(sought) => {
+                ("plan", sought.as_ref().map(ToString::to_string), None, false)
             }
         };
         self.transaction("write down what is wanted", |tx| {
@@ -40,6 +41,9 @@ impl Journal {
             )?
             .execute(rusqlite::params![word, revision, target, hold, by.name, reason, now.0])?;
             let order = tx.last_insert_rowid().unsigned_abs();
+            if let WishKind::Publish(one) = kind {
+                publications::insert(tx, order, one)?;
+            }
             // What changes nothing needs no witness.
             if !matches!(kind, WishKind::Compare | WishKind::Plan(_)) {
                 let target =
@@ -71,6 +75,10 @@ impl Journal {
                 "SELECT * FROM wishes WHERE done_at IS NULL AND id > ?1 ORDER BY id LIMIT 1",
             )
             .and_then(|mut statement| statement.query_row([after], wish_from).optional())
+            .and_then(|found| match found {
+                Some((wish, true)) => publications::complete(&connection, wish).map(Some),
+                found => Ok(found.map(|(wish, _)| wish)),
+            })
             .map_err(query("read what is wanted"))
     }
 
@@ -81,6 +89,7 @@ impl Journal {
     pub fn end_open_wishes(&self, now: Timestamp) -> Result<(), JournalError> {
         self.transaction("end what was wanted", |tx| {
             tx.execute("UPDATE wishes SET done_at = ?1 WHERE done_at IS NULL", [now.0])?;
+            tx.execute("DELETE FROM publications", [])?;
             Ok(())
         })
     }
@@ -94,18 +103,20 @@ impl Journal {
     }
 }
 
-fn wish_from(row: &rusqlite::Row<'_>) -> rusqlite::Result<Wish> {
+/// A wish, and whether it is about a file that is kept apart.
+fn wish_from(row: &rusqlite::Row<'_>) -> rusqlite::Result<(Wish, bool)> {
     let word: String = row.get("kind")?;
     let revision: Option<String> = row.get("revision")?;
     let target: Option<u64> = row.get("target")?;
-    let revision = revision.and_then(|text| Revision::parse(&text).ok());
     let kind = match word.as_str() {
         "rollback" => WishKind::Rollback { to: target.map(DeploymentId), hold: row.get("hold")? },
         "repair" => WishKind::Repair,
-        "plan" => WishKind::Plan(revision),
-        "apply" => WishKind::Apply(revision),
+        "plan" => WishKind::Plan(revision.as_deref().map(Sought::of)),
+        "apply" => WishKind::Apply(revision.and_then(|text| Revision::parse(&text).ok())),
         // The one that changes nothing.
         _ => WishKind::Compare,
     };
-    Ok(Wish { id: row.get("id")?, kind, actor: row.get("actor")?, reason: row.get("reason")? })
+    let wish =
+        Wish { id: row.get("id")?, kind, actor: row.get("actor")?, reason: row.get("reason")? };
+    Ok((wish, word == "publish"))
 }

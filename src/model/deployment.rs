@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::{ChangeKind, Digest, Finding, Plan, Revision, Timestamp};
+use super::{ChangeKind, Digest, Finding, Plan, Publication, Revision, Timestamp};
 
 /// The number of a deployment: it grows, and is never given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,7 +15,7 @@ impl fmt::Display for DeploymentId {
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name { $($(#[$vdoc])* $variant),+ }
 
         impl $name {
@@ -123,8 +123,37 @@ pub enum WishKind {
     Repair,
     /// Hold the live tree against what it should be, and change nothing.
     Compare,
-    /// Do everything up to the intent for a revision (`None`: the head), and change nothing.
-    Plan(Option<Revision>),
+    /// Do everything up to the intent for a commit (`None`: the head), and change nothing.
+    Plan(Option<Sought>),
+    /// Write a file into the repository; what becomes live of it, the next pass decides.
+    Publish(Box<Publication>),
+}
+
+/// A commit as a person names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sought {
+    /// By its id.
+    Revision(Revision),
+    /// By a branch or a tag of the source, which is asked for it: `my-branch`, `origin/my-branch`,
+    /// `v1.2.3`, `refs/heads/my-branch`.
+    Reference(String),
+}
+
+impl Sought {
+    /// Reads a full commit id; everything else is a reference's name.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        Revision::parse(text).map_or_else(|_| Self::Reference(text.to_owned()), Self::Revision)
+    }
+}
+
+impl fmt::Display for Sought {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Revision(revision) => fmt::Display::fmt(revision, f),
+            Self::Reference(name) => f.write_str(name),
+        }
+    }
 }
 
 /// How many files a plan changes.

@@ -14,6 +14,7 @@ mod findings;
 mod limits;
 mod path;
 mod plan;
+mod publication;
 mod report;
 mod revision;
 mod secret;
@@ -24,7 +25,7 @@ pub use access::{Action, By, Known, Role};
 pub use audit::{AuditOutcome, AuditRecord};
 pub use bake::Bake;
 pub use deployment::{
-    ChangeCounts, Deployment, DeploymentId, Origin, Outcome, Trigger, Wish, WishKind,
+    ChangeCounts, Deployment, DeploymentId, Origin, Outcome, Sought, Trigger, Wish, WishKind,
 };
 pub use digest::{Digest, EntryDigest, InvalidDigest, blob_digest, tree_digest};
 pub use event::{ChangeLists, Delivery, DeliveryState, Event, EventFacts, EventKind};
@@ -32,7 +33,8 @@ pub use finding::{Finding, Severity};
 pub use findings::Findings;
 pub use limits::Limits;
 pub use path::{InvalidPath, TreePath};
-pub use plan::{Change, ChangeKind, Entry, FileMode, KeyChange, Plan};
+pub use plan::{Change, ChangeKind, Entry, FileMode, Impact, KeyChange, Needs, Plan, Touched};
+pub use publication::{Before, Publication};
 pub use report::{PassOutcome, Report};
 pub use revision::{InvalidRevision, ObjectId, Revision};
 pub use secret::Secret;

@@ -1,3 +1,4 @@
+use super::deployment::words;
 use super::{Digest, ObjectId, TreePath};
 
 /// What git keeps of a file's mode.
@@ -85,6 +86,10 @@ pub struct Plan {
     pub from: Option<Digest>,
     /// The tree after.
     pub to: Digest,
+    /// The tree before, in the mirror; `None` when nothing is live, or the mirror lost it.
+    pub from_tree: Option<ObjectId>,
+    /// The tree after, in the mirror.
+    pub to_tree: ObjectId,
     /// Each file that differs.
     pub changes: Vec<Change>,
     /// How many files the tree before has.
@@ -102,4 +107,40 @@ pub struct KeyChange {
     pub old: Option<String>,
     /// The value after, as one line; `None` when the key is gone.
     pub new: Option<String>,
+}
+
+words! {
+    /// What has to happen for a change of files to take effect.
+    Needs {
+        /// Nobody uses them.
+        Nothing = "nothing",
+        /// Whoever uses them reads them again.
+        Reload = "reload",
+        /// Whoever uses them reads them when it starts.
+        Restart = "restart",
+    }
+}
+
+/// One thing that a plan touches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Touched {
+    /// What, in the words of the configuration's own layout: `agents/schedulerAgent`.
+    pub unit: String,
+    /// What it needs; `None`: nothing is known of it.
+    pub needs: Option<Needs>,
+    /// Why, in a few words; empty where nothing is known.
+    pub because: String,
+}
+
+/// What a plan touches, and what that needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Impact {
+    /// Each thing, sorted, without doubles.
+    pub units: Vec<Touched>,
+    /// How many more there are.
+    pub more: u64,
+    /// The `reload` entries that would run, in their order.
+    pub reloads: Vec<String>,
+    /// The nodes that would be told, in their order.
+    pub nodes: Vec<String>,
 }

@@ -29,6 +29,35 @@ pub enum PassOutcome {
     Declined,
     /// A dry run: this is what would have been done.
     Planned,
+    /// A file is written into the repository; the report's revision is its commit.
+    Published,
+    /// A file is not as whoever wanted to write it thought, or not to be written so. The reason says
+    /// what it is.
+    Conflicted(Reason),
+}
+
+impl PassOutcome {
+    /// The stable words for it, and the reason where it has one.
+    #[must_use]
+    pub const fn words(&self) -> (&'static str, Option<Reason>) {
+        match self {
+            Self::InSync => ("in_sync", None),
+            Self::Applied => ("applied", None),
+            Self::Returned => ("rolled_back_to", None),
+            Self::RolledBack => ("rolled_back", Some(Reason::RolledBack)),
+            Self::Unhealthy => ("unhealthy", Some(Reason::Unhealthy)),
+            Self::Repaired => ("repaired", None),
+            Self::Held(reason) => ("held", Some(*reason)),
+            Self::Refused(reason) => ("refused", Some(*reason)),
+            Self::Unreachable(reason) => ("unreachable", Some(*reason)),
+            Self::Failed => ("failed", Some(Reason::ApplyFailed)),
+            Self::Planned => ("planned", None),
+            Self::Unrecorded => ("unrecorded", None),
+            Self::Declined => ("declined", None),
+            Self::Published => ("published", None),
+            Self::Conflicted(reason) => ("conflicted", Some(*reason)),
+        }
+    }
 }
 
 /// What a pass has to say.

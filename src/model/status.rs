@@ -76,6 +76,18 @@ words! {
         Suspended = "suspended",
         /// The journal was damaged or lost, and was rebuilt.
         JournalRebuilt = "journal_rebuilt",
+        /// A file that was to be made is there already.
+        FileExists = "file_exists",
+        /// A file that was to be changed is not there.
+        FileMissing = "file_missing",
+        /// A file that was to be changed is not any more as it was read.
+        FileChanged = "file_changed",
+        /// The profile that this machine runs is not to be taken away.
+        ActiveProfile = "active_profile",
+        /// The settings let nothing be written, or what is followed cannot be written to.
+        WriteBackOff = "write_back_off",
+        /// The repository refused a commit of ours.
+        PushRefused = "push_refused",
     }
 }
 

@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::config::NodeSettings;
 use crate::decide::retry::delivery_delay;
 use crate::journal::{Journal, JournalError};
+use crate::meters::meters;
 use crate::model::{Delivery, Timestamp};
 
 /// All that an attempt needs.
@@ -110,6 +111,7 @@ impl Attempt {
         match answer {
             Answer::Taken(status) => {
                 journal.delivered(id, status, now)?;
+                meters().delivery("delivered");
                 tracing::debug!(node, event, status, "delivered");
                 Ok(Outcome::Delivered)
             }
@@ -117,6 +119,7 @@ impl Attempt {
                 let error = "the node answered 410 Gone; nothing more is sent to it until its \
                              url changes or a delivery is sent again";
                 journal.give_up(id, Some(410), error, now)?;
+                meters().delivery("given_up");
                 journal.endpoint_gone(node, &fingerprint(&self.node), now)?;
                 tracing::warn!(node, event, "{error}");
                 Ok(Outcome::GivenUp(error.to_owned()))
@@ -125,6 +128,7 @@ impl Attempt {
                 if now.since(delivery.queued_at) >= self.node.deliver_for =>
             {
                 journal.give_up(id, status, &error, now)?;
+                meters().delivery("given_up");
                 tracing::warn!(node, event, "given up: {error}; see `kconfigd deliveries`");
                 Ok(Outcome::GivenUp(error))
             }
@@ -133,6 +137,7 @@ impl Attempt {
                 let delay = delivery_delay(attempt, chance()).max(retry_after.unwrap_or_default());
                 let not_before = retry_after.map(|wait| now.plus(wait));
                 journal.failed_attempt(id, status, &error, now.plus(delay), not_before)?;
+                meters().delivery("failed");
                 // The first failure is news; a node that stays down is no line a minute.
                 if attempt == 1 {
                     tracing::warn!(node, event, "not delivered, will be tried again: {error}");

@@ -282,7 +282,10 @@ pub(crate) const EMPTY_TREE: ObjectId = ObjectId([
     0xfb, 0xee, 0x49, 0x04,
 ]);
 
-fn damaged(what: &'static str, id: ObjectId) -> impl FnOnce(git2::Error) -> ObjectsError {
+pub(super) fn damaged(
+    what: &'static str,
+    id: ObjectId,
+) -> impl FnOnce(git2::Error) -> ObjectsError {
     move |source| ObjectsError::Damaged { what, id, source }
 }
 
@@ -301,7 +304,7 @@ pub(super) fn oid(id: ObjectId) -> Oid {
 }
 
 /// Our form of an id.
-fn object_id(oid: Oid) -> ObjectId {
+pub(super) fn object_id(oid: Oid) -> ObjectId {
     let mut id = [0; 20];
     id.copy_from_slice(oid.as_bytes());
     ObjectId(id)

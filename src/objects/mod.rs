@@ -4,6 +4,7 @@
 //! costs what changed. May touch the mirror's folder only. Never talks to a remote and never
 //! decides: the mirror is a cache that may be deleted at any time.
 
+mod commit;
 mod digests;
 mod error;
 mod graft;
@@ -12,9 +13,12 @@ mod mirror;
 mod share;
 mod upkeep;
 mod walk;
+mod words;
 
+pub use commit::blob_id;
 pub use digests::Summary;
 pub use error::ObjectsError;
 pub(crate) use mirror::{EMPTY_TREE, leave_users_settings};
 pub use mirror::{Item, ItemKind, Mirror, SignedKind};
 pub(crate) use walk::DEPTH_MAX;
+pub use words::CommitWords;

@@ -163,6 +163,25 @@ impl Mirror {
         Ok(found.as_ref().and_then(file))
     }
 
+    /// The bytes of the file at a path; `None` when there is none, a folder, a link, or more than
+    /// `bytes_max` of them.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Damaged`].
+    pub fn read_file(
+        &self,
+        tree: ObjectId,
+        path: &str,
+        bytes_max: u64,
+    ) -> Result<Option<Vec<u8>>, ObjectsError> {
+        let found = self.find(tree, path)?;
+        match found.as_ref().and_then(file) {
+            Some(entry) if entry.mode == FileMode::Link => Ok(None),
+            Some(entry) if self.blob_size(entry.id)? <= bytes_max => self.blob(entry.id).map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// What is at a path of names separated by `/`.
     ///
     /// # Errors

@@ -5,8 +5,10 @@
 //! reads outside of what it is given.
 
 mod error;
+mod layout;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use std::fmt;
 
@@ -14,6 +16,8 @@ use crate::document::{self, Document, Format, Masker, Node, Value, on_one_line};
 use crate::model::Limits;
 
 pub use error::ProfileError;
+pub use layout::{FOLDERS, Part, stem};
+pub use usage::Usage;
 
 /// The folder that profiles are in.
 pub const FOLDER: &str = "profiles";

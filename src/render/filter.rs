@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use crate::decide::patterns::Patterns;
 use crate::model::Finding;
 
@@ -11,6 +13,8 @@ pub(super) struct Filter {
     include: Option<Patterns>,
     /// `None`: nothing is out.
     exclude: Option<Patterns>,
+    /// Files that the profile does not use.
+    unused: BTreeSet<String>,
 }
 
 impl Filter {
@@ -19,12 +23,22 @@ impl Filter {
         let everything = include.is_empty() || include.iter().all(|p| p == "**" || p == "*");
         let include = if everything { None } else { Some(compile("include", include)?) };
         let exclude = if exclude.is_empty() { None } else { Some(compile("exclude", exclude)?) };
-        Ok(Self { include, exclude })
+        Ok(Self { include, exclude, unused: BTreeSet::new() })
+    }
+
+    /// The same without these files.
+    pub(super) fn without(self, unused: BTreeSet<String>) -> Self {
+        Self { unused, ..self }
+    }
+
+    /// Whether files are left out that a profile does not use.
+    pub(super) fn narrows(&self) -> bool {
+        !self.unused.is_empty()
     }
 
     /// Whether everything is in.
-    pub(super) const fn is_everything(&self) -> bool {
-        self.include.is_none() && self.exclude.is_none()
+    pub(super) fn is_everything(&self) -> bool {
+        self.include.is_none() && self.exclude.is_none() && self.unused.is_empty()
     }
 
     /// Whether a folder is not even looked into.
@@ -34,7 +48,8 @@ impl Filter {
 
     /// Whether a file is in. Folders above it that are out have been left out before.
     pub(super) fn takes_file(&self, path: &str) -> bool {
-        !self.exclude.as_ref().is_some_and(|exclude| exclude.mean(path, false))
+        !self.unused.contains(path)
+            && !self.exclude.as_ref().is_some_and(|exclude| exclude.mean(path, false))
             && self.include.as_ref().is_none_or(|include| include.mean_file(path))
     }
 }

@@ -1,6 +1,6 @@
 //! Rendering: from a commit to the git tree that this node is to have.
 //!
-//! `path`, then `layers`, then `include` and `exclude`, with submodules in their places. Everything
+//! `path`, then `layers`, then `include`, `exclude` and `needs`, with submodules in their places. Everything
 //! that could harm a later room is found here, before a blob is read: names that no tree of ours
 //! may have, folders out of order, files that are too many or too large. Nothing behind this room
 //! ever sees one. May touch the object store only. Pure over it: the same commit and settings give
@@ -11,6 +11,7 @@ mod error;
 mod filter;
 mod layers;
 mod names;
+mod needed;
 mod place;
 mod tree;
 
@@ -88,13 +89,21 @@ impl Work<'_> {
         };
         let base = if settings.layers.is_empty() { Some(base) } else { self.merge_layers(base)? };
         let Some(base) = base else { return Ok(None) };
-        match Filter::new(&settings.include, &settings.exclude) {
-            Ok(filter) => tree::Builder::new(self, filter).build(base).map(Some),
+        let filter = match Filter::new(&settings.include, &settings.exclude) {
+            Ok(filter) => filter,
             Err(finding) => {
                 self.findings.push(*finding);
-                Ok(None)
+                return Ok(None);
             }
-        }
+        };
+        let filter = match &settings.only_for {
+            None => filter,
+            Some(profile) => match self.unused(base, profile)? {
+                Some(unused) => filter.without(unused),
+                None => return Ok(None),
+            },
+        };
+        tree::Builder::new(self, filter).build(base).map(Some)
     }
 
     /// Whether going on is in vain: the commit is refused, and there is no end to it.

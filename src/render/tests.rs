@@ -113,6 +113,7 @@ fn settings() -> RenderSettings {
         include: vec!["**".to_owned()],
         exclude: Vec::new(),
         layers: Vec::new(),
+        only_for: None,
     }
 }
 

@@ -25,7 +25,9 @@ impl<'w, 'a> Builder<'w, 'a> {
     }
 
     pub(super) fn build(mut self, tree: ObjectId) -> Result<ObjectId, RenderError> {
-        let hint = self.work.input.hint.filter(|hint| self.work.mirror.has(*hint));
+        // What the live tree has may be what the profile does not use any more.
+        let hint = self.work.input.hint.filter(|_| !self.filter.narrows());
+        let hint = hint.filter(|hint| self.work.mirror.has(*hint));
         self.folder(tree, &Place { path: None, depth: 0, hint })
     }
 

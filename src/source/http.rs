@@ -15,6 +15,7 @@ use super::origin::{self, Origin};
 use super::patience::Patience;
 use super::reactor::Reactor;
 use super::retry_after::retry_after;
+use super::wire::Service;
 use crate::config::HttpAuth;
 
 /// Redirects followed for one request.
@@ -28,6 +29,7 @@ pub(super) struct Http {
     reactor: Reactor,
     client: Client,
     auth: HttpAuth,
+    service: Service,
     configured: Url,
     /// Where it is now: `configured`, or where a redirect led.
     current: Url,
@@ -36,30 +38,38 @@ pub(super) struct Http {
 /// The part of a repository's address that git adds.
 #[derive(Clone, Copy)]
 enum Route {
-    Advertisement,
-    UploadPack,
+    Advertisement(Service),
+    Rpc(Service),
 }
 
 impl Route {
-    const fn suffix(self) -> &'static str {
+    const fn service(self) -> Service {
         match self {
-            Self::Advertisement => "/info/refs",
-            Self::UploadPack => "/git-upload-pack",
+            Self::Advertisement(service) | Self::Rpc(service) => service,
         }
     }
 
-    const fn answer(self) -> &'static str {
+    fn suffix(self) -> String {
         match self {
-            Self::Advertisement => "application/x-git-upload-pack-advertisement",
-            Self::UploadPack => "application/x-git-upload-pack-result",
+            Self::Advertisement(_) => "/info/refs".to_owned(),
+            Self::Rpc(service) => format!("/{}", service.name()),
+        }
+    }
+
+    /// The content that the answer has to say that it is.
+    fn answer(self) -> String {
+        let name = self.service().name();
+        match self {
+            Self::Advertisement(_) => format!("application/x-{name}-advertisement"),
+            Self::Rpc(_) => format!("application/x-{name}-result"),
         }
     }
 
     fn at(self, repository: &Url) -> Url {
         let mut url = repository.clone();
         url.set_path(&format!("{}{}", repository.path().trim_end_matches('/'), self.suffix()));
-        if matches!(self, Self::Advertisement) {
-            url.set_query(Some("service=git-upload-pack"));
+        if let Self::Advertisement(service) = self {
+            url.set_query(Some(&format!("service={}", service.name())));
         }
         url
     }
@@ -68,12 +78,20 @@ impl Route {
 impl Http {
     /// A repository at `url`; `auth` is for this origin and no other.
     pub(super) fn new(url: Url, auth: HttpAuth, client: Client, reactor: Reactor) -> Self {
-        Self { reactor, client, auth, current: url.clone(), configured: url }
+        let service = Service::UploadPack;
+        Self { reactor, client, auth, service, current: url.clone(), configured: url }
+    }
+
+    /// The same, speaking to the other service.
+    pub(super) fn to(self, service: Service) -> Self {
+        Self { service, ..self }
     }
 
     /// What the server can do.
     pub(super) fn advertisement(&mut self, patience: Patience) -> Result<Answer, SourceError> {
-        self.exchange(Route::Advertisement, &[], true, patience)
+        // What takes has no newer protocol.
+        let v2 = self.service == Service::UploadPack;
+        self.exchange(Route::Advertisement(self.service), &[], v2, patience)
     }
 
     /// Sends a request.
@@ -83,7 +101,7 @@ impl Http {
         v2: bool,
         patience: Patience,
     ) -> Result<Answer, SourceError> {
-        self.exchange(Route::UploadPack, body, v2, patience)
+        self.exchange(Route::Rpc(self.service), body, v2, patience)
     }
 
     /// Forgets where a redirect led.
@@ -131,10 +149,10 @@ impl Http {
         let attempt = || {
             let url = route.at(&self.current);
             let mut request = match route {
-                Route::Advertisement => client.request(Method::GET, url),
-                Route::UploadPack => client
+                Route::Advertisement(_) => client.request(Method::GET, url),
+                Route::Rpc(service) => client
                     .request(Method::POST, url)
-                    .header(CONTENT_TYPE, "application/x-git-upload-pack-request")
+                    .header(CONTENT_TYPE, format!("application/x-{}-request", service.name()))
                     .body(body.to_vec()),
             };
             if v2 {
@@ -196,7 +214,7 @@ impl Http {
                 to: origin::shown(&to),
             });
         }
-        let Some(path) = to.path().strip_suffix(route.suffix()).map(str::to_owned) else {
+        let Some(path) = to.path().strip_suffix(&route.suffix()).map(str::to_owned) else {
             return Err(not_git("redirects to a page that is not git's"));
         };
         to.set_path(&path);
@@ -240,10 +258,11 @@ impl Http {
             }
         }
         let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-        if kind.split(';').next().map(str::trim) == Some(route.answer()) {
+        if kind.split(';').next().map(str::trim) == Some(&route.answer()) {
             return Ok(());
         }
-        let problem = if matches!(route, Route::Advertisement) && kind.starts_with("text/plain") {
+        let problem = if matches!(route, Route::Advertisement(_)) && kind.starts_with("text/plain")
+        {
             "serves the files of a repository (git's dumb HTTP), which is not supported; \
              put git-http-backend or another git server in front of it"
         } else {

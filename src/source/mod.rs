@@ -10,6 +10,8 @@
 //! the same limits and errors hold, and libgit2 needs no transport registered. Its references come
 //! all at once there; that is the one thing that costs more.
 //!
+//! One way leads back: a commit of ours, written to a branch (`push`).
+//!
 //! May touch the network, the credential files that the settings name, the folder of a local
 //! repository and the mirror's folder. Never runs anything that a repository holds, never follows a
 //! redirect to another host, and never decides whether a head is taken.
@@ -33,6 +35,7 @@ mod pack_request;
 mod packets;
 mod patience;
 mod peer;
+mod push;
 mod reach;
 mod reactor;
 mod remote;
@@ -65,6 +68,13 @@ pub trait Source: Send {
     /// [`SourceError`]; within the settings' `timeout`.
     fn ask(&mut self) -> Result<Head, SourceError>;
 
+    /// Which commit a branch or a tag shows that is not the one that is followed: `my-branch`,
+    /// `origin/my-branch`, `v1.2.3`, or a full name. A few small requests.
+    ///
+    /// # Errors
+    /// [`SourceError`]; within the settings' `timeout`.
+    fn look_up(&mut self, name: &str) -> Result<Head, SourceError>;
+
     /// Brings the files of the commit into the mirror, and says how it stands to `since`, the last
     /// accepted commit of the same line (which need not be in the mirror, but costs less when it is).
     /// Also what the settings want signatures on. Nothing in the files is looked at.
@@ -90,8 +100,32 @@ pub trait Source: Send {
         mirror: &Mirror,
     ) -> Result<BTreeMap<String, ObjectId>, SourceError>;
 
+    /// Writes a commit of ours, which is in the mirror, to a branch that shows `old` (`None`: that is
+    /// not there yet). Never forces anything.
+    ///
+    /// # Errors
+    /// [`SourceError`]; what the repository refuses is none.
+    fn push(
+        &mut self,
+        commit: &Revision,
+        old: Option<&Revision>,
+        reference: &str,
+        mirror: &Mirror,
+    ) -> Result<Pushed, SourceError>;
+
     /// From now on tells `progress` how many bytes have come.
     fn report_to(&mut self, progress: Progress);
+}
+
+/// What became of a commit that was written to the source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pushed {
+    /// The branch shows it.
+    Done,
+    /// The branch shows another commit than it was thought to: it moved meanwhile.
+    Moved,
+    /// The repository does not take it, in its own words.
+    Refused(String),
 }
 
 /// What the source wants to be live.

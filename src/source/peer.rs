@@ -97,6 +97,11 @@ impl Peer {
         Ok((abilities, shown))
     }
 
+    /// The wire, and how the repository is shown to people.
+    pub(super) fn into_wire(self) -> (Wire, String) {
+        (self.wire, self.place)
+    }
+
     /// Fetches all that is new since `known` into the mirror, as long as that is little. Gives the
     /// bytes received; `None`: it has to be asked for in another way.
     pub(super) fn since(

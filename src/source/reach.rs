@@ -17,7 +17,7 @@ use super::peer::Peer;
 use super::reactor::Reactor;
 use super::repository::Repository;
 use super::ssh::{Address, Ssh};
-use super::wire::Wire;
+use super::wire::{Service, Wire};
 
 /// What all repositories of one source are reached with.
 pub(super) struct Reach {
@@ -30,7 +30,14 @@ pub(super) struct Reach {
 impl Reach {
     /// The repository that the settings name.
     pub(super) fn main(&self) -> Result<Repository, SourceError> {
-        self.repository(&self.settings.location, &self.settings.auth, &self.settings.tls)
+        let settings = &self.settings;
+        self.repository(&settings.location, &settings.auth, &settings.tls, Service::UploadPack)
+    }
+
+    /// The same one, to write to.
+    pub(super) fn writable(&self) -> Result<Repository, SourceError> {
+        let settings = &self.settings;
+        self.repository(&settings.location, &settings.auth, &settings.tls, Service::ReceivePack)
     }
 
     /// Another repository, such as a submodule's. The configured credentials are for the host of
@@ -40,7 +47,7 @@ impl Reach {
     pub(super) fn other(&self, location: &Location) -> Result<Repository, SourceError> {
         let (auth, tls) = (&self.settings.auth, &self.settings.tls);
         if is_same_host(&self.settings.location, location) {
-            return self.repository(location, auth, tls);
+            return self.repository(location, auth, tls, Service::UploadPack);
         }
         let http = match &auth.http {
             HttpAuth::Netrc(file) if is_usual_https(location) => HttpAuth::Netrc(file.clone()),
@@ -49,7 +56,7 @@ impl Reach {
         let known_hosts_file = auth.known_hosts_file.clone();
         let auth = Auth { http, known_hosts_file, ..Auth::default() };
         let tls = Tls { ca_file: tls.ca_file.clone(), ..Tls::default() };
-        self.repository(location, &auth, &tls)
+        self.repository(location, &auth, &tls, Service::UploadPack)
     }
 
     fn repository(
@@ -57,6 +64,7 @@ impl Reach {
         location: &Location,
         auth: &Auth,
         tls: &Tls,
+        service: Service,
     ) -> Result<Repository, SourceError> {
         let peer = |wire, place| Repository::Peer(Box::new(Peer::new(wire, place)));
         Ok(match location {
@@ -70,14 +78,14 @@ impl Reach {
                 let place = origin::shown(&url);
                 let reactor = self.reactor(&place)?;
                 let http = Http::new(url, auth.http.clone(), client, reactor);
-                peer(Wire::Http(http), place)
+                peer(Wire::Http(http.to(service)), place)
             }
             Location::Ssh { user, host, port, path } => {
                 let (user, host, path) = (user.clone(), host.clone(), path.clone());
                 let address = Address { user, host, port: *port, path };
                 let place = address.shown();
                 let ssh = Ssh::new(address, auth.clone(), self.state_dir.clone());
-                peer(Wire::Ssh(ssh), place)
+                peer(Wire::Ssh(ssh.to(service)), place)
             }
             Location::Path(path) => Repository::Local(Local::at(path.clone())),
             Location::Embedded => {

@@ -9,11 +9,12 @@ use crate::progress::Progress;
 
 use super::advertisement::Shown;
 use super::patience::Patience;
+use super::push::{self, Update};
 use super::reach::Reach;
 use super::repository::{Into, Repository, damage};
 use super::submodules;
 use super::wanted::{self, Chosen};
-use super::{Descent, Fetched, Head, ShownTag, Source, SourceError};
+use super::{Descent, Fetched, Head, Pushed, ShownTag, Source, SourceError};
 
 /// Heads that are looked through for a commit that the server does not give out by its id.
 const HEADS_MAX: usize = 64;
@@ -46,9 +47,8 @@ impl Remote {
     }
 
     /// The error for a reference that is not there, told with what there is.
-    fn not_found(&mut self, patience: Patience) -> SourceError {
+    fn not_found(&mut self, reference: &Reference, patience: Patience) -> SourceError {
         let place = self.repository.place();
-        let reference = &self.reach.settings.reference;
         let all = match reference {
             Reference::Tag(_) | Reference::Semver(_) => "refs/tags/",
             _ => "refs/heads/",
@@ -75,7 +75,7 @@ impl Remote {
     fn shown(&self, head: &Head) -> ObjectId {
         match &self.last {
             Some(last) if last.head.revision == head.revision => last.shown,
-            _ => head.revision.id(),
+            _ => head.tag.unwrap_or_else(|| head.revision.id()),
         }
     }
 
@@ -163,7 +163,8 @@ impl Source for Remote {
         };
         let shown = self.repository.references(&prefix, patience)?;
         let Some(chosen) = wanted::choose(&self.reach.settings.reference, &shown) else {
-            let error = self.not_found(patience);
+            let reference = self.reach.settings.reference.clone();
+            let error = self.not_found(&reference, patience);
             self.repository.close();
             return Err(error);
         };
@@ -174,6 +175,26 @@ impl Source for Remote {
         }
         self.last = Some(chosen);
         Ok(head)
+    }
+
+    fn look_up(&mut self, name: &str) -> Result<Head, SourceError> {
+        let patience = Patience::begin(self.reach.settings.timeout);
+        self.repository.close();
+        for reference in wanted::meanings(name) {
+            // A name that git does not allow is nobody's.
+            let Some(prefix) = wanted::prefix(&reference) else { continue };
+            let shown = self.repository.references(&prefix, patience)?;
+            if let Some(chosen) = wanted::choose(&reference, &shown) {
+                return Ok(chosen.head);
+            }
+        }
+        let name = name.strip_prefix("origin/").unwrap_or(name);
+        let mut error = self.not_found(&Reference::Branch(name.to_owned()), patience);
+        self.repository.close();
+        if let SourceError::ReferenceNotFound { reference, .. } = &mut error {
+            *reference = format!("branch or tag `{name}`");
+        }
+        Err(error)
     }
 
     fn fetch(
@@ -220,6 +241,18 @@ impl Source for Remote {
         let into = Into { mirror, odb: &odb, limits, patience, progress };
         let (found, _) = submodules::bring(&self.reach, mirror.commit_tree(revision)?, into)?;
         Ok(found)
+    }
+
+    fn push(
+        &mut self,
+        commit: &Revision,
+        old: Option<&Revision>,
+        reference: &str,
+        mirror: &Mirror,
+    ) -> Result<Pushed, SourceError> {
+        let patience = Patience::begin(self.reach.settings.timeout);
+        let update = Update { commit, old, reference };
+        push::push(self.reach.writable()?, &update, mirror, patience)
     }
 
     fn report_to(&mut self, progress: Progress) {

@@ -19,6 +19,7 @@ use super::askpass;
 use super::credentials::readable;
 use super::patience::Patience;
 use super::ssh_complaint::{self, Host};
+use super::wire::Service;
 use crate::config::Auth;
 
 /// Bytes read at once.
@@ -67,6 +68,7 @@ pub(super) struct Ssh {
     address: Address,
     auth: Auth,
     state_dir: PathBuf,
+    service: Service,
     session: Option<Session>,
 }
 
@@ -83,7 +85,12 @@ impl Ssh {
     /// A repository at `address`; `state_dir` is where the program that hands over a passphrase is
     /// made.
     pub(super) fn new(address: Address, auth: Auth, state_dir: PathBuf) -> Self {
-        Self { address, auth, state_dir, session: None }
+        Self { address, auth, state_dir, service: Service::UploadPack, session: None }
+    }
+
+    /// The same, speaking to the other service.
+    pub(super) fn to(self, service: Service) -> Self {
+        Self { service, ..self }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -182,7 +189,7 @@ impl Ssh {
         }
         let path = address.path.replace('\'', r"'\''").replace('!', r"'\!'");
         command
-            .args(["--", &address.host, &format!("git-upload-pack '{path}'")])
+            .args(["--", &address.host, &format!("{} '{path}'", self.service.name())])
             .env("GIT_PROTOCOL", "version=2")
             // what is said is read for its meaning
             .env("LC_ALL", "C")

@@ -55,6 +55,17 @@ pub(super) fn choose(reference: &Reference, shown: &[Shown]) -> Option<Chosen> {
     })
 }
 
+/// What a person may mean by a name, the likeliest first.
+pub(super) fn meanings(name: &str) -> Vec<Reference> {
+    if name.starts_with("refs/") {
+        return vec![Reference::Ref(name.to_owned())];
+    }
+    // As a clone calls the branches of the repository that it came from.
+    let there = name.strip_prefix("origin/").map(|name| Reference::Branch(name.to_owned()));
+    let here = [Reference::Branch(name.to_owned()), Reference::Tag(name.to_owned())];
+    there.into_iter().chain(here).collect()
+}
+
 /// The version that a tag names: `v1.2.3` or `1.2.3`.
 fn version(name: &str) -> Option<Version> {
     let tag = name.strip_prefix("refs/tags/")?;

@@ -7,6 +7,25 @@ use super::http::{Answer, Http};
 use super::patience::Patience;
 use super::ssh::{Listening, Ssh};
 
+/// Which of git's two services is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Service {
+    /// The one that gives.
+    UploadPack,
+    /// The one that takes.
+    ReceivePack,
+}
+
+impl Service {
+    /// Its name, as a program and in addresses.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::UploadPack => "git-upload-pack",
+            Self::ReceivePack => "git-receive-pack",
+        }
+    }
+}
+
 /// How a repository elsewhere is reached.
 pub(super) enum Wire {
     Http(Http),

@@ -12,6 +12,7 @@ use crate::decide::subscribe::Filter;
 use crate::decide::{drift, retry};
 use crate::gates::Rules;
 use crate::journal::{Journal, Standing};
+use crate::meters::meters;
 use crate::model::{Attempt, EventKind, Revision, Timestamp, Trigger};
 use crate::objects::Mirror;
 use crate::programs::Stop;
@@ -114,10 +115,10 @@ impl Agent {
     /// # Errors
     /// When the journal cannot be read, or the windows are none.
     pub fn new(parts: Parts) -> Result<Self, SyncError> {
-        let rules = rules_of(&parts.settings)?;
+        let progress = Progress::default();
+        let rules = rules_of(&parts.settings)?.watched(progress.clone());
         let windows = windows_of(&parts.settings)?;
         let standing = parts.journal.standing()?;
-        let progress = Progress::default();
         let mut trees = parts.trees;
         trees.report_to(progress.clone());
         let settings = &parts.settings;
@@ -210,7 +211,7 @@ impl Agent {
         settings: Arc<Settings>,
         source: Box<dyn Source>,
     ) -> Result<(), SyncError> {
-        let rules = rules_of(&settings)?;
+        let rules = rules_of(&settings)?.watched(self.progress.clone());
         self.windows = windows_of(&settings)?;
         self.filters = filters_of(&settings)?;
         self.trees.reconfigure(&settings.live, settings.policy.rollback_limit);
@@ -285,7 +286,9 @@ impl Agent {
 
     /// Asks the source, and notes how it did.
     pub(super) fn ask(&mut self) -> Result<Head, SyncError> {
+        let timed = meters().time("ask");
         let answer = self.source.ask();
+        drop(timed);
         let now = self.clock.now();
         self.asked_at = Some(now);
         self.note_source(now, answer.as_ref().err())?;

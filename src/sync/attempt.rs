@@ -7,6 +7,7 @@ use crate::decide::admit::admit;
 use crate::decide::next::{Settled, rules_hold};
 use crate::gates::{self, GateError};
 use crate::memory;
+use crate::meters::meters;
 use crate::model::{
     ChangeCounts, Deployment, DeploymentId, Digest, Finding, Held, ObjectId, Origin, Outcome,
     PassOutcome, Plan, Quarantine, QuarantineKey, Reason, Report, Revision, Timestamp, Trigger,
@@ -63,12 +64,15 @@ impl Agent {
         };
         let mirror = self.mirror()?;
         let fetched = self.fetch(head, &mirror)?;
-        if wish.is_none() && fetched.descent == Descent::Rewritten && self.refuses_rewrites() {
+        // Another branch that is only looked at rewrites nothing.
+        let follows = !(self.stop_before_intent && attempt.passes_over.is_some());
+        let rewrites = fetched.descent == Descent::Rewritten && follows;
+        if wish.is_none() && rewrites && self.refuses_rewrites() {
             return self.refuse_rewrite(&attempt);
         }
         let doubts = match self.verify(&mirror, &attempt, &fetched)? {
             Trusted::Yes(warnings) => warnings,
-            Trusted::No(report) => return Ok(report),
+            Trusted::No(report) => return Ok(*report),
         };
         let rendered = match self.render(&mirror, &attempt, doubts)? {
             Ok(rendered) => rendered,
@@ -94,12 +98,14 @@ impl Agent {
         }
         let passed =
             self.live_tree().filter(|_| self.standing.rules.as_ref() == Some(&self.rules_key));
+        let timed = meters().time("gates");
         let mut findings = match gates::check(&mirror, rendered.tree, passed, &self.rules) {
             Err(error) if error.is_of_this_node() => {
                 return self.hold_for_rules(&attempt, &rendered, &error);
             }
             found => found?,
         };
+        drop(timed);
         findings.extend_from_slice(&rendered.warnings);
         let seals = match self.unseal(&mirror, &attempt, &rendered, &mut findings)? {
             Ok(seals) => seals,
@@ -134,6 +140,7 @@ impl Agent {
         if self.stop_before_intent {
             return self.rehearse(&mirror, &attempt, next);
         }
+        let _timed = meters().time("apply");
         self.deploy(&mirror, &attempt, next)
     }
 
@@ -163,12 +170,14 @@ impl Agent {
         followed && source.history_rewrite == HistoryRewrite::Refuse
     }
 
-    fn fetch(&mut self, head: &Head, mirror: &Mirror) -> Result<Fetched, SyncError> {
+    pub(super) fn fetch(&mut self, head: &Head, mirror: &Mirror) -> Result<Fetched, SyncError> {
         let line = self.line.clone();
         let since = self.standing.accepted.clone();
         let since = since.filter(|_| self.standing.line.as_deref() == Some(&line));
         self.progress.begin(Stage::Fetching, 0);
+        let timed = meters().time("fetch");
         let fetched = self.source.fetch(head, since.as_ref(), mirror);
+        drop(timed);
         self.progress.begin(Stage::Idle, 0);
         self.untidy.rest = true;
         // What our own mirror lacks says nothing of the source.
@@ -192,6 +201,7 @@ impl Agent {
         doubts: Vec<Finding>,
     ) -> Result<Result<Rendered, Vec<Finding>>, SyncError> {
         let submodules = self.source.submodules(&attempt.revision, mirror)?;
+        let _timed = meters().time("render");
         let live = self.live_tree();
         let input = Input {
             commit: &attempt.revision,
@@ -310,6 +320,8 @@ impl Agent {
         Ok(Plan {
             from: live.map(|live| live.digest),
             to: rendered.summary.digest,
+            from_tree: from,
+            to_tree: rendered.tree,
             changes: mirror.changes(from, rendered.tree)?,
             files_before: manifest.map_or(0, |m| m.files),
             files_after: rendered.summary.files,

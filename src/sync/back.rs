@@ -145,6 +145,8 @@ impl Agent {
         Ok(Plan {
             from: live.map(|live| live.digest),
             to,
+            from_tree: from.filter(|_| known),
+            to_tree: tree,
             changes,
             files_before: manifest.map_or(0, |m| m.files),
             files_after: files,

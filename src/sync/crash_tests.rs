@@ -8,51 +8,21 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use rustix::io::Errno;
 
+use super::told_source::Told;
 use super::{Agent, Parts};
 use crate::board::Board;
 use crate::clock::ManualClock;
 use crate::config::{self, Flags, LiveMode, Settings, Sources};
 use crate::journal::Journal;
-use crate::model::{ObjectId, PassOutcome, Report, Revision, Timestamp, Trigger, WishKind};
+use crate::model::{PassOutcome, Report, Revision, Timestamp, Trigger, WishKind};
 use crate::objects::{Item, ItemKind, Mirror};
 use crate::secrets::tests::writer;
-use crate::source::{Descent, Fetched, Head, Source, SourceError};
 use crate::trees::Trees;
 use crate::trees::sim::{Bug, Fault, PowerIsOut, SimDisk, Unsynced};
 
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
 pub(super) const LIVE: &str = "/etc/config";
-
-/// A source that shows what it is told to; its commits are in the mirror already.
-struct Told(Arc<Mutex<Revision>>);
-
-impl Source for Told {
-    fn ask(&mut self) -> Result<Head, SourceError> {
-        Ok(Head::of(self.0.lock().unwrap().clone()))
-    }
-
-    fn fetch(
-        &mut self,
-        head: &Head,
-        _: Option<&Revision>,
-        _: &Mirror,
-    ) -> Result<Fetched, SourceError> {
-        let revision = head.revision.clone();
-        let since = Vec::new();
-        Ok(Fetched { revision, descent: Descent::Descends, bytes: 0, since, tag: None })
-    }
-
-    fn submodules(
-        &mut self,
-        _: &Revision,
-        _: &Mirror,
-    ) -> Result<BTreeMap<String, ObjectId>, SourceError> {
-        Ok(BTreeMap::new())
-    }
-
-    fn report_to(&mut self, _: crate::progress::Progress) {}
-}
 
 /// Commits in a mirror that all machines of a run read: made once, since making them is slow.
 struct Commits {

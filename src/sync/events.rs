@@ -37,7 +37,7 @@ impl Agent {
             origin: Some(row.origin),
             profile: self.settings.profile.clone(),
             changes: Some(ChangeLists::of(plan, PATHS_MAX)),
-            touches: impact::touches(plan),
+            touches: impact::units(plan.changes.iter().map(|change| change.path.as_str())),
             reason: None,
             message: row.reason.clone(),
             findings: Vec::new(),

@@ -27,6 +27,7 @@ mod live;
 mod looks_tests;
 #[cfg(test)]
 mod order_tests;
+mod publishing;
 mod recover;
 mod regain;
 mod repair;
@@ -34,6 +35,8 @@ mod repair;
 mod repair_tests;
 mod show;
 mod surroundings;
+#[cfg(test)]
+mod told_source;
 mod trusted;
 mod unsealed;
 
@@ -42,7 +45,8 @@ pub use error::SyncError;
 pub use recover::Started;
 
 use crate::decide::next::{Decision, Observed, decide};
-use crate::model::{Origin, PassOutcome, Report, Trigger, Wish, WishKind};
+use crate::meters::meters;
+use crate::model::{Origin, PassOutcome, Report, Sought, Trigger, Wish, WishKind};
 use crate::source::Head;
 use repair::Mended;
 
@@ -56,6 +60,7 @@ impl Agent {
             Trigger::Drift => self.drift_checked_at = Some(self.clock.now()),
             _ => {}
         }
+        let timed = meters().time("pass");
         let asked_at = self.asked_at;
         let wish = self.next_wish();
         let number = wish.as_ref().ok().and_then(Option::as_ref).map(|wish| wish.id);
@@ -70,6 +75,8 @@ impl Agent {
             })
             .and_then(|report| self.begin_bake(report, trigger))
             .unwrap_or_else(|error| self.explain(error));
+        drop(timed);
+        meters().passed(&report);
         // The first change after a start is not to wait for what can be made ready before it.
         self.untidy.trees |=
             trigger == Trigger::Start && self.prepares && report.outcome == PassOutcome::InSync;
@@ -155,9 +162,10 @@ impl Agent {
             WishKind::Rollback { to, hold } => self.go_back(to, hold, trigger, wish),
             WishKind::Repair => self.repair_now(Some(wish)),
             WishKind::Compare => self.compare_now(),
-            WishKind::Plan(ref revision) => {
+            WishKind::Publish(ref publication) => self.publish(publication, wish, trigger),
+            WishKind::Plan(ref sought) => {
                 self.stop_before_intent = true;
-                let planned = self.plan_only(revision.as_ref(), trigger);
+                let planned = self.plan_only(sought.as_ref(), trigger);
                 self.stop_before_intent = self.dry;
                 planned
             }
@@ -196,11 +204,12 @@ impl Agent {
     /// The whole way up to the intent, told whatever it waits for.
     fn plan_only(
         &mut self,
-        revision: Option<&crate::model::Revision>,
+        sought: Option<&Sought>,
         trigger: Trigger,
     ) -> Result<Report, SyncError> {
-        let head = match revision {
-            Some(revision) => Head::of(revision.clone()),
+        let head = match sought {
+            Some(Sought::Revision(revision)) => Head::of(revision.clone()),
+            Some(Sought::Reference(name)) => self.source.look_up(name)?,
             None => self.ask()?,
         };
         self.attempt(&head, trigger, None)

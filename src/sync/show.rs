@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::error::chain;
 use super::{Agent, SyncError};
 use crate::decide::next::{Settled, is_suspended};
+use crate::meters::meters;
 use crate::model::{
     Desired, EventKind, Finding, Held, Origin, OutboxCounts, PassOutcome, Plan, Reason, Report,
     Revision, State, Status, Timestamp,
@@ -41,6 +42,9 @@ impl Agent {
                 let text = chain(error);
                 source.error = Some((error.reason(), text.clone()));
                 self.retry_after = error.retry_after();
+                if self.retry_after.is_some() {
+                    meters().throttled();
+                }
                 if before.is_none() {
                     let reason = Some(error.reason().as_str());
                     let kind = EventKind::SourceUnreachable;
@@ -167,8 +171,14 @@ impl Agent {
                 tracing::error!(error = %error, "an order could not be noted as followed");
             }
         }
-        if matches!(report.outcome, PassOutcome::Declined | PassOutcome::Planned) {
-            // Nothing was done, so nothing is different.
+        if matches!(
+            report.outcome,
+            PassOutcome::Declined
+                | PassOutcome::Planned
+                | PassOutcome::Published
+                | PassOutcome::Conflicted(_)
+        ) {
+            // Nothing was done here, so nothing is different.
             self.board.end_pass(report.clone(), wish, follows);
             return;
         }
@@ -242,7 +252,9 @@ impl Agent {
             | PassOutcome::Applied
             | PassOutcome::Repaired
             | PassOutcome::Declined
-            | PassOutcome::Planned => {
+            | PassOutcome::Planned
+            | PassOutcome::Published
+            | PassOutcome::Conflicted(_) => {
                 let live = self.standing.live.as_ref().map(|l| &l.revision);
                 let desired = self.standing.desired.as_ref().map(|d| &d.revision);
                 let is_back =

@@ -17,7 +17,7 @@ pub(super) enum Trusted {
     /// It goes on, with what is to be told of it.
     Yes(Vec<Finding>),
     /// It ends here.
-    No(Report),
+    No(Box<Report>),
 }
 
 impl Agent {
@@ -71,7 +71,8 @@ impl Agent {
                     Some(from) => rules_until(&attempt.trust, from),
                     None => attempt.trust.clone(),
                 };
-                self.distrust(attempt, rules, message, findings).map(Trusted::No)
+                self.distrust(attempt, rules, message, findings)
+                    .map(|report| Trusted::No(Box::new(report)))
             }
         }
     }
@@ -117,6 +118,6 @@ impl Agent {
             since: now,
             until: Some(now.plus(self.settings.source.interval.min(KEYS_RETRY_MAX))),
         };
-        self.hold(held, None, Vec::new()).map(Trusted::No)
+        self.hold(held, None, Vec::new()).map(|report| Trusted::No(Box::new(report)))
     }
 }

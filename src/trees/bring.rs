@@ -11,12 +11,10 @@ use super::place::kind_of;
 use super::seals::{Seal, unsealed_name};
 use super::watch::{Doubts, Watching};
 use super::{Materialisation, TreesError};
+use crate::decide::cost::SYNC_EACH_MAX;
 use crate::model::{Entry, FileMode, ObjectId, Timestamp, TreePath};
 use crate::objects::{Item, ItemKind, Mirror};
 use crate::progress::Progress;
-
-/// From this many files and folders on, one sync of the volume is cheaper than one of each.
-const SYNC_EACH_MAX: usize = 300;
 
 /// Brings a folder of ours, whatever is in it, to be a tree: what fits is kept, the rest is
 /// replaced by shared files of the donor where those are whole, and by the mirror's bytes else.

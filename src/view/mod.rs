@@ -6,6 +6,7 @@
 //! the source: what was not fetched yet is not here.
 
 mod error;
+mod impact;
 mod point;
 mod profile;
 mod trial;
@@ -16,8 +17,8 @@ use crate::config::{Mask, Settings};
 use crate::decide::cost;
 use crate::diff::{self, Told};
 use crate::journal::Journal;
-use crate::model::Plan;
-use crate::objects::Mirror;
+use crate::model::{Plan, Revision};
+use crate::objects::{CommitWords, Mirror};
 
 pub use error::ViewError;
 pub use point::Point;
@@ -56,13 +57,38 @@ impl View {
         let plan = Plan {
             from: Some(from.digest),
             to: to.digest,
+            from_tree: Some(from.tree),
+            to_tree: to.tree,
             changes: self.mirror.changes(Some(from.tree), to.tree)?,
             files_before: from.files,
             files_after: to.files,
         };
-        let past = self.journal.durations(cost::PAST_MAX)?;
-        let told = diff::tell(&self.mirror, &plan, &past, self.mask(), &self.settings.limits)?;
+        let told = self.told(&plan)?;
         Ok((plan, told))
+    }
+
+    /// A plan told in full: what changes in its files, what it costs, what it touches.
+    ///
+    /// # Errors
+    /// See [`ViewError`].
+    pub fn told(&self, plan: &Plan) -> Result<Told, ViewError> {
+        let past = self.journal.durations(cost::PAST_MAX)?;
+        let told = diff::tell(&self.mirror, plan, &past, self.mask(), &self.settings.limits)?;
+        Ok(Told { impact: self.impact(plan)?, ..told })
+    }
+
+    /// The texts of a plan's first files, line by line; `None` where there is none to be shown.
+    ///
+    /// # Errors
+    /// See [`ViewError`].
+    pub fn texts(&self, plan: &Plan, files: usize) -> Result<Vec<Option<String>>, ViewError> {
+        Ok(diff::texts(&self.mirror, plan, self.mask(), &self.settings.limits, files)?)
+    }
+
+    /// What a commit says of itself; `None` where it is not here any more.
+    #[must_use]
+    pub fn words_of(&self, revision: &Revision) -> Option<CommitWords> {
+        self.mirror.words_of(revision)
     }
 
     fn mask(&self) -> &Mask {

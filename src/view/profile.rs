@@ -1,6 +1,6 @@
 use super::{Point, View, ViewError};
 use crate::document::Masker;
-use crate::model::{ObjectId, TreePath};
+use crate::model::ObjectId;
 use crate::objects::{Mirror, ObjectsError};
 use crate::profiles::{self, FOLDER, Profile};
 
@@ -67,15 +67,7 @@ impl View {
     /// # Errors
     /// When the mirror is damaged.
     pub fn file(&self, tree: ObjectId, path: &str) -> Result<Option<Vec<u8>>, ObjectsError> {
-        let Ok(path) = TreePath::parse(path) else { return Ok(None) };
-        match self.mirror.entry(tree, &path)? {
-            Some(entry)
-                if self.mirror.blob_size(entry.id)? <= self.settings.limits.file_bytes_max =>
-            {
-                self.mirror.blob(entry.id).map(Some)
-            }
-            _ => Ok(None),
-        }
+        self.mirror.read_file(tree, path, self.settings.limits.file_bytes_max)
     }
 
     /// What hides secrets.

@@ -4,6 +4,7 @@ mod support;
 
 mod api;
 mod behaviour;
+mod dashboard;
 mod demo;
 mod enemies;
 mod fuzz;

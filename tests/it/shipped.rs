@@ -8,7 +8,8 @@ use kconfigd::document::{self, Format};
 use kconfigd::model::Limits;
 use serde_yaml::Value;
 
-use crate::support::{Agent, Repo, git, succeed};
+use crate::support::api::Api;
+use crate::support::{Agent, Repo, git, succeed, wait_until};
 
 fn top() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -184,7 +185,10 @@ fn examples_are_what_their_programs_read() {
             read += 1;
         }
         assert!(
-            path.starts_with("receivers/") || text.starts_with('#') || path.ends_with(".md"),
+            path.starts_with("receivers/")
+                || text.starts_with('#')
+                || path.ends_with(".md")
+                || path.ends_with(".json"),
             "{path} begins with what it is for"
         );
     }
@@ -281,4 +285,132 @@ fn unit(path: &str, text: &str) {
             assert!(name.chars().all(char::is_alphanumeric), "{place}: {name}");
         }
     }
+}
+
+#[test]
+fn the_example_of_checks_runs_as_the_documentation_has_it() {
+    let example = files("examples/checks");
+    let docs = std::fs::read_to_string(top().join("docs/checks.md")).unwrap();
+    let repo = Repo::new();
+    let commit = |folder: &str| {
+        let of_folder = example.iter().filter_map(|(path, bytes)| {
+            Some((path.strip_prefix(folder)?.strip_prefix('/')?, bytes))
+        });
+        of_folder
+            .fold(repo.change(), |change, (path, bytes)| change.write(path, bytes))
+            .commit("it")
+    };
+    commit("config");
+    let agent = Agent::new();
+    let mut text = String::from_utf8(example["kconfigd.yaml"].clone()).unwrap();
+    for (from, to) in [
+        ("https://git.example.com/edge.git", repo.path().display().to_string()),
+        ("/etc/edge", agent.live_path().display().to_string()),
+        ("/etc/kconfigd/checks", top().join("examples/checks").display().to_string()),
+    ] {
+        assert!(text.contains(from), "{from}");
+        text = text.replace(from, &to);
+    }
+    if !rustix::process::geteuid().is_root() {
+        // nginx looks at folders of the system even for a test.
+        text = text
+            .lines()
+            .filter(|line| !line.contains("name: nginx"))
+            .collect::<Vec<_>>()
+            .join("\n");
+    }
+    agent.settings(&format!("{text}\nstate_dir: {}\n", agent.state_dir().display()));
+    let ran = agent.run(&["sync", "--once"]);
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    commit("broken");
+    let ran = agent.run(&["plan"]);
+    assert_eq!(ran.code, 13, "{ran:#?}");
+    let finding: Vec<&str> =
+        ran.stdout.lines().filter(|line| line.starts_with("  error: ")).map(str::trim).collect();
+    assert!(docs.contains(finding[0]), "docs/checks.md lacks: {}", ran.stdout);
+    repo.commit(&[
+        ("routes.conf", "/ web\n"),
+        ("web.yaml", "image: registry.example.com/web:1.4.0\n"),
+    ]);
+    let ran = agent.run(&["plan"]);
+    assert_eq!(ran.code, 13, "{ran:#?}");
+    assert!(
+        ran.stdout.contains("CVE-2026-0001") && ran.stdout.contains("check.scanner"),
+        "{ran:#?}"
+    );
+}
+
+/// The names of metrics in a text: those that begin with ours.
+fn metrics_in(text: &str) -> BTreeSet<String> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let begins = text.match_indices("kconfigd_").map(|(at, _)| &text[at..]);
+    begins.map(|rest| rest.chars().take_while(|c| is_name(*c)).collect()).collect()
+}
+
+#[test]
+fn rules_dashboard_and_documentation_name_metrics_that_there_are() {
+    let repo = Repo::new();
+    let first = repo.commit(&[("a.yaml", "a: 1\n")]);
+    let agent = Agent::new();
+    let secret = agent.folder().join("secret");
+    std::fs::write(&secret, "it is long enough for one\n").unwrap();
+    std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    agent.settings(&format!(
+        "state_dir: {}\nlive: {{path: {}}}\ngitops: {{repository: \"{}\", sync_interval: 50ms}}\n\
+         api: {{listen: \"127.0.0.1:0\"}}\n\
+         nodes: [{{name: n, url: \"http://127.0.0.1:9/\", secret_file: {}}}]\n",
+        agent.state_dir().display(),
+        agent.live_path().display(),
+        repo.path().display(),
+        secret.display(),
+    ));
+    let (_serve, api) = Api::serve(&agent);
+    agent.wait_until_live(&first);
+    repo.commit(&[("a.yaml", "a: [\n")]);
+    assert_eq!(agent.run(&["drift"]).code, 0);
+    let mut told = String::new();
+    wait_until("all of it is counted", || {
+        api.get("/api/config/status");
+        told = api.get("/metrics").text;
+        [
+            "refusals_total{family=\"yaml\"}",
+            "delivery_attempts_total{",
+            "drift_last_check",
+            "route=\"/api/config/status\"",
+        ]
+        .iter()
+        .all(|part| told.contains(part))
+    });
+    let there = metrics_in(&told);
+    let example = files("examples/monitoring");
+    let text = |name: &str| String::from_utf8(example[name].clone()).unwrap();
+    for name in ["rules.yaml", "grafana.json"] {
+        let missing: Vec<_> = metrics_in(&text(name)).difference(&there).cloned().collect();
+        assert_eq!(missing, [""; 0], "{name} names what there is not: {told}");
+    }
+    let docs = std::fs::read_to_string(top().join("docs/operations.md")).unwrap();
+    let base = |name: &String| {
+        let ends = ["_bucket", "_sum", "_count"];
+        ends.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name).to_owned()
+    };
+    for name in there
+        .iter()
+        .map(base)
+        .filter(|name| told.contains(&format!("# TYPE {}", name.trim_end_matches("_total"))))
+    {
+        let short = name.trim_start_matches("kconfigd_source_").trim_start_matches("kconfigd_");
+        let is_told = docs.contains(&name) || name.contains("_last_attempt_");
+        assert!(is_told, "docs/operations.md lacks {name} ({short})");
+    }
+    // Every rule has what Prometheus asks of it.
+    let rules =
+        &documents("monitoring/rules.yaml", &example["rules.yaml"])[0]["groups"][0]["rules"];
+    for rule in rules.as_sequence().expect("rules") {
+        for key in ["alert", "expr"] {
+            assert!(rule[key].as_str().is_some_and(|text| !text.is_empty()), "{rule:?}");
+        }
+        assert!(rule["annotations"]["summary"].as_str().is_some(), "{rule:?}");
+    }
+    let panels: serde_json::Value = serde_json::from_str(&text("grafana.json")).unwrap();
+    assert!(panels["panels"].as_array().is_some_and(|panels| panels.len() >= 8));
 }

@@ -6,6 +6,7 @@
 
 mod check;
 mod commits;
+mod gates;
 mod node;
 mod stage;
 mod tell;
@@ -98,16 +99,20 @@ async fn show(stage: &mut Stage, nodes: &Nodes, t: &Teller<'_>) -> Result<(), De
     first_sync(stage, nodes, t).await?;
     change(stage, nodes, t).await?;
     broken_commit(stage, nodes, t).await?;
+    gates::policy(stage, nodes, t).await?;
     drift(stage, nodes, t).await?;
     rollback(stage, nodes, t).await?;
+    gates::health(stage, nodes, t).await?;
     history(stage, t).await
 }
 
 async fn first_sync(stage: &mut Stage, nodes: &Nodes, t: &Teller<'_>) -> Result<(), DemoError> {
     t.step("First sync", "The agent starts and follows the branch main. Nothing is live yet.")?;
     let head = stage.head()?;
-    t.command("kconfigd sync &")?;
+    t.command("kconfigd serve &")?;
     stage.start_agent()?;
+    let dashboard = stage.dashboard().await?;
+    t.link("the dashboard, signed in:", &dashboard)?;
     arrived(stage, nodes, t, "config.applied", &head).await?;
     t.verb(stage, &["status"], 0).await?;
     let status = stage.json(&["status"]).await?;
@@ -164,7 +169,8 @@ async fn broken_commit(stage: &mut Stage, nodes: &Nodes, t: &Teller<'_>) -> Resu
     let is_told = kept_out["revision"] == *revision && kept_out["reason"] == "validation_refused";
     expect("the commit is in quarantine", is_told, &status)?;
     expect("the live tree is untouched", stage.live_tree()? == before, &status)?;
-    t.good("the live tree is as it was, link and bytes")
+    t.good("the live tree is as it was, link and bytes")?;
+    stage.revert(TRANSLATOR).await
 }
 
 async fn drift(stage: &mut Stage, nodes: &Nodes, t: &Teller<'_>) -> Result<(), DemoError> {
@@ -187,11 +193,13 @@ async fn drift(stage: &mut Stage, nodes: &Nodes, t: &Teller<'_>) -> Result<(), D
 async fn rollback(stage: &mut Stage, nodes: &Nodes, t: &Teller<'_>) -> Result<(), DemoError> {
     t.step(
         "A rollback that stays rolled back",
-        "The indentation is put right, and with it comes a value that is valid and wrong.",
+        "A commit brings a value that is valid and wrong.",
     )?;
     let good = stage.live_tree()?;
     let status = stage.json(&["status"]).await?;
-    let previous = status["live"]["revision"].as_str().unwrap_or_default();
+    let number = status["live"]["deployment"].to_string();
+    let previous = stage.json(&["show", &number]).await?;
+    let previous = previous["revision"].as_str().unwrap_or_default();
     let bad = stage.read_live(TRANSLATOR)?.replace("interval: 5s", "interval: 5ms");
     let revision = stage.propose(TRANSLATOR, &bad, "translator: every 5 ms")?;
     stage.merge(&revision)?;
@@ -227,7 +235,17 @@ async fn history(stage: &mut Stage, t: &Teller<'_>) -> Result<(), DemoError> {
     let history = stage.json(&["history"]).await?;
     let items = history["items"].as_array().map(Vec::as_slice).unwrap_or_default();
     let outcomes: Vec<&str> = items.iter().filter_map(|item| item["outcome"].as_str()).collect();
-    let wanted = ["live", "superseded", "rolled_back", "refused", "superseded", "superseded"];
+    let wanted = [
+        "live",
+        "rolled_back",
+        "superseded",
+        "superseded",
+        "rolled_back",
+        "refused",
+        "refused",
+        "superseded",
+        "superseded",
+    ];
     expect("every step is in it, newest first", outcomes == wanted, &history)?;
     let status = stage.json(&["status"]).await?;
     expect("no notification was given up", status["outbox"]["failed"] == 0, &status)?;

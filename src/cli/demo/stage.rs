@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use super::super::init;
 use super::check::DemoError;
 use super::commits::Commits;
+use super::gates::POLICY;
 use super::node::Node;
 use super::{Nodes, PATIENCE};
 
@@ -23,6 +24,10 @@ use super::{Nodes, PATIENCE};
 pub(super) const SCHEDULER: &str = "agents/schedulerAgent.yaml";
 /// Another one.
 pub(super) const TRANSLATOR: &str = "agents/translatorAgent.yaml";
+/// What stands before its address in the agent's log.
+const LISTENING: &str = "the dashboard is at http://";
+/// What the agent's log says once it has read its settings again.
+const REREAD: &str = "the settings were read again";
 /// How long the agent may take to end when it is told to.
 const ENDING: Duration = Duration::from_secs(5);
 /// A child that ends is told by a signal; where that is missed, it is looked at so often.
@@ -82,7 +87,9 @@ impl Stage {
     pub(super) fn write_settings(&self, nodes: &Nodes) -> Result<(), DemoError> {
         let mut text = String::from(concat!(
             "profile: developer_node\n",
+            "validation:\n  policies: [./policy/]\n",
             "state_dir: ./state\n",
+            "api:\n  listen: \"127.0.0.1:0\"\n",
             "gitops:\n  repository: ./kos-config\n  branch: main\n",
             "  sync_interval: 200ms    # a real one asks every few minutes\n",
             "live:\n  path: ./live/config\n  drift_interval: 200ms\n",
@@ -97,9 +104,39 @@ impl Stage {
                 file_name(node)
             ));
         }
+        let policy = self.folder().join("policy/queues.rego");
+        fs::create_dir_all(policy.with_file_name(""))
+            .and_then(|()| fs::write(&policy, POLICY))
+            .map_err(|error| DemoError::io("write", policy.display().to_string(), error))?;
         let settings = self.settings();
         fs::write(&settings, text)
             .map_err(|error| DemoError::io("write", settings.display().to_string(), error))
+    }
+
+    /// Adds lines to the settings, lets the agent read them again, and waits until it has.
+    pub(super) async fn add_settings(&mut self, lines: &str) -> Result<(), DemoError> {
+        let settings = self.settings();
+        File::options()
+            .append(true)
+            .open(&settings)
+            .and_then(|mut file| file.write_all(lines.as_bytes()))
+            .map_err(|error| DemoError::io("write", settings.display().to_string(), error))?;
+        self.signal_agent(Signal::HUP);
+        let log = self.log_file();
+        self.wait_for("the new settings", async move {
+            while !fs::read_to_string(&log).is_ok_and(|text| text.contains(REREAD)) {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        })
+        .await
+    }
+
+    fn signal_agent(&self, signal: Signal) {
+        let pid = self.agent.as_ref().and_then(|agent| i32::try_from(agent.0.id()).ok());
+        if let Some(pid) = pid.and_then(Pid::from_raw) {
+            // It fails for one that has ended by itself, which waiting tells.
+            kill_process(pid, signal).unwrap_or_default();
+        }
     }
 
     /// The folder of it all.
@@ -149,6 +186,13 @@ impl Stage {
     /// Makes a proposed commit main's head.
     pub(super) fn merge(&self, commit: &str) -> Result<(), DemoError> {
         self.commits.merge(commit)
+    }
+
+    /// Puts a file back in git to what is live, and waits until the agent has seen that.
+    pub(super) async fn revert(&mut self, file: &str) -> Result<(), DemoError> {
+        let text = self.read_live(file)?;
+        self.merge(&self.propose(file, &text, &format!("Revert \"{file}\""))?)?;
+        self.words(&["sync", "--once"], 0).await.map(drop)
     }
 
     /// A file as its consumers read it.
@@ -203,15 +247,32 @@ impl Stage {
         Ok(text)
     }
 
-    /// Starts `kconfigd sync`.
+    /// Starts `kconfigd serve`.
     pub(super) fn start_agent(&mut self) -> Result<(), DemoError> {
         let log = self.log_file();
         let log = File::create(&log)
             .map_err(|error| DemoError::io("write", log.display().to_string(), error))?;
-        let mut command = self.command(&["sync"], "never");
+        let mut command = self.command(&["serve"], "never");
         command.stdout(Stdio::null()).stderr(log);
         self.agent = Some(spawn(&mut command)?);
         Ok(())
+    }
+
+    /// Where the agent's dashboard is, with what signs in there.
+    pub(super) async fn dashboard(&mut self) -> Result<String, DemoError> {
+        let (log, token) = (self.log_file(), self.folder().join("state/admin.token"));
+        self.wait_for("the address of the dashboard", async move {
+            loop {
+                let said = fs::read_to_string(&log).unwrap_or_default();
+                let address =
+                    said.split_once(LISTENING).and_then(|(_, rest)| rest.split('/').next());
+                if let (Some(address), Ok(token)) = (address, fs::read_to_string(&token)) {
+                    return format!("http://{address}/sign-in#{}", token.trim());
+                }
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        })
+        .await
     }
 
     fn log_file(&self) -> PathBuf {
@@ -310,11 +371,8 @@ impl Stage {
 
     /// Ends the agent in order; the folder goes with the stage, where it is not kept.
     pub(super) async fn end(mut self) -> Result<(), DemoError> {
+        self.signal_agent(Signal::TERM);
         let Some(mut agent) = self.agent.take() else { return Ok(()) };
-        if let Some(pid) = i32::try_from(agent.0.id()).ok().and_then(Pid::from_raw) {
-            // It fails for one that has ended by itself, which waiting tells.
-            kill_process(pid, Signal::TERM).unwrap_or_default();
-        }
         let status = timeout(ENDING, ended(&mut agent)).await;
         match status.map_err(|_| deadline("the end of the agent"))?? {
             status if status.success() => Ok(()),

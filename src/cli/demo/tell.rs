@@ -50,6 +50,14 @@ impl<'a> Teller<'a> {
         })
     }
 
+    /// An address, whole, whatever its length.
+    pub(super) fn link(&self, what: &str, address: &str) -> Result<(), DemoError> {
+        self.print(|page| {
+            let address = page.styled(BOLD, address);
+            page.line(format!("   {what} {address}"));
+        })
+    }
+
     /// A heading, and what happens under it.
     pub(super) fn step(&self, title: &str, text: &str) -> Result<(), DemoError> {
         let number = self.steps.get() + 1;

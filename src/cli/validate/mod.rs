@@ -12,16 +12,18 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use tokio::task::spawn_blocking;
 
 use super::args::{Format, Global, PlanArgs, SourceArgs};
 use super::exit::{Exit, Failure, chain};
 use super::render::{BAD, GOOD, Output, Page, WARN};
-use super::{order, show};
+use super::{order, progress, show};
 use crate::config::{self, Preset, Sources, Tested};
 use crate::gates::{self, Rules};
 use crate::http::wire::{FORMAT_VERSION, FindingBody};
 use crate::model::Finding;
 use crate::objects::Mirror;
+use crate::progress::Progress;
 use crate::render::{Input, render};
 
 /// What `kconfigd validate` can be told.
@@ -88,7 +90,14 @@ pub(super) async fn run(
         Some(PresetArg::Kos) => tested.validation.preset = Preset::Kos,
         None => {}
     }
-    let (files, mut findings, refused) = look(&folder, &tested)?;
+    let watched = Progress::default();
+    let looked = spawn_blocking({
+        let (folder, tested, progress) = (folder.clone(), tested.clone(), watched.clone());
+        move || look(&folder, &tested, progress)
+    });
+    let looked = progress::watch(watched, global.quiet, looked).await;
+    let (files, mut findings, refused) =
+        looked.map_err(|error| Failure::new(Exit::Error, chain(&error)))??;
     let is_for_programs = matches!(global.output, Format::Json | Format::Yaml);
     if !is_for_programs {
         as_seen_from_here(&mut findings, &folder, &tested);
@@ -126,9 +135,14 @@ fn as_seen_from_here(findings: &mut [Finding], folder: &Path, tested: &Tested) {
 }
 
 /// The files, what was found in them, and whether that refuses them.
-fn look(folder: &Path, tested: &Tested) -> Result<(u64, Vec<Finding>, bool), Failure> {
+fn look(
+    folder: &Path,
+    tested: &Tested,
+    progress: Progress,
+) -> Result<(u64, Vec<Finding>, bool), Failure> {
     let failed = |error: &dyn std::error::Error| Failure::new(Exit::Error, chain(error));
     let rules = Rules::new(&tested.limits)
+        .watched(progress)
         .with(&tested.validation, &tested.mask)
         .map_err(|error| Failure::new(Exit::Configuration, chain(&error)))?;
     let aside = tempfile::Builder::new()

@@ -105,3 +105,15 @@ fn no_text_makes_masking_fail_or_slow() {
         assert!(!masked.is_empty());
     }
 }
+
+#[test]
+fn credentials_of_known_shapes_are_hidden_under_any_key() {
+    let masker = Masker::new(&[], &[]).unwrap();
+    let key = format!("AKIA{}", "Q7".repeat(8));
+    let token = format!("ghp_{}", "a1B2".repeat(9));
+    let text = format!("id: {key}\nuses: [{token}, {key}] # both\nplain: AKIA\n");
+    assert_eq!(
+        masker.text(&text),
+        "id: (hidden)\nuses: [(hidden), (hidden)] # both\nplain: AKIA\n"
+    );
+}

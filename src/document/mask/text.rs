@@ -1,4 +1,5 @@
 use super::{HIDDEN, Masker};
+use crate::document::credentials;
 
 /// Credentials that are known by how they start.
 const PREFIXES: [&str; 3] = ["whsec_", "whsk_", "AGE-SECRET-KEY-"];
@@ -44,10 +45,29 @@ pub(super) fn hide(masker: &Masker, text: &str) -> Vec<String> {
             hidden.unwrap_or_else(|| {
                 let (shown, next) = hide_line(masker, line);
                 below = next;
-                shown
+                without_credentials(shown)
             })
         })
         .collect()
+}
+
+/// A line without what is known as a credential by its shape, under whatever key.
+fn without_credentials(line: String) -> String {
+    let mut found = credentials(&line);
+    if found.is_empty() {
+        return line;
+    }
+    found.sort_by_key(|one| one.at.start);
+    let mut shown = String::new();
+    let mut rest = 0;
+    for one in found {
+        if one.at.start >= rest {
+            shown.push_str(&line[rest..one.at.start]);
+            shown.push_str(HIDDEN);
+        }
+        rest = rest.max(one.at.end);
+    }
+    shown + &line[rest..]
 }
 
 /// A line below a secret, hidden when it belongs to it.

@@ -6,6 +6,7 @@
 //! left alone.
 
 mod env;
+mod extended;
 mod names;
 mod needs;
 mod peers;
@@ -18,23 +19,11 @@ use super::AtHand;
 use super::references::{Facts, Target};
 use super::schema::{Context, Source};
 use crate::config::Preset;
-use crate::document::Format;
 use crate::model::{Finding, TreePath};
+use crate::profiles::Part;
 
+pub(super) use extended::{Shelf, check_extended};
 pub(super) use needs::{PresetNeed, judge};
-
-/// What a file is, by its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    Profile,
-    Agent,
-    Plugin,
-    Theme,
-    KlpSettings,
-    Blocks,
-    Environment,
-    Peers,
-}
 
 /// Definitions that the schemas share: they are added at the end of each.
 const DEFINITIONS: &str = include_str!("schemas/definitions.yaml");
@@ -50,7 +39,7 @@ const SCHEMAS: [(Part, &str, &str); 6] = [
 ];
 
 /// Grows when the preset says something else of the same tree, its schemas aside.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Names what the preset says, so that another kconfigd looks again.
 pub(super) fn version(preset: Preset) -> Vec<u8> {
@@ -78,43 +67,9 @@ impl BuiltIn {
     }
 }
 
-impl Part {
-    fn of(path: &TreePath) -> Option<Self> {
-        let path = path.as_str();
-        let is_document = Format::of_path(path).is_some();
-        match path.rsplit_once('/') {
-            None => match path {
-                "system.env" | "secrets.env" => Some(Self::Environment),
-                _ if is_document && matches!(stem(path), "gitops" | "bootstrap") => {
-                    Some(Self::Blocks)
-                }
-                _ => None,
-            },
-            Some(("klp", "peers.list")) => Some(Self::Peers),
-            Some(("klp", name)) if is_document && stem(name) == "klp_settings" => {
-                Some(Self::KlpSettings)
-            }
-            Some((folder, _)) if is_document => match folder {
-                "profiles" => Some(Self::Profile),
-                "agents" => Some(Self::Agent),
-                "plugins" => Some(Self::Plugin),
-                "themes" => Some(Self::Theme),
-                _ => None,
-            },
-            Some(_) => None,
-        }
-    }
-}
-
 /// Whether a file is one of the preset's.
 pub(super) fn is_known(path: &TreePath) -> bool {
     Part::of(path).is_some()
-}
-
-/// A file's name without folders and ending.
-fn stem(path: &str) -> &str {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }
 
 /// Holds a file against what is known of its kind.

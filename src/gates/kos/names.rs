@@ -2,10 +2,10 @@
 
 use strsim::osa_distance;
 
-use super::{Part, stem};
 use crate::document::{Document, Value};
 use crate::gates::AtHand;
 use crate::model::Finding;
+use crate::profiles::{Part, stem};
 
 /// Keys that documents which are open to other keys have most often.
 const USUAL: [&str; 8] =

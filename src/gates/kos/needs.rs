@@ -1,11 +1,12 @@
 //! What the documents of a kOS configuration need of each other.
 
-use super::{AGENT, BESIDE_KLP, PLUGIN, PROFILE, Part};
+use super::{AGENT, BESIDE_KLP, PLUGIN, PROFILE};
 use crate::config::KeyPath;
 use crate::document::{Node, Value, key_name};
 use crate::gates::references::{Facts, Need, Use, Whole, at_key};
 use crate::gates::{AtHand, GateError};
 use crate::model::Finding;
+use crate::profiles::Part;
 
 /// Where redis may be told of, beside the profile.
 const REDIS_VARIABLES: [&str; 4] = ["REDIS_URL", "REDIS_HOST", "REDIS_ADDR", "REDIS_NODES"];
@@ -58,7 +59,7 @@ pub(super) fn facts(file: &AtHand<'_>, part: Part) -> Facts {
     facts
 }
 
-fn of_profile(root: &Node, facts: &mut Facts) {
+pub(super) fn of_profile(root: &Node, facts: &mut Facts) {
     let lists = [("services[]", AGENT), ("plugins[]", PLUGIN), ("extends", PROFILE)];
     for (path, target) in lists {
         for (key, node) in values(root, path) {

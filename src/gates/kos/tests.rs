@@ -140,3 +140,33 @@ proptest! {
         }
     }
 }
+
+/// Profiles beside those of the fixture.
+fn with_profiles(profiles: &[(&str, &str)]) -> String {
+    let mut files = fixture();
+    for (name, text) in profiles {
+        files.insert(format!("profiles/{name}.yaml"), text.as_bytes().to_vec());
+    }
+    told(&found(&files))
+}
+
+#[test]
+fn a_profile_passes_with_what_it_extends_or_is_told_what_both_lack() {
+    let good = [("camera", "profile: camera\nextends: standalone\nservices: [schedulerAgent]\n")];
+    assert_eq!(with_profiles(&good), "");
+    // What each may say alone, both together may not.
+    insta::assert_snapshot!(with_profiles(&[
+        ("base", "profile: base\ndeployment_mode: full_node\n"),
+        ("grown", "profile: grown\nextends: base\ndeployment_mode: clustered\n"),
+        ("bus", "profile: bus\nextends: base\nmessaging: {bus: redis}\n"),
+    ]));
+    // What is wrong with one file is said once, there.
+    insta::assert_snapshot!(with_profiles(&[
+        ("base", "profile: base\ndeployment_mode: fullnode\n"),
+        ("top", "profile: top\nextends: base\n"),
+    ]));
+    insta::assert_snapshot!(with_profiles(&[
+        ("one", "profile: one\nextends: two\n"),
+        ("two", "profile: two\nextends: one\n"),
+    ]));
+}

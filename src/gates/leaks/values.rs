@@ -1,5 +1,5 @@
-use super::shapes::is_example;
 use super::{AtHand, Leak};
+use crate::document::is_example;
 use crate::document::{Masker, Node, Value};
 
 /// Shorter ones are words.

@@ -10,6 +10,7 @@ pub(super) use facts::{Facts, Need, Use, at_key};
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::kos::{BuiltIn, Shelf};
 use super::{AtHand, GateError, Rules, kos};
 use crate::config::Preset;
 use crate::document::nearest;
@@ -68,12 +69,13 @@ pub(super) fn facts(file: &AtHand<'_>) -> Facts {
     facts
 }
 
-/// Holds what all files say against the tree.
+/// Holds what all files say against the tree. `known` is what was found in single files.
 pub(super) fn check(
     mirror: &Mirror,
     tree: ObjectId,
     rules: &Rules,
     facts: &BTreeMap<String, Facts>,
+    (built_in, known): (&BuiltIn, &[Finding]),
     findings: &mut Findings,
 ) -> Result<(), GateError> {
     let mut whole = Whole {
@@ -84,12 +86,18 @@ pub(super) fn check(
         found: Vec::new(),
     };
     whole.found.resize(whole.targets.len(), HashSet::new());
+    let mut known = known.to_vec();
     for (path, facts) in facts {
         for one in &facts.uses {
             if let Some(finding) = whole.judge(one)? {
-                findings.push(finding.in_file(path).at(one.line, one.column));
+                known.push(finding.in_file(path).at(one.line, one.column));
+                findings.extend(known.last().cloned());
             }
         }
+    }
+    if rules.validation.preset == Preset::Kos {
+        let shelf = Shelf { mirror, tree, rules, built_in };
+        kos::check_extended(&shelf, &mut whole, &known, findings)?;
     }
     Ok(())
 }

@@ -5,24 +5,28 @@
 //! and costs time ([`throttle`]).
 
 mod guard;
+mod sessions;
 mod throttle;
 mod tokens;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use super::Api;
 use super::problem::Problem;
+use crate::config::ApiSettings;
 use crate::decide::patterns::Patterns;
 use crate::model::{Action, By, Role};
 
-pub(super) use guard::{Needs, guard};
+pub(super) use guard::{Needs, guard, what};
+use sessions::Sessions;
 use throttle::Throttle;
 use tokens::Tokens;
+pub(super) use tokens::hash_of;
 
 /// Where a request came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,14 +42,34 @@ pub(super) enum Peer {
 pub struct Access {
     tokens: Arc<Mutex<Tokens>>,
     throttle: Arc<Mutex<Throttle>>,
+    /// Those who are signed in to the dashboard.
+    pub(super) sessions: Arc<Mutex<Sessions>>,
 }
 
 impl Access {
     /// Those of the settings, and whoever has the first admin token, where there is its file.
     #[must_use]
     pub fn new(admin_token: Option<PathBuf>) -> Self {
-        Self { tokens: Arc::new(Mutex::new(Tokens::new(admin_token))), throttle: Arc::default() }
+        Self {
+            tokens: Arc::new(Mutex::new(Tokens::new(admin_token))),
+            throttle: Arc::default(),
+            sessions: Arc::default(),
+        }
     }
+
+    fn by_token(&self, settings: &ApiSettings, token: &str) -> Option<Caller> {
+        lock(&self.tokens).holder(settings, token)
+    }
+
+    /// Who had a token of this hash, as long as it counts.
+    pub(super) fn by_hash(&self, settings: &ApiSettings, hash: &[u8; 32]) -> Option<Caller> {
+        lock(&self.tokens).holder_of(settings, hash)
+    }
+}
+
+/// Each change under these locks is whole: a panic in between leaves nothing half done.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Somebody who is known, and what they may do.

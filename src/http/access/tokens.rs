@@ -45,20 +45,29 @@ impl Tokens {
 
     /// Who shows this token. Each known hash is looked at, whole, so the time tells nothing.
     pub(super) fn holder(&mut self, settings: &ApiSettings, token: &str) -> Option<Caller> {
+        self.holder_of(settings, &hash_of(token)).filter(|_| token.len() >= TOKEN_BYTES_MIN)
+    }
+
+    /// The same, by the token's hash.
+    pub(super) fn holder_of(&mut self, settings: &ApiSettings, shown: &[u8; 32]) -> Option<Caller> {
         if self.of.as_ref() != Some(settings) {
             self.known = entries(self.admin_token.as_deref(), settings);
             self.of = Some(settings.clone());
         }
-        let shown: [u8; 32] = Sha256::digest(token).into();
         let mut holder = None;
         for entry in &mut self.known {
             entry.refresh();
-            if entry.hash.is_some_and(|hash| are_equal(&hash, &shown)) {
+            if entry.hash.is_some_and(|hash| are_equal(&hash, shown)) {
                 holder = Some(entry.caller.clone());
             }
         }
-        holder.filter(|_| token.len() >= TOKEN_BYTES_MIN)
+        holder
     }
+}
+
+/// What is kept of a token.
+pub(in crate::http) fn hash_of(token: &str) -> [u8; 32] {
+    Sha256::digest(token).into()
 }
 
 fn entries(admin_token: Option<&Path>, settings: &ApiSettings) -> Vec<Entry> {

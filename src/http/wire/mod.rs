@@ -11,7 +11,8 @@ pub use looks::{
     ValidationBody, ValueBody,
 };
 pub use report::{
-    BinaryBody, CostBody, DetailBody, FileBody, KeyBody, PlanBody, ReportBody, outcome_words,
+    BinaryBody, CostBody, DetailBody, FileBody, ImpactBody, KeyBody, PlanBody, ReportBody,
+    UnitBody, outcome_words,
 };
 pub use rows::{CountsBody, DeliveryBody, DeploymentBody, Page};
 pub use status::{

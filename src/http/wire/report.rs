@@ -2,9 +2,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{CountsBody, FORMAT_VERSION, FindingBody};
+use crate::decide::impact::units;
 use crate::diff::Told;
 use crate::document::Detail;
-use crate::model::{ChangeCounts, ChangeKind, Digest, PassOutcome, Plan, Reason, Report};
+use crate::model::{
+    ChangeCounts, ChangeKind, Digest, Impact, PassOutcome, Plan, Reason, Report, Touched,
+};
 
 /// How a pass ended.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -45,6 +48,8 @@ pub struct PlanBody {
     pub cost: CostBody,
     /// What it touches.
     pub touches: Vec<String>,
+    /// What that needs to take effect.
+    pub impact: ImpactBody,
     /// Each file.
     pub files: Vec<FileBody>,
 }
@@ -56,8 +61,50 @@ pub struct CostBody {
     pub files: u64,
     /// Bytes that they have afterwards.
     pub bytes: u64,
+    /// How often the disks are asked to make something durable until it is live and recorded.
+    pub fsyncs: u64,
     /// Milliseconds that it is expected to take, by what earlier ones took; `null` without any.
     pub expected_ms: Option<u64>,
+}
+
+/// What a plan touches, and what that needs.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct ImpactBody {
+    /// Each thing that is touched, at most fifty.
+    pub units: Vec<UnitBody>,
+    /// How many more there are.
+    pub more: u64,
+    /// The `reload` entries that run.
+    pub reloads: Vec<String>,
+    /// The nodes that are told.
+    pub nodes: Vec<String>,
+}
+
+/// One thing that a plan touches.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct UnitBody {
+    /// What, such as `agents/schedulerAgent`.
+    pub unit: String,
+    /// `nothing`, `reload` or `restart`; `null` where that is not known.
+    pub needs: Option<String>,
+    /// Why, in a few words.
+    pub because: String,
+}
+
+impl From<&Impact> for ImpactBody {
+    fn from(impact: &Impact) -> Self {
+        let unit = |touched: &Touched| UnitBody {
+            unit: touched.unit.clone(),
+            needs: touched.needs.map(|needs| needs.as_str().to_owned()),
+            because: touched.because.clone(),
+        };
+        Self {
+            units: impact.units.iter().map(unit).collect(),
+            more: impact.more,
+            reloads: impact.reloads.clone(),
+            nodes: impact.nodes.clone(),
+        }
+    }
 }
 
 /// A file of a plan.
@@ -154,9 +201,11 @@ impl PlanBody {
             cost: CostBody {
                 files: plan.changes.len() as u64,
                 bytes: told.bytes,
+                fsyncs: told.fsyncs,
                 expected_ms: told.expected_ms,
             },
-            touches: crate::decide::impact::touches(plan),
+            touches: units(plan.changes.iter().map(|change| change.path.as_str())),
+            impact: (&told.impact).into(),
             files: plan
                 .changes
                 .iter()
@@ -186,8 +235,13 @@ impl PlanBody {
                 removed: count(ChangeKind::Removed),
             };
             let paths = self.files.iter().map(|file| file.path.as_str());
-            self.touches = crate::decide::impact::units(paths);
-            self.cost = CostBody { files: self.files.len() as u64, bytes: 0, expected_ms: None };
+            self.touches = units(paths);
+            self.cost =
+                CostBody { files: self.files.len() as u64, bytes: 0, fsyncs: 0, expected_ms: None };
+            // Who is told and what is reloaded may follow from what is not seen.
+            let seen = std::mem::take(&mut self.impact.units).into_iter();
+            let units = seen.filter(|unit| self.touches.contains(&unit.unit)).collect();
+            self.impact = ImpactBody { units, ..ImpactBody::default() };
         }
         self
     }
@@ -222,19 +276,5 @@ impl ReportBody {
 /// The stable words for how a pass ended.
 #[must_use]
 pub const fn outcome_words(outcome: &PassOutcome) -> (&'static str, Option<Reason>) {
-    match outcome {
-        PassOutcome::InSync => ("in_sync", None),
-        PassOutcome::Applied => ("applied", None),
-        PassOutcome::Returned => ("rolled_back_to", None),
-        PassOutcome::RolledBack => ("rolled_back", Some(Reason::RolledBack)),
-        PassOutcome::Unhealthy => ("unhealthy", Some(Reason::Unhealthy)),
-        PassOutcome::Repaired => ("repaired", None),
-        PassOutcome::Held(reason) => ("held", Some(*reason)),
-        PassOutcome::Refused(reason) => ("refused", Some(*reason)),
-        PassOutcome::Unreachable(reason) => ("unreachable", Some(*reason)),
-        PassOutcome::Failed => ("failed", Some(Reason::ApplyFailed)),
-        PassOutcome::Planned => ("planned", None),
-        PassOutcome::Unrecorded => ("unrecorded", None),
-        PassOutcome::Declined => ("declined", None),
-    }
+    outcome.words()
 }

@@ -1,12 +1,14 @@
 //! What people and retention do with the outbox: list, count, send again, forget.
 
+use std::sync::atomic::Ordering;
+
 use rusqlite::{OptionalExtension as _, params};
 
 use super::rows::{self, DELIVERY};
 use super::{Journal, JournalError, audit, number, strings};
 use crate::model::{
-    AuditOutcome, AuditRecord, By, Delivery, DeliveryState, Event, EventKind, OutboxCounts,
-    Timestamp,
+    AuditOutcome, AuditRecord, By, Delivery, DeliveryState, DeploymentId, Event, EventKind,
+    OutboxCounts, Timestamp,
 };
 
 /// Failed deliveries of one node that retention keeps.
@@ -82,6 +84,43 @@ impl Journal {
         })
     }
 
+    /// Counts what this process wrote about deliveries by themselves; beside [`Journal::changes`],
+    /// which counts those that came with a change.
+    #[must_use]
+    pub fn outbox_changes(&self) -> u64 {
+        self.outbox_changes.load(Ordering::Acquire)
+    }
+
+    /// The newest deliveries to one node, newest first.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn deliveries_to(&self, node: &str, limit: u32) -> Result<Vec<Delivery>, JournalError> {
+        self.query("listing a node's deliveries", |connection| {
+            let sql = format!("{DELIVERY} WHERE d.node = ?1 ORDER BY d.id DESC LIMIT ?2");
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows =
+                statement.query_map(params![node, limit.min(LISTING_MAX)], rows::delivery)?;
+            rows.collect()
+        })
+    }
+
+    /// The deliveries of a deployment's events, oldest first.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn deliveries_of(&self, deployment: DeploymentId) -> Result<Vec<Delivery>, JournalError> {
+        self.query("listing a deployment's deliveries", |connection| {
+            let sql = format!(
+                "{DELIVERY} WHERE json_extract(e.facts, '$.deployment') = ?1 ORDER BY d.id LIMIT ?2"
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows =
+                statement.query_map(params![number(deployment.0), LISTING_MAX], rows::delivery)?;
+            rows.collect()
+        })
+    }
+
     /// What there is for one node.
     ///
     /// # Errors
@@ -139,6 +178,19 @@ impl Journal {
             let [pending, failed] =
                 [count("pending")?, count("failed")?].map(|n| u64::try_from(n).unwrap_or_default());
             Ok(OutboxCounts { pending, failed })
+        })
+    }
+
+    /// When the oldest delivery was queued that is still to be made.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn oldest_pending(&self) -> Result<Option<Timestamp>, JournalError> {
+        self.query("looking for the oldest delivery", |connection| {
+            let sql = "SELECT min(queued_at) FROM deliveries WHERE state = 'pending'";
+            let oldest: Option<i64> =
+                connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+            Ok(oldest.map(Timestamp))
         })
     }
 

@@ -90,6 +90,7 @@ pub(super) fn settings(location: Location, reference: Reference) -> SourceSettin
         submodules: false,
         history_rewrite: HistoryRewrite::Refuse,
         verify: crate::config::Verify::default(),
+        write_back: crate::config::WriteBack::Push,
         webhook_secret_file: None,
     }
 }

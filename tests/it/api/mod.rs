@@ -2,8 +2,12 @@
 //! written down of it.
 
 mod audit;
+mod encrypted;
 mod events;
 mod rights;
+mod writes;
+
+pub(crate) use rights::{actions_of, token, with_tokens};
 
 use serde_json::{Value, json};
 
@@ -13,7 +17,7 @@ use crate::support::{Agent, Repo, Running, wait_until};
 const YAML: (&str, &str) = ("content-type", "application/yaml");
 
 /// A machine with a profile, and what follows it.
-fn served(repo: &Repo, more: &str) -> (Agent, Running, Api) {
+pub(crate) fn served(repo: &Repo, more: &str) -> (Agent, Running, Api) {
     let (agent, state, live) = {
         let agent = Agent::new();
         let (state, live) = (agent.state_dir(), agent.live_path());

@@ -16,12 +16,12 @@ const ACTIONS: [&str; 9] = [
     "audit:read",
 ];
 
-fn token(name: &str) -> String {
+pub(crate) fn token(name: &str) -> String {
     format!("token-of-{}-0123456789", name.replace(':', "-"))
 }
 
 /// A token for each built-in role, for each action alone, and for none of the files but one.
-fn with_tokens(agent: &Agent) -> String {
+pub(crate) fn with_tokens(agent: &Agent) -> String {
     let mut tokens = Vec::new();
     let mut roles =
         vec!["narrow: {actions: [read, validate], paths: [agents/scheduler.yaml]}".to_owned()];
@@ -48,7 +48,7 @@ fn with_tokens(agent: &Agent) -> String {
 }
 
 /// The actions of each built-in role, by the documentation.
-fn actions_of(role: &str) -> Vec<&'static str> {
+pub(crate) fn actions_of(role: &str) -> Vec<&'static str> {
     match role {
         "viewer" => vec!["read", "validate"],
         "operator" => vec![

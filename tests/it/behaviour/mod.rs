@@ -11,6 +11,7 @@ mod following;
 mod holding;
 mod layering;
 mod leaking;
+mod planning;
 mod profiles;
 mod returning;
 mod ruling;

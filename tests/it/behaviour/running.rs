@@ -128,7 +128,6 @@ fn the_address_of_serve_answers_probes_and_metrics_and_nothing_else() {
     }
     assert!(get(&address, "GET /metrics").1.contains("kconfigd_"));
     for request in [
-        "GET /",
         "GET /api/config/status",
         "GET /api/config/health",
         "GET /api/config/history",
@@ -146,6 +145,8 @@ fn the_address_of_serve_answers_probes_and_metrics_and_nothing_else() {
         assert!([400, 401, 404].contains(&status), "{request}: {answer}");
         assert!(!answer.contains(&first), "{request}: {answer}");
     }
+    let (status, answer) = get(&address, "GET /");
+    assert!(status == 303 && answer.contains("location: /sign-in"), "{answer}");
     let (status, answer) = get(&address, "GET /api/nothing");
     assert!(answer.contains("application/problem+json"), "{status}: {answer}");
     assert_eq!(serve.stop().code, 0);

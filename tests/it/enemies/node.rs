@@ -1,7 +1,7 @@
 //! Nodes that answer slowly, without end, elsewhere, half, or not at all.
 
 use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -83,11 +83,25 @@ fn converse(
 ) -> std::io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     stream.set_write_timeout(Some(Duration::from_secs(5)))?;
-    // The request is small, and comes with its body: what is not read would turn the end of the
-    // connection into a reset.
-    let mut request = [0; 64 * 1024];
-    let _ = stream.read(&mut request)?;
+    take_request(&mut stream)?;
     answers(&mut stream, number, over)
+}
+
+/// Reads a request to its last byte: head and body may come apart, and what is not read turns the end
+/// of the connection into a reset, which takes the answer away from who asked.
+fn take_request(stream: &mut TcpStream) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let (mut line, mut body) = (String::new(), 0);
+    while stream.read_line(&mut line)? > 2 {
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            body = value.trim().parse().unwrap_or(0);
+        }
+        line.clear();
+    }
+    std::io::copy(&mut stream.take(body), &mut std::io::sink())?;
+    Ok(())
 }
 
 /// Lets the connection end in a reset instead of in order.

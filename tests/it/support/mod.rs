@@ -7,6 +7,7 @@
 
 mod agent;
 pub(crate) mod api;
+pub(crate) mod browser;
 pub(crate) mod forge;
 mod git;
 mod git_server;
@@ -18,7 +19,7 @@ mod repo;
 mod seal;
 mod signing;
 mod sshd;
-mod tls;
+pub(crate) mod tls;
 mod wait;
 
 pub(crate) use agent::{Agent, Ran, Running};

@@ -66,6 +66,19 @@ impl Authority {
         Arc::new(config)
     }
 
+    /// Writes a new certificate for a server as `<name>.pem` and its key as `<name>.key`.
+    pub(crate) fn write_server(&self, folder: &Path, name: &str) {
+        let (certificate, key) = self.certificate(name);
+        let write = |ending: &str, text: String| {
+            let file = folder.join(format!("{name}.{ending}"));
+            let beside = file.with_extension("new");
+            std::fs::write(&beside, text).expect("a file");
+            std::fs::rename(beside, file).expect("a file");
+        };
+        write("key", key.serialize_pem());
+        write("pem", certificate.pem());
+    }
+
     fn certificate(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
         let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
         let mut params = CertificateParams::new(names).expect("names");

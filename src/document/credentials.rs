@@ -1,0 +1,170 @@
+//! Credentials that are known by their shape, wherever they stand.
+
+use std::ops::Range;
+
+/// A credential that is known by how it begins and what follows.
+struct Shape {
+    rule: &'static str,
+    what: &'static str,
+    begins: &'static str,
+    /// What it goes on with.
+    goes_on: fn(char) -> bool,
+    /// Characters that follow the beginning, at least.
+    least: usize,
+}
+
+const fn shape(
+    rule: &'static str,
+    what: &'static str,
+    begins: &'static str,
+    goes_on: fn(char) -> bool,
+    least: usize,
+) -> Shape {
+    Shape { rule, what, begins, goes_on, least }
+}
+
+fn alphanumeric(c: char) -> bool {
+    c.is_ascii_alphanumeric()
+}
+
+fn word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+fn token(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
+}
+
+fn dotted(c: char) -> bool {
+    token(c) || c == '.'
+}
+
+fn capital(c: char) -> bool {
+    c.is_ascii_uppercase() || c.is_ascii_digit()
+}
+
+fn hex(c: char) -> bool {
+    c.is_ascii_hexdigit()
+}
+
+/// As those who issue them describe them.
+const SHAPES: &[Shape] = &[
+    shape("aws_access_key", "an access key of AWS", "AKIA", capital, 16),
+    shape("aws_access_key", "an access key of AWS", "ASIA", capital, 16),
+    shape("github_token", "a token of GitHub", "ghp_", alphanumeric, 36),
+    shape("github_token", "a token of GitHub", "gho_", alphanumeric, 36),
+    shape("github_token", "a token of GitHub", "ghu_", alphanumeric, 36),
+    shape("github_token", "a token of GitHub", "ghs_", alphanumeric, 36),
+    shape("github_token", "a token of GitHub", "ghr_", alphanumeric, 36),
+    shape("github_token", "a token of GitHub", "github_pat_", word, 36),
+    shape("gitlab_token", "a token of GitLab", "glpat-", token, 20),
+    shape("gitlab_token", "a token of GitLab", "glrt-", token, 20),
+    shape("gitlab_token", "a token of GitLab", "gldt-", token, 20),
+    shape("slack_token", "a token of Slack", "xoxb-", token, 20),
+    shape("slack_token", "a token of Slack", "xoxp-", token, 20),
+    shape("slack_token", "a token of Slack", "xoxa-", token, 20),
+    shape("slack_token", "a token of Slack", "xoxs-", token, 20),
+    shape("slack_token", "a token of Slack", "xapp-", token, 20),
+    shape("google_api_key", "an API key of Google", "AIza", token, 35),
+    shape("stripe_key", "a live key of Stripe", "sk_live_", alphanumeric, 16),
+    shape("stripe_key", "a live key of Stripe", "rk_live_", alphanumeric, 16),
+    shape("npm_token", "a token of npm", "npm_", alphanumeric, 36),
+    shape("pypi_token", "a token of PyPI", "pypi-AgEI", token, 40),
+    shape("sendgrid_key", "a key of SendGrid", "SG.", dotted, 60),
+    shape("digitalocean_token", "a token of DigitalOcean", "dop_v1_", hex, 64),
+    shape("openai_key", "a key of OpenAI", "sk-proj-", token, 32),
+    shape("anthropic_key", "a key of Anthropic", "sk-ant-", token, 32),
+    shape("huggingface_token", "a token of Hugging Face", "hf_", alphanumeric, 30),
+    shape("vault_token", "a token of Vault", "hvs.", token, 24),
+    shape("age_key", "a secret key of age", "AGE-SECRET-KEY-1", capital, 50),
+    shape("webhook_secret", "a secret of webhooks", "whsec_", base64, 24),
+    shape("webhook_secret", "a key of webhooks", "whsk_", base64, 32),
+];
+
+fn base64(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '-' | '_')
+}
+
+/// A credential in a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// What findings about it are called.
+    pub rule: &'static str,
+    /// What it is, in words.
+    pub what: &'static str,
+    /// Which bytes of the text it is.
+    pub at: Range<usize>,
+}
+
+/// Tokens and keys of known issuers, and JSON Web Tokens, in the order of their kinds.
+#[must_use]
+pub fn credentials(text: &str) -> Vec<Credential> {
+    let mut found = Vec::new();
+    for shape in SHAPES {
+        for (at, begins) in text.match_indices(shape.begins) {
+            let before = text[..at].chars().next_back();
+            let rest = &text[at + begins.len()..];
+            let length = rest.chars().take_while(|c| (shape.goes_on)(*c)).count();
+            let at = at..at + begins.len() + length;
+            let is_one = length >= shape.least && !before.is_some_and(word);
+            if is_one && !is_example(&text[at.clone()]) {
+                found.push(Credential { rule: shape.rule, what: shape.what, at });
+            }
+        }
+    }
+    found.extend(text.match_indices("eyJ").filter_map(|(at, _)| signed_token(text, at)));
+    found
+}
+
+/// What documentation shows.
+#[must_use]
+pub fn is_example(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    [
+        "example",
+        "placeholder",
+        "changeme",
+        "change-me",
+        "change_me",
+        "xxxx",
+        "your-",
+        "your_",
+        "0000000000",
+    ]
+    .iter()
+    .any(|word| lower.contains(word))
+}
+
+/// A JSON Web Token (RFC 7519): three parts, of which the first two are JSON.
+fn signed_token(text: &str, at: usize) -> Option<Credential> {
+    const PART_LEAST: usize = 16;
+    if text[..at].chars().next_back().is_some_and(dotted) {
+        return None;
+    }
+    let rest = &text[at..];
+    let length = rest.find(|c| !dotted(c)).unwrap_or(rest.len());
+    let mut parts = rest[..length].split('.');
+    let (head, body, signature) = (parts.next()?, parts.next()?, parts.next()?);
+    let long = [head, body, signature].iter().all(|part| part.len() >= PART_LEAST);
+    let at = at..at + length;
+    (long && body.starts_with("eyJ")).then_some(Credential {
+        rule: "jwt",
+        what: "a JSON Web Token",
+        at,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_credential_is_found_and_nothing_beside_it() {
+        let key = format!("AKIA{}", "A1".repeat(8));
+        let text = format!("run with {key}, please");
+        let found = credentials(&text);
+        assert_eq!(found.len(), 1);
+        assert_eq!(&text[found[0].at.clone()], key);
+        assert_eq!(credentials("AKIA and no more, xAKIAA1A1A1A1A1A1A1A1A1"), []);
+    }
+}

@@ -1,0 +1,112 @@
+use askama::Template;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use serde::Deserialize;
+
+use super::Api;
+use super::form::{Fields, Form};
+use super::guard::{From, Visitor, set_cookie};
+use super::shell::{Failed, Shell, Shown, show};
+use crate::http::access::{Caller, Needs, hash_of, lock};
+use crate::http::extract::Asked;
+use crate::http::problem::Problem;
+use crate::http::tls::Encrypted;
+use crate::model::{Action, AuditOutcome, AuditRecord};
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct Page {
+    shell: Shell,
+    /// Where to go after.
+    back: String,
+    wrong: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Back {
+    back: Option<String>,
+}
+
+/// `/sign-in`: a token is shown once.
+pub(super) async fn page(
+    State(api): State<Api>,
+    visitor: Result<Visitor, Failed>,
+    Asked(Back { back }): Asked<Back>,
+) -> Response {
+    let back = here(back.as_deref());
+    if visitor.is_ok() {
+        return Redirect::to(&back).into_response();
+    }
+    let page = Page { shell: Shell::bare(&api, ""), back, wrong: None };
+    show(StatusCode::OK, &page)
+}
+
+/// The form of that page.
+pub(super) async fn enter(State(api): State<Api>, From(from): From, request: Request) -> Shown {
+    let is_encrypted = request.extensions().get::<Encrypted>().is_some();
+    let fields = Fields::read(request).await.map_err(|problem| Failed::unknown(&api, problem))?;
+    let back = here(fields.text("back"));
+    let needs = Needs { api: api.clone(), action: Action::Read };
+    let token = fields.text("token").unwrap_or_default();
+    let known = needs.heard(from).and_then(|()| needs.holder(token, from, "POST /sign-in"));
+    let caller = match known {
+        Ok(caller) => caller,
+        Err(problem) => {
+            let wrong = Some(problem.detail().to_owned());
+            let page = Page { shell: Shell::bare(&api, ""), back, wrong };
+            return Ok(show(problem.status(), &page));
+        }
+    };
+    let begun = begin(&api, &caller, token);
+    let id = begun.map_err(|problem| Failed::unknown(&api, problem))?;
+    Ok(([(header::SET_COOKIE, set_cookie(&id, is_encrypted))], Redirect::to(&back)).into_response())
+}
+
+fn begin(api: &Api, caller: &Caller, token: &str) -> Result<String, Problem> {
+    let now = api.clock.now();
+    let by = caller.by.clone();
+    api.journal.audit(&AuditRecord::new(now, by, "session.begin", AuditOutcome::Done))?;
+    let begun = lock(&api.access.sessions).begin(hash_of(token), now);
+    begun.ok_or_else(|| {
+        let detail = "the system has no random bytes";
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+    })
+}
+
+/// `/sign-out`.
+pub(super) async fn leave(State(api): State<Api>, form: Form) -> Response {
+    lock(&api.access.sessions).end(&form.visitor.session);
+    let cleared = HeaderValue::from_static("\"cache\", \"storage\"");
+    let headers = [
+        (header::SET_COOKIE, set_cookie("", false)),
+        (header::HeaderName::from_static("clear-site-data"), cleared),
+    ];
+    (headers, Redirect::to("/sign-in")).into_response()
+}
+
+/// A path of this dashboard, and no other place.
+fn here(path: Option<&str>) -> String {
+    let is_here = |path: &&str| {
+        path.starts_with('/')
+            && !path.starts_with("//")
+            && !path.contains(['\\', '\r', '\n'])
+            && path.is_ascii()
+    };
+    path.filter(is_here).unwrap_or("/").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::here;
+
+    #[test]
+    fn nobody_is_sent_elsewhere() {
+        assert_eq!(here(Some("/diff?from=1&to=2")), "/diff?from=1&to=2");
+        for path in
+            [None, Some("//evil.example"), Some("https://evil.example"), Some("/\\evil"), Some("")]
+        {
+            assert_eq!(here(path), "/");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What this process counts for Prometheus: sums since it started, which cannot be worked out when it
+//! asks. Everything else is read from the status and the journal then.
+
+use std::sync::LazyLock;
+use std::time::Instant;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::model::{PassOutcome, Report};
+
+/// Seconds at which histograms are cut: from a poll to a slow fetch.
+const SECONDS: [f64; 14] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0];
+
+macro_rules! labels {
+    ($($name:ident { $($label:ident),+ })+) => {
+        $(#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+        struct $name { $($label: &'static str),+ })+
+    };
+}
+
+labels! {
+    OfOutcome { outcome }
+    OfStep { step }
+    OfFamily { family }
+    OfRequest { method, route, status }
+}
+
+/// The counts.
+pub struct Meters {
+    passes: Family<OfOutcome, Counter>,
+    refusals: Family<OfFamily, Counter>,
+    steps: Family<OfStep, Histogram>,
+    deliveries: Family<OfOutcome, Counter>,
+    requests: Family<OfRequest, Counter>,
+    request_seconds: Histogram,
+    /// Source asked us to wait.
+    throttled: Counter,
+}
+
+static METERS: LazyLock<Meters> = LazyLock::new(|| Meters {
+    passes: Family::default(),
+    refusals: Family::default(),
+    steps: Family::new_with_constructor(|| Histogram::new(SECONDS)),
+    deliveries: Family::default(),
+    requests: Family::default(),
+    request_seconds: Histogram::new(SECONDS),
+    throttled: Counter::default(),
+});
+
+/// Those of this process.
+#[must_use]
+pub fn meters() -> &'static Meters {
+    &METERS
+}
+
+/// A step of a pass that is timed until this is dropped.
+#[must_use = "the step ends when this is dropped"]
+pub struct Timed {
+    step: &'static str,
+    since: Instant,
+}
+
+impl Drop for Timed {
+    fn drop(&mut self) {
+        let seconds = self.since.elapsed().as_secs_f64();
+        METERS.steps.get_or_create(&OfStep { step: self.step }).observe(seconds);
+    }
+}
+
+impl Meters {
+    /// A step of a pass begins: one of a few words.
+    pub fn time(&self, step: &'static str) -> Timed {
+        Timed { step, since: Instant::now() }
+    }
+
+    /// A pass ended.
+    pub fn passed(&self, report: &Report) {
+        let (outcome, _) = report.outcome.words();
+        self.passes.get_or_create(&OfOutcome { outcome }).inc();
+        if matches!(report.outcome, PassOutcome::Refused(_)) {
+            for finding in report.findings.iter().filter(|finding| finding.is_error()) {
+                self.refusals.get_or_create(&OfFamily { family: family(&finding.rule) }).inc();
+            }
+        }
+    }
+
+    /// The source asked us to wait.
+    pub fn throttled(&self) {
+        self.throttled.inc();
+    }
+
+    /// An attempt to deliver an event ended: `delivered`, `failed` or `given_up`.
+    pub fn delivery(&self, outcome: &'static str) {
+        self.deliveries.get_or_create(&OfOutcome { outcome }).inc();
+    }
+
+    /// A request was answered.
+    pub fn request(&self, method: &'static str, route: &'static str, status: u16, since: Instant) {
+        let status = match status {
+            100..=199 => "1xx",
+            200..=299 => "2xx",
+            300..=399 => "3xx",
+            400..=499 => "4xx",
+            _ => "5xx",
+        };
+        self.requests.get_or_create(&OfRequest { method, route, status }).inc();
+        self.request_seconds.observe(since.elapsed().as_secs_f64());
+    }
+
+    /// Adds them to what is told.
+    pub fn register(&self, to: &mut Registry) {
+        to.register("passes_by_outcome", "Passes by how they ended", self.passes.clone());
+        let help = "Errors that refused a revision, by the family of their rules";
+        to.register("refusals", help, self.refusals.clone());
+        let help = "How long the steps of passes took";
+        to.register_with_unit("step_duration", help, Unit::Seconds, self.steps.clone());
+        let help = "Attempts to deliver an event, by outcome";
+        to.register("delivery_attempts", help, self.deliveries.clone());
+        to.register("http_requests", "Requests that were answered", self.requests.clone());
+        let help = "How long answers took";
+        to.register_with_unit(
+            "http_request_duration",
+            help,
+            Unit::Seconds,
+            self.request_seconds.clone(),
+        );
+        let help = "Times that the source asked to be left alone for a while";
+        to.register("source_throttled", help, self.throttled.clone());
+    }
+}
+
+/// The families that rules have: a fixed few, whatever a policy calls its own.
+fn family(rule: &str) -> &'static str {
+    const FAMILIES: [&str; 16] = [
+        "trust",
+        "render",
+        "path",
+        "limits",
+        "links",
+        "lfs",
+        "yaml",
+        "json",
+        "schema",
+        "kos",
+        "references",
+        "policy",
+        "leak",
+        "secrets",
+        "check",
+        "profile",
+    ];
+    let named = rule.split('.').next().unwrap_or_default();
+    FAMILIES.into_iter().find(|family| *family == named).unwrap_or("other")
+}

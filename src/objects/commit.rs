@@ -1,0 +1,48 @@
+use super::mirror::{damaged, object_id, oid};
+use super::{Mirror, ObjectsError};
+use crate::model::{ObjectId, Revision, Timestamp};
+
+/// Who commits what comes over the API; its author is whoever sent it.
+const COMMITTER: &str = "kconfigd";
+/// No address is known of either.
+const ADDRESS: &str = "kconfigd@localhost";
+
+/// The id that git gives a file of these bytes.
+#[must_use]
+pub fn blob_id(bytes: &[u8]) -> ObjectId {
+    // It fails for kinds that are none alone.
+    let id = git2::Oid::hash_object(git2::ObjectType::Blob, bytes);
+    object_id(id.unwrap_or(git2::Oid::ZERO_SHA1))
+}
+
+impl Mirror {
+    /// Writes a commit. No branch shows it.
+    ///
+    /// # Errors
+    /// [`ObjectsError`] when the tree or the parent is not there.
+    pub fn commit(
+        &self,
+        tree: ObjectId,
+        parent: Option<&Revision>,
+        author: &str,
+        message: &str,
+        now: Timestamp,
+    ) -> Result<Revision, ObjectsError> {
+        let git = self.repository();
+        let written = || {
+            let time = git2::Time::new(now.0.div_euclid(1000), 0);
+            // Signs that a name cannot have in a commit.
+            let plain: String =
+                author.chars().filter(|c| !matches!(c, '<' | '>') && !c.is_control()).collect();
+            // What git finds no name in is told in the message alone.
+            let author = git2::Signature::new(plain.trim(), ADDRESS, &time)
+                .or_else(|_| git2::Signature::new(COMMITTER, ADDRESS, &time))?;
+            let committer = git2::Signature::new(COMMITTER, ADDRESS, &time)?;
+            let tree = git.find_tree(oid(tree))?;
+            let parent = parent.map(|parent| git.find_commit(oid(parent.id()))).transpose()?;
+            let parents: Vec<_> = parent.iter().collect();
+            git.commit(None, &author, &committer, message, &tree, &parents)
+        };
+        written().map(|id| Revision::from(object_id(id))).map_err(damaged("commit", tree))
+    }
+}

@@ -1,0 +1,53 @@
+//! A source for tests, which shows what it is told to.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use crate::model::{ObjectId, Revision};
+use crate::objects::Mirror;
+use crate::progress::Progress;
+use crate::source::{Descent, Fetched, Head, Pushed, Source, SourceError};
+
+/// A source that shows what it is told to; its commits are in the mirror already.
+pub(super) struct Told(pub(super) Arc<Mutex<Revision>>);
+
+impl Source for Told {
+    fn ask(&mut self) -> Result<Head, SourceError> {
+        Ok(Head::of(self.0.lock().unwrap().clone()))
+    }
+
+    fn look_up(&mut self, _: &str) -> Result<Head, SourceError> {
+        self.ask()
+    }
+
+    fn fetch(
+        &mut self,
+        head: &Head,
+        _: Option<&Revision>,
+        _: &Mirror,
+    ) -> Result<Fetched, SourceError> {
+        let revision = head.revision.clone();
+        let since = Vec::new();
+        Ok(Fetched { revision, descent: Descent::Descends, bytes: 0, since, tag: None })
+    }
+
+    fn submodules(
+        &mut self,
+        _: &Revision,
+        _: &Mirror,
+    ) -> Result<BTreeMap<String, ObjectId>, SourceError> {
+        Ok(BTreeMap::new())
+    }
+
+    fn push(
+        &mut self,
+        _: &Revision,
+        _: Option<&Revision>,
+        _: &str,
+        _: &Mirror,
+    ) -> Result<Pushed, SourceError> {
+        Ok(Pushed::Moved)
+    }
+
+    fn report_to(&mut self, _: Progress) {}
+}

@@ -1,0 +1,214 @@
+use super::{FORM, Visitor, machine};
+use crate::api::{served, token, with_tokens};
+use crate::support::{Agent, Repo, wait_until};
+
+const PAGES: [&str; 9] = [
+    "/",
+    "/history",
+    "/deployments/2",
+    "/deployments/2?view=split",
+    "/diff?from=1&to=2",
+    "/profiles",
+    "/profiles/dev",
+    "/nodes",
+    "/audit",
+];
+
+#[test]
+fn nobody_sees_a_page_without_signing_in_and_nothing_of_a_page_comes_from_elsewhere() {
+    let (_repo, _agent, _serve, api) = machine();
+    let nobody = api.nobody();
+    for page in PAGES {
+        let answer = nobody.get(page);
+        assert_eq!(answer.status, 303, "{page}");
+        let to = answer.header("location").unwrap_or_default();
+        assert!(to.starts_with("/sign-in"), "{page}: {to}");
+        // A token in a header is the API's, not the pages'.
+        assert_eq!(api.get(page).status, 303, "{page}");
+    }
+    let visitor = Visitor::sign_in(&api);
+    for page in PAGES {
+        let answer = visitor.get(page);
+        assert_eq!(answer.status, 200, "{page}: {answer:#?}");
+        let policy = answer.header("content-security-policy").unwrap_or_default();
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{page}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{page}");
+        assert!(!answer.text.contains("hunter22"), "{page}");
+        for outside in ["src=\"http", "href=\"http", "style=\"", "onclick"] {
+            assert!(!answer.text.contains(outside), "{page} has {outside}");
+        }
+    }
+    let asset = visitor.get("/assets/style.css");
+    assert!(asset.header("cache-control").is_some_and(|cache| cache.contains("immutable")));
+    let tag = asset.header("etag").expect("a tag").to_owned();
+    let again = api.send("GET", "/assets/style.css", &[("if-none-match", &tag)], b"");
+    assert_eq!((again.status, again.text.as_str()), (304, ""));
+    assert_eq!(visitor.get("/nowhere").status, 404);
+    assert_eq!(visitor.get("/deployments/99").status, 404);
+    assert_eq!(visitor.get("/deployments/x").status, 400);
+    assert_eq!(visitor.get("/diff?from=nothing").status, 200);
+}
+
+#[test]
+fn what_commits_say_is_text_and_never_markup() {
+    let repo = Repo::new();
+    repo.commit(&[("a.yaml", "a: 1\n")]);
+    let (agent, _serve, api) = served(&repo, "");
+    let evil = "<script>alert(1)</script>\"'&";
+    let change = repo.change().write("<b>.yaml", "a: \"<script>alert(1)</script>'&\"\n<i>: 2\n");
+    let next = change.write("x.txt", evil).commit(&format!("{evil}\n\n{evil}"));
+    agent.wait_until_live(&next);
+    let visitor = Visitor::sign_in(&api);
+    for page in
+        ["/", "/history", "/deployments/2", "/deployments/2?view=split", "/diff?from=1&to=2"]
+    {
+        let text = visitor.get(page).text;
+        assert!(!text.contains("<script>alert"), "{page}: {text}");
+        assert!(!text.contains("<b>.yaml"), "{page}: {text}");
+    }
+    assert!(visitor.get("/deployments/2").text.contains("alert(1)"));
+    let text = visitor.get("/diff?from=%22%3E%3Cscript%3E&to=2").text;
+    assert!(!text.contains("\"><script>"), "{text}");
+}
+
+#[test]
+fn a_form_counts_only_from_a_page_of_its_own_session() {
+    let (_repo, agent, _serve, api) = machine();
+    let visitor = Visitor::sign_in(&api);
+    let cookie = ("cookie", visitor.cookie.as_str());
+    let plain = visitor.api.send("POST", "/do/rollback", &[FORM, cookie], b"reason=x");
+    assert_eq!(plain.status, 403, "{plain:#?}");
+    let guessed = visitor.api.send("POST", "/do/rollback", &[FORM, cookie], b"form=guess&reason=x");
+    assert_eq!(guessed.status, 403);
+    let page = visitor.get("/").text;
+    let mark = page.split("name=\"form\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let body = format!("form={mark}&reason=x");
+    let foreign = [FORM, cookie, ("origin", "https://evil.example")];
+    let answer = visitor.api.send("POST", "/do/rollback", &foreign, body.as_bytes());
+    assert_eq!(answer.status, 403);
+    let other = Visitor::sign_in(&api);
+    let theirs = [FORM, ("cookie", other.cookie.as_str())];
+    assert_eq!(visitor.api.send("POST", "/do/rollback", &theirs, body.as_bytes()).status, 403);
+    assert_eq!(agent.json(&["status"])["live"]["deployment"], 2);
+    let origin = format!("http://{}", api.address);
+    let own = [FORM, cookie, ("origin", origin.as_str())];
+    assert_eq!(visitor.api.send("POST", "/do/rollback", &own, body.as_bytes()).status, 303);
+    let status = agent.json(&["status"]);
+    assert_eq!(status["live"]["deployment"], 3, "{status:#}");
+    // Who signed out is out, with every copy of the cookie.
+    assert_eq!(visitor.send("/sign-out", "").status, 303);
+    assert_eq!(visitor.get("/").status, 303);
+    assert_eq!(other.get("/").status, 200);
+}
+
+#[test]
+fn every_verb_can_be_done_by_a_form_and_is_audited_as_the_person() {
+    let (repo, agent, _serve, api) = machine();
+    let visitor = Visitor::sign_in(&api);
+    let said = |path: &str, fields: &str| {
+        let answer = visitor.send(path, fields);
+        assert_eq!(answer.status, 303, "{path}: {answer:#?}");
+        let page = visitor.get("/").text;
+        let said = page.split("role=\"status\">").nth(1).and_then(|t| t.split('<').next());
+        said.unwrap_or_default().to_owned()
+    };
+    assert!(said("/do/suspend", "reason=lunch&minutes=30").starts_with("suspended"));
+    let status = agent.json(&["status"]);
+    assert_eq!(status["suspended"]["reason"], "lunch", "{status:#}");
+    let third = repo.commit(&[("notes.conf", "a = 3\n")]);
+    wait_until("the third commit is held", || {
+        let status = agent.json(&["status"]);
+        status["desired"]["revision"] == third.as_str() && status["state"] == "suspended"
+    });
+    assert!(visitor.get("/").text.contains("/do/apply"), "the button that helps is there");
+    assert!(said("/do/apply", &format!("revision={third}&reason=now")).starts_with("applied"));
+    assert!(said("/do/resume", "").starts_with("resumed"));
+    assert!(said("/do/look", "").starts_with("in sync"));
+    assert!(said("/do/compare", "").starts_with("in sync"));
+    assert!(said("/do/repair", "").starts_with("in sync"));
+    assert!(said("/do/rollback", "reason=too+fast&hold=yes").starts_with("rolled back to"));
+    let history = agent.json(&["history"]);
+    assert_eq!(history["items"][0]["actor"], "admin", "{history:#}");
+    assert_eq!(history["items"][0]["reason"], "too fast", "{history:#}");
+    let bad = visitor.send("/do/suspend", "minutes=x");
+    assert_eq!(bad.status, 400, "{bad:#?}");
+    assert_eq!(visitor.send("/do/redeliver", "id=77").status, 404);
+    let trail = api.get("/api/audit?limit=200").json();
+    let items = trail["items"].as_array().unwrap();
+    let by = |action: &str| items.iter().any(|r| r["action"] == action && r["known"] == "session");
+    for action in ["order.apply", "order.rollback", "agent.suspend", "agent.resume"] {
+        assert!(by(action), "{action}: {trail:#}");
+    }
+    assert!(items.iter().any(|record| record["action"] == "session.begin"));
+}
+
+#[test]
+fn each_page_and_form_needs_the_right_of_its_route() {
+    let repo = Repo::new();
+    repo.commit(&[("agents/scheduler.yaml", "a: 1\n"), ("agents/other.yaml", "b: 1\n")]);
+    let place = Agent::new();
+    let (_agent, _serve, api) = served(&repo, &with_tokens(&place));
+    let roles = ["viewer", "operator", "publisher", "read", "apply", "audit:read"];
+    for role in roles {
+        let visitor = Visitor::sign_in(&api.with(&token(role)));
+        let may = crate::api::actions_of(role);
+        for (page, needs) in
+            [("/", "read"), ("/history", "read"), ("/nodes", "read"), ("/audit", "audit:read")]
+        {
+            let wanted = if may.contains(&needs) { 200 } else { 403 };
+            assert_eq!(visitor.get(page).status, wanted, "{role} {page}");
+        }
+        for (form, needs) in [
+            ("/do/look", "apply"),
+            ("/do/apply", "apply"),
+            ("/do/rollback", "rollback"),
+            ("/do/suspend", "suspend"),
+            ("/do/resume", "suspend"),
+            ("/do/compare", "repair"),
+            ("/do/repair", "repair"),
+            ("/do/redeliver", "nodes:write"),
+        ] {
+            if !may.contains(&needs) {
+                let headers = [FORM, ("cookie", visitor.cookie.as_str())];
+                let answer = visitor.api.send("POST", form, &headers, b"form=x");
+                assert_eq!(answer.status, 403, "{role} {form}");
+                assert!(answer.text.contains("has no right to"), "{role} {form}");
+            }
+        }
+        if may.contains(&"read") {
+            let page = visitor.get("/").text;
+            assert_eq!(page.contains("/do/rollback"), may.contains(&"rollback"), "{role}");
+            assert_eq!(page.contains("href=\"/audit\""), may.contains(&"audit:read"), "{role}");
+        }
+    }
+    // Who sees one file sees no other, in no page.
+    let narrow = Visitor::sign_in(&api.with(&token("narrow")));
+    let second =
+        repo.commit(&[("agents/scheduler.yaml", "a: 2\n"), ("agents/other.yaml", "b: 2\n")]);
+    wait_until("the second is live", || {
+        api.get("/api/config/status").json()["live"]["revision"] == second.as_str()
+    });
+    for page in ["/", "/history", "/deployments/2", "/diff?from=1&to=2"] {
+        let text = narrow.get(page).text;
+        assert!(!text.contains("other.yaml"), "{page}: {text}");
+    }
+    assert!(narrow.get("/deployments/2").text.contains("agents/scheduler.yaml"));
+}
+
+#[test]
+fn wrong_tokens_cost_time_and_a_token_that_is_gone_ends_its_sessions() {
+    let (_repo, agent, _serve, api) = machine();
+    let visitor = Visitor::sign_in(&api);
+    std::fs::write(agent.state_dir().join("admin.token"), "another token, quite as long\n")
+        .unwrap();
+    assert_eq!(visitor.get("/").status, 303);
+    let nobody = api.nobody();
+    let mut statuses = Vec::new();
+    for _ in 0..12 {
+        statuses.push(nobody.send("POST", "/sign-in", &[FORM], b"token=wrong-wrong-wrong").status);
+    }
+    assert_eq!(statuses.first(), Some(&401));
+    assert_eq!(statuses.last(), Some(&429));
+    let huge = vec![b'a'; 200_000];
+    assert_eq!(nobody.send("POST", "/sign-in", &[FORM], &huge).status, 413);
+}
