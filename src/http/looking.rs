@@ -135,7 +135,7 @@ pub(super) struct Path {
 }
 
 /// What a trial is about.
-enum Trying {
+pub(super) enum Trying {
     Files(BTreeMap<String, Vec<u8>>),
     Revision(String),
 }
@@ -147,6 +147,15 @@ pub(super) async fn validate(
     body: Bytes,
 ) -> Result<Json<ValidationBody>, Problem> {
     let trying = trying(path, body)?;
+    Ok(Json(tried(&api, caller, trying).await?))
+}
+
+/// What the gates say of it, as far as the caller sees it.
+pub(super) async fn tried(
+    api: &Api,
+    caller: Caller,
+    trying: Trying,
+) -> Result<ValidationBody, Problem> {
     if let Trying::Files(files) = &trying
         && let Some(path) = files.keys().find(|path| !caller.sees(path))
     {
@@ -159,7 +168,7 @@ pub(super) async fn validate(
             Trying::Revision(revision) => view.try_revision(&revision)?,
         };
         let seen = findings.iter().filter(|f| f.file.as_ref().is_none_or(|file| caller.sees(file)));
-        Ok(Json(ValidationBody::new(valid, seen.map(FindingBody::from).collect())))
+        Ok(ValidationBody::new(valid, seen.map(FindingBody::from).collect()))
     })
     .await
 }

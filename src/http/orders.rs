@@ -277,18 +277,18 @@ async fn wait_for(
     find(&*found.await.ok()?.ok()?)
 }
 
+/// What is told whose wait is over before the pass is.
+pub(super) fn still_running() -> Problem {
+    let detail = "the pass has not ended within the time to wait; it goes on";
+    Problem::new(StatusCode::GATEWAY_TIMEOUT, "still_running", detail)
+}
+
 async fn answer(
     api: &Api,
     caller: &Caller,
     report: Option<Arc<Report>>,
 ) -> Result<Response, Problem> {
-    let Some(report) = report else {
-        return Err(Problem::new(
-            StatusCode::GATEWAY_TIMEOUT,
-            "still_running",
-            "the pass has not ended within the time to wait; it goes on",
-        ));
-    };
+    let report = report.ok_or_else(still_running)?;
     let (settings, journal) = (api.settings.borrow().clone(), api.journal.clone());
     let body = tokio::task::spawn_blocking(move || full(&report, settings, journal));
     let body = body.await.map_err(|_| {

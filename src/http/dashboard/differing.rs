@@ -41,6 +41,11 @@ pub(super) struct Differing {
 }
 
 impl Differing {
+    /// Whether a finding's file is among those that are shown, where it stands beside its line.
+    pub(super) fn shows(&self, finding: &FindingBody) -> bool {
+        self.files.iter().any(|file| Some(&file.path) == finding.file.as_ref())
+    }
+
     /// Whether more is known of what it touches than the names of the files.
     pub(super) fn has_impact(&self) -> bool {
         let impact = &self.plan.impact;
