@@ -15,7 +15,7 @@ use super::wire::{
     DiffBody, FORMAT_VERSION, FindingBody, Page, PlanBody, PointBody, ProfileBody,
     ProfileEntryBody, TrialBody, ValidationBody,
 };
-use super::writing;
+use super::{orders, writing};
 use crate::document::emit;
 use crate::profiles;
 use crate::view::{FILES_MAX, Trial, View, ViewError};
@@ -31,9 +31,10 @@ pub(super) async fn diff(
     caller: Caller,
     Asked(between): Asked<Between>,
 ) -> Result<Json<DiffBody>, Problem> {
+    let from = orders::brought(&api, &caller, between.from.as_deref().unwrap_or("live")).await?;
+    let to = orders::brought(&api, &caller, between.to.as_deref().unwrap_or("desired")).await?;
     api.look(move |view| {
-        let from = view.point(between.from.as_deref().unwrap_or("live"))?;
-        let to = view.point(between.to.as_deref().unwrap_or("desired"))?;
+        let (from, to) = (view.point(&from)?, view.point(&to)?);
         let (plan, told) = view.between(&from, &to)?;
         let plan = PlanBody::new(&plan, &told).seen_by(|path| caller.sees(path));
         let (from, to) = (PointBody::from(&from), PointBody::from(&to));
