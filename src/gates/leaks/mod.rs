@@ -53,9 +53,8 @@ pub(super) fn check(file: &AtHand<'_>) -> Vec<Finding> {
         .filter(|(files, _)| files.mean_file(file.path.as_str()))
         .map(|(_, allow)| allow.rule.as_deref())
         .collect();
-    let is_allowed = |leak: &Leak| {
-        allowed.iter().any(|allowed| allowed.is_none_or(|rule| rule == leak.rule))
-    };
+    let is_allowed =
+        |leak: &Leak| allowed.iter().any(|allowed| allowed.is_none_or(|rule| rule == leak.rule));
     let mut here = AllowedHere { lines: text.lines(), number: 0, is_allowed: false };
     let told = leaks.iter().filter(|leak| !is_allowed(leak) && !here.says(leak.line));
     told.take(FINDINGS_MAX).map(|leak| finding(leak, severity)).collect()

@@ -34,11 +34,7 @@ fn private_keys(text: &str) -> impl Iterator<Item = Known> {
     text.split_inclusive('\n').filter_map(move |line| {
         let start = at;
         at += line.len();
-        begins_key(line).then_some(Known {
-            at: start,
-            rule: "private_key",
-            what: "a private key",
-        })
+        begins_key(line).then_some(Known { at: start, rule: "private_key", what: "a private key" })
     })
 }
 
