@@ -11,6 +11,7 @@ mod run;
 mod secret_files;
 mod signals;
 mod systemd;
+mod witness;
 
 pub use error::AppError;
 pub use once::{Deliveries, Once, once};

@@ -62,6 +62,7 @@ impl Agent {
             trust: self.trust_key(head),
             passes_over: desired.filter(|d| *d != head.revision),
         };
+        self.work.revision(&head.revision);
         let mirror = self.mirror()?;
         let fetched = self.fetch(head, &mirror)?;
         // Another branch that is only looked at rewrites nothing.
@@ -70,7 +71,10 @@ impl Agent {
         if wish.is_none() && rewrites && self.refuses_rewrites() {
             return self.refuse_rewrite(&attempt);
         }
-        let doubts = match self.verify(&mirror, &attempt, &fetched)? {
+        let timed = meters().time("trust");
+        let verified = self.verify(&mirror, &attempt, &fetched)?;
+        drop(timed);
+        let doubts = match verified {
             Trusted::Yes(warnings) => warnings,
             Trusted::No(report) => return Ok(*report),
         };
@@ -91,7 +95,9 @@ impl Agent {
         if let Err(error) = self.regain_live(&mirror) {
             tracing::warn!(error = %error.chain(), "the mirror has lost the live tree: the plan tells all files as new");
         }
+        let timed = meters().time("plan");
         let plan = self.plan(&mirror, &rendered)?;
+        drop(timed);
         if let Some(mut report) = quarantined {
             report.plan = Some(plan);
             return Ok(report);
@@ -390,6 +396,7 @@ impl Agent {
             return Ok(report);
         }
         let id = self.journal.next_deployment()?;
+        self.work.deployment(id);
         let reason = attempt.wish.and_then(|w| w.reason.clone());
         let mut row = self.row(attempt, id, Outcome::Refused, digest);
         row.reason = reason;

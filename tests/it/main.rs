@@ -15,5 +15,6 @@ mod promises;
 mod reload;
 mod secrets;
 mod shipped;
+mod telling;
 mod trust;
 mod workbench;
