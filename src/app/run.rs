@@ -9,7 +9,7 @@ use super::secret_files::admin_token;
 use super::signals::{Signals, Told};
 use super::systemd::Systemd;
 use super::witness::Witness;
-use super::{AppError, control_socket, open};
+use super::{AppError, control_socket, open, raise_open_files};
 use crate::config::{self, Settings, Sources};
 use crate::http::{self, Access, Api, Feed};
 use crate::journal::Journal;
@@ -81,6 +81,7 @@ pub async fn run(
         path: "the process".into(),
         source,
     })?;
+    raise_open_files();
     let mut engine = open(settings, mode.verb())?;
     engine.agent = if dry { engine.agent.dry() } else { engine.agent.preparing() };
     let (settings, watched) = watch::channel(engine.settings.clone());

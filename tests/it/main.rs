@@ -4,6 +4,7 @@ mod support;
 
 mod api;
 mod behaviour;
+mod contract;
 mod dashboard;
 mod demo;
 mod enemies;
