@@ -72,6 +72,7 @@ impl Agent {
     ) -> Result<Report, SyncError> {
         let attempt = self.begin(head, trigger, wish);
         let now = attempt.started_at;
+        self.work.revision(&head.revision);
         let mirror = self.mirror()?;
         let fetched = self.fetch(head, &mirror)?;
         // Another branch that is only looked at rewrites nothing.
@@ -80,7 +81,10 @@ impl Agent {
         if wish.is_none() && rewrites && self.refuses_rewrites() {
             return self.refuse_rewrite(&attempt);
         }
-        let doubts = match self.verify(&mirror, &attempt, &fetched)? {
+        let timed = meters().time("trust");
+        let verified = self.verify(&mirror, &attempt, &fetched)?;
+        drop(timed);
+        let doubts = match verified {
             Trusted::Yes(warnings) => warnings,
             Trusted::No(report) => return Ok(*report),
         };
@@ -103,7 +107,9 @@ impl Agent {
         if let Err(error) = self.regain_live(&mirror) {
             tracing::warn!(error = %error.chain(), "the mirror has lost the live tree: the plan tells all files as new");
         }
+        let timed = meters().time("plan");
         let plan = self.plan(&mirror, &rendered)?;
+        drop(timed);
         let passed =
             self.live_tree().filter(|_| self.standing.rules.as_ref() == Some(&self.rules_key));
         let timed = meters().time("gates");
@@ -403,6 +409,7 @@ impl Agent {
             return Ok(report);
         }
         let id = self.journal.next_deployment()?;
+        self.work.deployment(id);
         let reason = attempt.wish.and_then(|w| w.reason.clone());
         let mut row = self.row(attempt, id, Outcome::Refused, digest);
         row.reason = reason;
