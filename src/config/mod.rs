@@ -8,7 +8,9 @@
 //! May read the settings file, `/etc/passwd`, `/etc/group`, and the environment it is given; never
 //! a credential, the network, or what the state folder holds.
 
+mod alerts;
 mod api;
+mod commit_status;
 mod decode;
 mod effective;
 mod error;
@@ -31,7 +33,9 @@ mod validation;
 mod values;
 mod verify;
 
+pub use alerts::{AlertSettings, AlertWay};
 pub use api::{ApiSettings, JwtKeys, JwtSettings, ServerTls, TokenSettings};
+pub use commit_status::{CommitStatusSettings, Forge};
 pub use effective::Effective;
 pub use error::{ConfigError, Listed};
 pub use gather::Origin;

@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    ChangeLists, DeploymentId, Digest, EventFacts, Finding, Origin, Revision, Severity,
+    ChangeLists, DeploymentId, Digest, EventFacts, Finding, Origin, Problem, Revision, Severity,
+    Timestamp,
 };
 
 /// Entries of one list that are recorded: more than a message carries, so that the message knows
@@ -51,6 +52,10 @@ struct Record {
     message: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     findings: Vec<FindingRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<i64>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -94,6 +99,8 @@ pub(super) fn to_json(facts: &EventFacts) -> Result<String, serde_json::Error> {
         reason: facts.reason.clone(),
         message: facts.message.clone(),
         findings: facts.findings.iter().take(LIST_MAX).map(FindingRecord::of).collect(),
+        problem: facts.problem.map(|p| p.as_str().to_owned()),
+        since: facts.since.map(|at| at.0),
     })
 }
 
@@ -107,6 +114,7 @@ pub(super) fn from_json(text: &str) -> Result<EventFacts, DamagedFacts> {
     let revision = |text: Option<String>| text.map(|t| Revision::parse(&t)).transpose();
     let digest = |text: Option<String>| text.map(|t| Digest::parse(&t)).transpose();
     let origin = |word: String| Origin::from_word(&word).ok_or(DamagedFacts::Word(word));
+    let problem = |word: String| Problem::from_word(&word).ok_or(DamagedFacts::Word(word));
     Ok(EventFacts {
         deployment: record.deployment.map(DeploymentId),
         revision: revision(record.revision)?,
@@ -125,6 +133,8 @@ pub(super) fn from_json(text: &str) -> Result<EventFacts, DamagedFacts> {
         reason: record.reason,
         message: record.message,
         findings: record.findings.into_iter().map(FindingRecord::read).collect::<Result<_, _>>()?,
+        problem: record.problem.map(problem).transpose()?,
+        since: record.since.map(Timestamp),
     })
 }
 
@@ -185,6 +195,8 @@ mod tests {
                 Finding::error("yaml.syntax", "bad").in_file("a").at(3, 7).hint("do"),
                 Finding::warning("w", "hm"),
             ],
+            problem: Some(Problem::Held),
+            since: Some(Timestamp(7)),
         };
         assert_eq!(from_json(&to_json(&facts).unwrap()).unwrap(), facts);
         let none = EventFacts::default();

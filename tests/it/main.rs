@@ -2,11 +2,14 @@
 
 mod support;
 
+mod alerts;
 mod api;
 mod behaviour;
+mod breakers;
 mod dashboard;
 mod demo;
 mod enemies;
+mod forges;
 mod fuzz;
 mod hooks;
 mod house;
