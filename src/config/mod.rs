@@ -8,8 +8,10 @@
 //! May read the settings file, `/etc/passwd`, `/etc/group`, and the environment it is given; never
 //! a credential, the network, or what the state folder holds.
 
+mod alerts;
 mod api;
 mod audit;
+mod commit_status;
 mod decode;
 mod effective;
 mod error;
@@ -33,8 +35,10 @@ mod validation;
 mod values;
 mod verify;
 
+pub use alerts::{AlertSettings, AlertWay};
 pub use api::{ApiSettings, JwtKeys, JwtSettings, ServerTls, TokenSettings};
 pub use audit::AuditSettings;
+pub use commit_status::{CommitStatusSettings, Forge};
 pub use effective::Effective;
 pub use error::{ConfigError, Listed};
 pub use gather::Origin;

@@ -4,11 +4,14 @@
 
 pub mod admit;
 pub mod bake;
+pub mod commit_status;
 pub mod cost;
 pub mod drift;
 pub mod impact;
 pub mod next;
+pub mod parties;
 pub mod patterns;
+pub mod problems;
 pub mod recover;
 pub mod retry;
 pub mod schedule;

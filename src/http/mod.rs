@@ -19,6 +19,7 @@ mod looking;
 mod metrics;
 mod openapi;
 pub mod orders;
+pub mod parties;
 mod probes;
 mod problem;
 mod reading;

@@ -14,6 +14,7 @@ mod git;
 mod git_server;
 mod http;
 mod keys;
+pub(crate) mod provider;
 mod proxy;
 mod receiver;
 mod repo;
