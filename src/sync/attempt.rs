@@ -42,6 +42,25 @@ pub(super) struct Rendered {
 const LARGE_FETCH_BYTES: u64 = 4 << 20;
 
 impl Agent {
+    /// What is known of an attempt before its first step.
+    pub(super) fn begin<'a>(
+        &mut self,
+        head: &Head,
+        trigger: Trigger,
+        wish: Option<&'a Wish>,
+    ) -> Attempt<'a> {
+        self.trust_watch.look(&self.settings.source.verify);
+        let desired = self.standing.desired.as_ref().map(|d| d.revision.clone());
+        Attempt {
+            revision: head.revision.clone(),
+            trigger,
+            wish,
+            started_at: self.clock.now(),
+            trust: self.trust_key(head),
+            passes_over: desired.filter(|d| *d != head.revision),
+        }
+    }
+
     /// From a head to a live tree, or to the reason why not. An order overrides what only waits:
     /// `auto_sync`, windows, suspension, the deletion guard, quarantine and `history_rewrite`;
     /// never trust, gates or checks.
@@ -51,17 +70,8 @@ impl Agent {
         trigger: Trigger,
         wish: Option<&Wish>,
     ) -> Result<Report, SyncError> {
-        let now = self.clock.now();
-        self.trust_watch.look(&self.settings.source.verify);
-        let desired = self.standing.desired.as_ref().map(|d| d.revision.clone());
-        let attempt = Attempt {
-            revision: head.revision.clone(),
-            trigger,
-            wish,
-            started_at: now,
-            trust: self.trust_key(head),
-            passes_over: desired.filter(|d| *d != head.revision),
-        };
+        let attempt = self.begin(head, trigger, wish);
+        let now = attempt.started_at;
         self.work.revision(&head.revision);
         let mirror = self.mirror()?;
         let fetched = self.fetch(head, &mirror)?;
@@ -92,16 +102,14 @@ impl Agent {
         if let Some(report) = quarantined.clone().filter(|_| !self.stop_before_intent) {
             return Ok(report);
         }
+        // Told when it is known whether the rest would let it pass, as `apply` would ask.
+        let mut waits = quarantined;
         if let Err(error) = self.regain_live(&mirror) {
             tracing::warn!(error = %error.chain(), "the mirror has lost the live tree: the plan tells all files as new");
         }
         let timed = meters().time("plan");
         let plan = self.plan(&mirror, &rendered)?;
         drop(timed);
-        if let Some(mut report) = quarantined {
-            report.plan = Some(plan);
-            return Ok(report);
-        }
         let passed =
             self.live_tree().filter(|_| self.standing.rules.as_ref() == Some(&self.rules_key));
         let timed = meters().time("gates");
@@ -118,7 +126,9 @@ impl Agent {
             Err(held) => return self.hold(*held, Some(plan), findings),
         };
         if self.rules.refuse(&findings) {
-            return self.refuse(&attempt, Some(rendered.summary.digest), findings);
+            let mut report = self.refuse(&attempt, Some(rendered.summary.digest), findings)?;
+            report.plan = self.stop_before_intent.then_some(plan);
+            return Ok(report);
         }
         if wish.is_none()
             && let Some(hold) = admit(&plan, &self.terms(now))
@@ -131,7 +141,10 @@ impl Agent {
                 since: now,
                 until: hold.until,
             };
-            return self.hold(held, Some(plan), findings);
+            if !self.stop_before_intent {
+                return self.hold(held, Some(plan), findings);
+            }
+            waits.get_or_insert(Report::new(PassOutcome::Held(held.reason), held.message));
         }
         let next = Next {
             origin: if wish.is_some() { Origin::Apply } else { Origin::Sync },
@@ -144,7 +157,7 @@ impl Agent {
             accepted: attempt.passes_over.is_none().then(|| attempt.revision.clone()),
         };
         if self.stop_before_intent {
-            return self.rehearse(&mirror, &attempt, next);
+            return self.rehearse(&mirror, &attempt, next, waits);
         }
         let _timed = meters().time("apply");
         self.deploy(&mirror, &attempt, next)

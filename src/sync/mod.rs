@@ -34,6 +34,7 @@ mod repair;
 #[cfg(test)]
 mod repair_tests;
 mod show;
+mod sought;
 mod surroundings;
 #[cfg(test)]
 mod told_source;
@@ -50,6 +51,7 @@ use crate::model::{Origin, PassOutcome, Report, Sought, Trigger, Wish, WishKind}
 use crate::source::Head;
 use crate::telemetry::Work;
 use repair::Mended;
+use trusted::Trusted;
 
 impl Agent {
     /// One pass. Most end after the first request: in sync.
@@ -76,6 +78,10 @@ impl Agent {
         let wish = self.next_wish();
         let number = wish.as_ref().ok().and_then(Option::as_ref).map(|wish| wish.id);
         self.was_ordered = number.is_some();
+        let is_plan = wish.as_ref().is_ok_and(|wish| {
+            let kind = wish.as_ref().map(|wish| &wish.kind);
+            matches!(kind, Some(WishKind::Plan(_) | WishKind::Fetch(_)))
+        });
         let report = wish
             .and_then(|wish| match self.go(wish.as_ref(), trigger) {
                 Err(error) if error.mirror_damaged() => {
@@ -88,12 +94,19 @@ impl Agent {
             .unwrap_or_else(|error| self.explain(error));
         drop(timed);
         meters().passed(&report);
+        if !is_plan && !self.dry {
+            meters().refused(&report);
+        }
         // The first change after a start is not to wait for what can be made ready before it.
         self.untidy.trees |=
             trigger == Trigger::Start && self.prepares && report.outcome == PassOutcome::InSync;
         let has_asked = trigger == Trigger::Interval || self.asked_at != asked_at;
         let follows = number.is_none() && !matches!(trigger, Trigger::Drift | Trigger::Health);
-        self.remember(&report, number, has_asked, follows);
+        if is_plan {
+            self.leave_as_it_was(&report, number);
+        } else {
+            self.remember(&report, number, has_asked, follows);
+        }
         report
     }
 
@@ -175,12 +188,27 @@ impl Agent {
             WishKind::Compare => self.compare_now(),
             WishKind::Publish(ref publication) => self.publish(publication, wish, trigger),
             WishKind::Plan(ref sought) => {
-                self.stop_before_intent = true;
-                let planned = self.plan_only(sought.as_ref(), trigger);
-                self.stop_before_intent = self.dry;
-                planned
+                self.without_intent(|agent| agent.plan_only(sought.as_ref(), trigger))
+            }
+            WishKind::Fetch(ref sought) => {
+                self.without_intent(|agent| agent.fetch_only(sought, trigger))
             }
         }
+    }
+
+    /// Goes a part of the way that changes nothing: what it learned of the source is forgotten again,
+    /// so that the next pass that follows it finds that out, and tells it.
+    fn without_intent<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let (source, desired) = (self.standing.source.clone(), self.standing.desired.clone());
+        let (asked_at, retry_after) = (self.asked_at, self.retry_after);
+        let unfinished_checks = self.unfinished_checks;
+        self.stop_before_intent = true;
+        let done = work(self);
+        self.stop_before_intent = self.dry;
+        (self.standing.source, self.standing.desired) = (source, desired);
+        (self.asked_at, self.retry_after) = (asked_at, retry_after);
+        self.unfinished_checks = unfinished_checks;
+        done
     }
 
     /// An order for another revision passes over the head, so that has to be known.
@@ -219,11 +247,31 @@ impl Agent {
         trigger: Trigger,
     ) -> Result<Report, SyncError> {
         let head = match sought {
-            Some(Sought::Revision(revision)) => Head::of(revision.clone()),
-            Some(Sought::Reference(name)) => self.source.look_up(name)?,
+            Some(sought) => self.find(sought)?,
             None => self.ask()?,
         };
-        self.attempt(&head, trigger, None)
+        let mut report = self.attempt(&head, trigger, None)?;
+        if let Some(sought) = sought {
+            self.tell_apart(sought, &mut report)?;
+        }
+        Ok(report)
+    }
+
+    /// The way up to the commit's being here and trusted.
+    fn fetch_only(&mut self, sought: &Sought, trigger: Trigger) -> Result<Report, SyncError> {
+        let head = self.find(sought)?;
+        let attempt = self.begin(&head, trigger, None);
+        let mirror = self.mirror()?;
+        let fetched = self.fetch(&head, &mirror)?;
+        match self.verify(&mirror, &attempt, &fetched)? {
+            Trusted::Yes(_) => {
+                let message = format!("{} is here to be looked at", head.revision.short());
+                let mut report = Report::new(PassOutcome::Planned, message);
+                report.revision = Some(head.revision);
+                Ok(report)
+            }
+            Trusted::No(report) => Ok(*report),
+        }
     }
 
     /// What the source wants.
