@@ -144,10 +144,15 @@ fn public_routes(api: Api) -> Router {
 const IF_MATCH: Head = Head {
     name: "If-Match",
     is_required: true,
+    pattern: "^(\\*|\"[0-9a-f]{40}\")$",
     meaning: "The `ETag` of the profile as it was read, or `*`",
 };
-const LAST_EVENT: Head =
-    Head { name: "Last-Event-ID", is_required: false, meaning: "The last event that was heard" };
+const LAST_EVENT: Head = Head {
+    name: "Last-Event-ID",
+    is_required: false,
+    pattern: "",
+    meaning: "The last event that was heard",
+};
 const YAML: &str = "application/yaml";
 
 const WAIT: (&str, &str) = ("wait", "Seconds to wait for the outcome, such as `30s`");

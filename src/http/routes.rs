@@ -46,6 +46,7 @@ pub(super) struct Operation {
 pub(super) struct Head {
     pub(super) name: &'static str,
     pub(super) is_required: bool,
+    pub(super) pattern: &'static str,
     pub(super) meaning: &'static str,
 }
 
