@@ -28,6 +28,7 @@ labels! {
     OfStep { step }
     OfFamily { family }
     OfRequest { method, route, status }
+    OfLimit { limit }
 }
 
 /// The counts.
@@ -38,6 +39,7 @@ pub struct Meters {
     deliveries: Family<OfOutcome, Counter>,
     requests: Family<OfRequest, Counter>,
     request_seconds: Histogram,
+    limited: Family<OfLimit, Counter>,
     /// Source asked us to wait.
     throttled: Counter,
 }
@@ -49,6 +51,7 @@ static METERS: LazyLock<Meters> = LazyLock::new(|| Meters {
     deliveries: Family::default(),
     requests: Family::default(),
     request_seconds: Histogram::new(SECONDS),
+    limited: Family::default(),
     throttled: Counter::default(),
 });
 
@@ -112,6 +115,11 @@ impl Meters {
         self.request_seconds.observe(since.elapsed().as_secs_f64());
     }
 
+    /// A request was over a limit: `reads`, `looks`, `writes` or `hooks`.
+    pub fn limited(&self, limit: &'static str) {
+        self.limited.get_or_create(&OfLimit { limit }).inc();
+    }
+
     /// Adds them to what is told.
     pub fn register(&self, to: &mut Registry) {
         to.register("passes_by_outcome", "Passes by how they ended", self.passes.clone());
@@ -129,6 +137,8 @@ impl Meters {
             Unit::Seconds,
             self.request_seconds.clone(),
         );
+        let help = "Requests that were over a limit of api.rate_limit";
+        to.register("http_rate_limited", help, self.limited.clone());
         let help = "Times that the source asked to be left alone for a while";
         to.register("source_throttled", help, self.throttled.clone());
     }

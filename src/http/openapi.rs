@@ -107,7 +107,21 @@ fn parameters(operation: &Operation) -> Vec<Value> {
             "schema": {"type": "string"},
         })
     });
-    in_path.chain(in_query).collect()
+    let in_head = operation.is_write().then(|| {
+        json!({
+            "name": "Idempotency-Key", "in": "header", "required": false,
+            "description": "The same key, caller and request within 24 hours: the same answer, done once",
+            "schema": {"type": "string"},
+        })
+    });
+    let held = operation.is_tagged.then(|| {
+        json!({
+            "name": "If-None-Match", "in": "header", "required": false,
+            "description": "The `ETag` of an answer that is there already: 304 where it is still right",
+            "schema": {"type": "string"},
+        })
+    });
+    in_path.chain(in_query).chain(in_head).chain(held).collect()
 }
 
 const fn meaning(status: u16) -> &'static str {

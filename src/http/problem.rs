@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::access::Caller;
 use super::wire::FindingBody;
 use crate::journal::JournalError;
 use crate::profiles::ProfileError;
@@ -66,6 +67,27 @@ impl Problem {
     /// The same, with what the gates said.
     pub(super) fn with(mut self, findings: Vec<FindingBody>) -> Self {
         self.body.findings = findings;
+        self
+    }
+
+    /// The same for somebody who sees some files alone: what was looked at may name others.
+    pub(super) fn seen_by(mut self, caller: &Caller) -> Self {
+        /// Codes whose sentences say back what was asked for, and nothing else.
+        const OF_WHAT_WAS_ASKED: [&str; 7] = [
+            "not_found",
+            "forbidden",
+            "bad_request",
+            "bad_path",
+            "nothing_fetched",
+            "revision_not_fetched",
+            "tree_not_kept",
+        ];
+        if !caller.sees_all() {
+            self.body.findings.retain(|f| f.file.as_ref().is_none_or(|file| caller.sees(file)));
+            if !OF_WHAT_WAS_ASKED.contains(&self.body.code) {
+                self.body.detail = "files that your role does not see are the reason".to_owned();
+            }
+        }
         self
     }
 

@@ -12,6 +12,7 @@ pub(crate) mod forge;
 mod git;
 mod git_server;
 mod http;
+pub(crate) mod issuer;
 mod keys;
 mod proxy;
 mod receiver;
