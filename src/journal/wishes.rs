@@ -33,6 +33,7 @@ impl Journal {
             WishKind::Plan(sought) => {
                 ("plan", sought.as_ref().map(ToString::to_string), None, false)
             }
+            WishKind::Fetch(sought) => ("fetch", Some(sought.to_string()), None, false),
         };
         self.transaction("write down what is wanted", |tx| {
             tx.prepare_cached(
@@ -46,7 +47,7 @@ impl Journal {
             }
             self.mark(tx, Some(order))?;
             // What changes nothing needs no witness.
-            if !matches!(kind, WishKind::Compare | WishKind::Plan(_)) {
+            if !matches!(kind, WishKind::Compare | WishKind::Plan(_) | WishKind::Fetch(_)) {
                 let target =
                     revision.clone().or_else(|| target.map(|id| format!("deployment {id}")));
                 let record = AuditRecord {
@@ -110,6 +111,7 @@ fn wish_from(row: &rusqlite::Row<'_>) -> rusqlite::Result<(Wish, bool)> {
     let revision: Option<String> = row.get("revision")?;
     let target: Option<u64> = row.get("target")?;
     let kind = match word.as_str() {
+        "fetch" => WishKind::Fetch(Sought::of(revision.as_deref().unwrap_or_default())),
         "rollback" => WishKind::Rollback { to: target.map(DeploymentId), hold: row.get("hold")? },
         "repair" => WishKind::Repair,
         "plan" => WishKind::Plan(revision.as_deref().map(Sought::of)),
