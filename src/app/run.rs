@@ -96,13 +96,15 @@ pub async fn run(
             source,
         })?),
     };
+    let access = Access::new(admin_token);
+    let asking = access.clone().run(engine.clock.clone());
     let api = Api::new(http::Parts {
         journal: engine.journal.clone(),
         board: engine.board.clone(),
         bell: bell.clone(),
         clock: engine.clock.clone(),
         settings: watched,
-        access: Access::new(admin_token),
+        access,
         name: audience(&engine.settings).source,
         stop: stop.subscribe(),
     });
@@ -141,7 +143,7 @@ pub async fn run(
     tracing::info!(mode = mode.verb(), live = %first.live.path.display(), "kconfigd runs");
     let watchdog = watchdog(running.turning.subscribe(), longest_wait(&first));
     let (agent, _locks) = engine.into_agent();
-    let (ended, (), (), (), ()) = tokio::join!(
+    let (ended, (), (), (), (), ()) = tokio::join!(
         async {
             let ended = running.turn(agent, &mut signals).await;
             stop.send_replace(true);
@@ -151,6 +153,7 @@ pub async fn run(
         http::until_stopped(control, public, stop.subscribe()),
         until(stop.subscribe(), watchdog),
         until(stop.subscribe(), streaming),
+        until(stop.subscribe(), asking),
     );
     ended
 }

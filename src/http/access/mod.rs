@@ -20,6 +20,7 @@ use axum::http::request::Parts;
 
 use super::Api;
 use super::problem::Problem;
+use crate::clock::Clock;
 use crate::config::{ApiSettings, Rates};
 use crate::decide::patterns::Patterns;
 use crate::journal::{Journal, Once};
@@ -98,6 +99,12 @@ impl Access {
         now: Timestamp,
     ) -> Result<(), Problem> {
         lock(&self.limits).take_from(rates, Weight::Hook, &from.to_string(), now)
+    }
+
+    /// Asks for the keys of the issuer of JSON Web Tokens whenever they are needed, until it is
+    /// dropped.
+    pub async fn run(self, clock: Arc<dyn Clock>) {
+        self.issuer.run(clock).await;
     }
 
     /// How it stands with the issuer of JSON Web Tokens; `None`: its keys were not asked for.

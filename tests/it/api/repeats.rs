@@ -67,6 +67,42 @@ fn a_write_that_comes_again_is_answered_as_before_and_done_once() {
 }
 
 #[test]
+fn an_order_whose_answer_was_lost_in_a_crash_is_not_given_again() {
+    let repo = Repo::new();
+    profiles(&repo);
+    let folder = tempfile::tempdir().expect("a folder");
+    let gate = folder.path().join("gate");
+    std::fs::write(&gate, "").expect("the gate is open");
+    let (agent, serve, api) = served(
+        &repo,
+        &format!(
+            "checks: [{{name: gate, run: [sh, -c, 'until [ -e {} ]; do sleep 0.02; done']}}]\n",
+            gate.display()
+        ),
+    );
+    assert_eq!(api.post("/api/config/suspend", &json!({})).status, 204);
+    let second = repo.commit(&[("a.yaml", "a: 1\n")]);
+    std::fs::remove_file(&gate).expect("the gate is shut");
+    let order = json!({"revision": second, "reason": "now"});
+    let headers = [JSON, ("idempotency-key", "one")];
+    let body = order.to_string();
+    let waiting = api.begin("POST", "/api/config/apply?wait=30s", &headers, body.as_bytes());
+    wait_until("it is ordered", || orders(&api) == 1);
+    let meanwhile = keyed(&api, "/api/config/apply", "one", &order);
+    assert_eq!(meanwhile.json()["code"], "idempotency_under_way", "{meanwhile:#?}");
+    assert_eq!(meanwhile.header("retry-after"), Some("1"));
+    serve.kill();
+    drop(waiting);
+    let (_serve, api) = Api::serve(&agent);
+    let again = keyed(&api, "/api/config/apply", "one", &order);
+    assert_eq!((again.status, &again.json()["order"]), (202, &json!(1)), "{again:#?}");
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    std::fs::write(&gate, "").expect("the gate is open");
+    agent.wait_until_live(&second);
+    assert_eq!(orders(&api), 1);
+}
+
+#[test]
 fn keys_are_each_callers_own_and_profiles_are_committed_once() {
     let repo = Repo::new();
     profiles(&repo);

@@ -16,7 +16,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::lock;
 use crate::clock::Clock;
@@ -31,7 +31,11 @@ pub(super) use token::has_shape;
 
 /// The issuer of the settings, and its keys.
 #[derive(Clone, Default)]
-pub(in crate::http) struct Issuer(Arc<Mutex<State>>);
+pub(in crate::http) struct Issuer {
+    state: Arc<Mutex<State>>,
+    /// Keys are wanted.
+    news: Arc<Notify>,
+}
 
 #[derive(Default)]
 struct State {
@@ -41,10 +45,18 @@ struct State {
     keys: Arc<Keys>,
     /// Why they could not be had the last time.
     error: Option<String>,
+    /// Keys that are to be asked for.
+    wanted: Option<Wanted>,
     /// Ends when the keys came, or did not.
     asking: Option<watch::Receiver<bool>>,
     /// The file that they were read from.
     file: Option<Stamp>,
+}
+
+/// Keys that somebody waits for.
+struct Wanted {
+    of: JwtSettings,
+    ended: watch::Sender<bool>,
 }
 
 type Stamp = (u64, u64, u64, i64, i64);
@@ -88,7 +100,7 @@ impl Issuer {
 
     /// How it stands; `None`: no network is needed for its keys, or none were needed yet.
     pub(in crate::http) fn standing(&self, now: Timestamp) -> Option<Standing> {
-        let state = lock(&self.0);
+        let state = lock(&self.state);
         state.known.asked_at?;
         Some(Standing {
             breaker: state.known.breaker(now),
@@ -105,7 +117,7 @@ impl Issuer {
         clock: &Arc<dyn Clock>,
     ) -> Result<Arc<Keys>, Refused> {
         let asking = {
-            let mut state = lock(&self.0);
+            let mut state = lock(&self.state);
             if state.of.as_ref() != Some(settings) {
                 *state = State { of: Some(settings.clone()), ..State::default() };
             }
@@ -119,12 +131,12 @@ impl Issuer {
                 match state.known.step(has, settings.keep_keys, clock.now()) {
                     Step::Use => return Ok(Arc::clone(&state.keys)),
                     Step::UseAndAsk => {
-                        self.ask(&mut state, settings, clock);
+                        self.ask(&mut state, settings, clock.now());
                         return Ok(Arc::clone(&state.keys));
                     }
                     Step::Unknown => return Err(Refused::UnknownKey),
                     Step::Unavailable(wait) => return Err(Refused::Unavailable(wait)),
-                    Step::Ask => self.ask(&mut state, settings, clock),
+                    Step::Ask => self.ask(&mut state, settings, clock.now()),
                 }
             }
         };
@@ -140,7 +152,7 @@ impl Issuer {
     ) -> Result<Arc<Keys>, Refused> {
         let ended = tokio::time::timeout(fetch::TIME_MAX, asking.wait_for(|done| *done)).await;
         let has_ended = matches!(ended, Ok(Ok(_)));
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         let is_answered = has_ended && state.known.failures == 0 && state.known.came_at.is_some();
         if is_answered && state.of.as_ref() == Some(settings) {
             return Ok(Arc::clone(&state.keys));
@@ -151,30 +163,39 @@ impl Issuer {
         }
     }
 
-    /// Asks for the keys beside whoever calls; one asks at a time.
+    /// Has the keys asked for beside whoever calls; one asks at a time.
     fn ask(
         &self,
         state: &mut State,
         settings: &JwtSettings,
-        clock: &Arc<dyn Clock>,
+        now: Timestamp,
     ) -> watch::Receiver<bool> {
         if let Some(asking) = state.asking() {
             return asking;
         }
         let (ended, asking) = watch::channel(false);
         state.asking = Some(asking.clone());
-        state.known = state.known.asked(clock.now());
-        let (issuer, settings, clock) = (self.clone(), settings.clone(), Arc::clone(clock));
-        tokio::spawn(async move {
-            let came = fetch::keys(&settings).await;
-            let mut state = lock(&issuer.0);
-            if state.of.as_ref() == Some(&settings) {
+        state.wanted = Some(Wanted { of: settings.clone(), ended });
+        state.known = state.known.asked(now);
+        self.news.notify_one();
+        asking
+    }
+
+    /// Asks for keys whenever some are wanted, until it is dropped.
+    pub(super) async fn run(self, clock: Arc<dyn Clock>) {
+        loop {
+            self.news.notified().await;
+            let wanted = lock(&self.state).wanted.take();
+            let Some(wanted) = wanted else { continue };
+            let came = fetch::keys(&wanted.of).await;
+            let mut state = lock(&self.state);
+            // Settings that were changed meanwhile have nothing of it.
+            if state.of.as_ref() == Some(&wanted.of) {
                 state.take(came, clock.now());
             }
             drop(state);
-            ended.send_replace(true);
-        });
-        asking
+            wanted.ended.send_replace(true);
+        }
     }
 }
 
