@@ -44,16 +44,7 @@ pub struct Meters {
     throttled: Counter,
 }
 
-static METERS: LazyLock<Meters> = LazyLock::new(|| Meters {
-    passes: Family::default(),
-    refusals: Family::default(),
-    steps: Family::new_with_constructor(|| Histogram::new(SECONDS)),
-    deliveries: Family::default(),
-    requests: Family::default(),
-    request_seconds: Histogram::new(SECONDS),
-    limited: Family::default(),
-    throttled: Counter::default(),
-});
+static METERS: LazyLock<Meters> = LazyLock::new(Meters::new);
 
 /// Those of this process.
 #[must_use]
@@ -76,6 +67,34 @@ impl Drop for Timed {
 }
 
 impl Meters {
+    /// All at nought: what grows from nothing to one is no increase to Prometheus.
+    fn new() -> Self {
+        let meters = Self {
+            passes: Family::default(),
+            refusals: Family::default(),
+            steps: Family::new_with_constructor(|| Histogram::new(SECONDS)),
+            deliveries: Family::default(),
+            requests: Family::default(),
+            request_seconds: Histogram::new(SECONDS),
+            limited: Family::default(),
+            throttled: Counter::default(),
+        };
+        for outcome in PassOutcome::EACH {
+            let (outcome, _) = outcome.words();
+            drop(meters.passes.get_or_create(&OfOutcome { outcome }));
+        }
+        for family in FAMILIES.into_iter().chain([OTHER]) {
+            drop(meters.refusals.get_or_create(&OfFamily { family }));
+        }
+        for outcome in DELIVERED {
+            drop(meters.deliveries.get_or_create(&OfOutcome { outcome }));
+        }
+        for limit in LIMITED {
+            drop(meters.limited.get_or_create(&OfLimit { limit }));
+        }
+        meters
+    }
+
     /// A step of a pass begins: one of a few words.
     pub fn time(&self, step: &'static str) -> Timed {
         Timed { step, since: Instant::now() }
@@ -85,6 +104,10 @@ impl Meters {
     pub fn passed(&self, report: &Report) {
         let (outcome, _) = report.outcome.words();
         self.passes.get_or_create(&OfOutcome { outcome }).inc();
+    }
+
+    /// A pass that was to make something live ended: counts what refused that.
+    pub fn refused(&self, report: &Report) {
         if matches!(report.outcome, PassOutcome::Refused(_)) {
             for finding in report.findings.iter().filter(|finding| finding.is_error()) {
                 self.refusals.get_or_create(&OfFamily { family: family(&finding.rule) }).inc();
@@ -145,25 +168,72 @@ impl Meters {
 }
 
 /// The families that rules have: a fixed few, whatever a policy calls its own.
+const FAMILIES: [&str; 16] = [
+    "trust",
+    "render",
+    "path",
+    "limits",
+    "links",
+    "lfs",
+    "yaml",
+    "json",
+    "schema",
+    "kos",
+    "references",
+    "policy",
+    "leak",
+    "secrets",
+    "check",
+    "profile",
+];
+/// All other families.
+const OTHER: &str = "other";
+/// How attempts to deliver an event end.
+const DELIVERED: [&str; 3] = ["delivered", "failed", "given_up"];
+/// The limits of `api.rate_limit`.
+const LIMITED: [&str; 4] = ["reads", "looks", "writes", "hooks"];
+
 fn family(rule: &str) -> &'static str {
-    const FAMILIES: [&str; 16] = [
-        "trust",
-        "render",
-        "path",
-        "limits",
-        "links",
-        "lfs",
-        "yaml",
-        "json",
-        "schema",
-        "kos",
-        "references",
-        "policy",
-        "leak",
-        "secrets",
-        "check",
-        "profile",
-    ];
     let named = rule.split('.').next().unwrap_or_default();
-    FAMILIES.into_iter().find(|family| *family == named).unwrap_or("other")
+    FAMILIES.into_iter().find(|family| *family == named).unwrap_or(OTHER)
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::encoding::text::encode;
+
+    use super::*;
+    use crate::model::{Finding, Reason};
+
+    fn told(meters: &Meters) -> String {
+        let mut registry = Registry::with_prefix("kconfigd");
+        meters.register(&mut registry);
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        text
+    }
+
+    #[test]
+    fn what_never_happened_is_told_as_nought_so_that_the_first_time_is_an_increase() {
+        let meters = Meters::new();
+        let before = told(&meters);
+        for line in [
+            "kconfigd_refusals_total{family=\"policy\"} 0",
+            "kconfigd_refusals_total{family=\"other\"} 0",
+            "kconfigd_delivery_attempts_total{outcome=\"given_up\"} 0",
+            "kconfigd_passes_by_outcome_total{outcome=\"refused\"} 0",
+            "kconfigd_source_throttled_total 0",
+        ] {
+            assert!(before.contains(line), "{line} is not in {before}");
+        }
+        let mut report = Report::new(PassOutcome::Refused(Reason::ValidationRefused), "no");
+        report.findings = vec![Finding::error("mine.rule", "no")];
+        meters.passed(&report);
+        meters.refused(&report);
+        meters.delivery("given_up");
+        let after = told(&meters);
+        assert!(after.contains("kconfigd_refusals_total{family=\"other\"} 1"), "{after}");
+        let lines = |text: &str| text.lines().count();
+        assert_eq!(lines(&before), lines(&after), "{after}");
+    }
 }

@@ -17,7 +17,7 @@ pub(super) const KEYS: &[Key] = keys! {
     "profile": Text, "null", "developer_node"
         => "The profile that this node runs: `profiles/<name>.yaml` of the tree.";
     "needs": Word(&["everything", "profile"]), "everything", "profile"
-        => "What of the repository's profiles, agents, plugins and klp files is part of the tree: everything, or only what `profile` uses, so that this machine has nothing that it does not need. See [profiles](profiles.md#only-what-it-needs).";
+        => "What of the folders `profiles/`, `agents/`, `plugins/` and `klp/` is part of the tree: everything, or only what `profile` uses, so that this machine has nothing that it does not need. See [profiles](profiles.md#only-what-it-needs).";
     "state_dir": Path, "null", "/var/lib/kconfigd"
         => "The folder of the mirror, the journal, the socket and the lock. Without it: `$STATE_DIRECTORY`, else `/var/lib/kconfigd` for root, else `$XDG_STATE_HOME/kconfigd` or `~/.local/state/kconfigd`.";
     "shutdown_grace": Duration { min_ms: 0 }, "10s", "30s"

@@ -98,14 +98,12 @@ impl Agent {
         if let Some(report) = quarantined.clone().filter(|_| !self.stop_before_intent) {
             return Ok(report);
         }
+        // Told when it is known whether the rest would let it pass, as `apply` would ask.
+        let mut waits = quarantined;
         if let Err(error) = self.regain_live(&mirror) {
             tracing::warn!(error = %error.chain(), "the mirror has lost the live tree: the plan tells all files as new");
         }
         let plan = self.plan(&mirror, &rendered)?;
-        if let Some(mut report) = quarantined {
-            report.plan = Some(plan);
-            return Ok(report);
-        }
         let passed =
             self.live_tree().filter(|_| self.standing.rules.as_ref() == Some(&self.rules_key));
         let timed = meters().time("gates");
@@ -122,7 +120,9 @@ impl Agent {
             Err(held) => return self.hold(*held, Some(plan), findings),
         };
         if self.rules.refuse(&findings) {
-            return self.refuse(&attempt, Some(rendered.summary.digest), findings);
+            let mut report = self.refuse(&attempt, Some(rendered.summary.digest), findings)?;
+            report.plan = self.stop_before_intent.then_some(plan);
+            return Ok(report);
         }
         if wish.is_none()
             && let Some(hold) = admit(&plan, &self.terms(now))
@@ -135,7 +135,10 @@ impl Agent {
                 since: now,
                 until: hold.until,
             };
-            return self.hold(held, Some(plan), findings);
+            if !self.stop_before_intent {
+                return self.hold(held, Some(plan), findings);
+            }
+            waits.get_or_insert(Report::new(PassOutcome::Held(held.reason), held.message));
         }
         let next = Next {
             origin: if wish.is_some() { Origin::Apply } else { Origin::Sync },
@@ -148,7 +151,7 @@ impl Agent {
             accepted: attempt.passes_over.is_none().then(|| attempt.revision.clone()),
         };
         if self.stop_before_intent {
-            return self.rehearse(&mirror, &attempt, next);
+            return self.rehearse(&mirror, &attempt, next, waits);
         }
         let _timed = meters().time("apply");
         self.deploy(&mirror, &attempt, next)

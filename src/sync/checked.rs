@@ -170,12 +170,14 @@ impl Agent {
         now.plus(retry::after_failures(self.unfinished_checks, AGAIN_MIN, AGAIN_MAX, 1.0))
     }
 
-    /// A dry run's checks: on a tree that is thrown away.
+    /// A dry run's checks: on a tree that is thrown away. `waits`: why it would not be applied now,
+    /// which is told of what may be applied at all.
     pub(super) fn rehearse(
         &mut self,
         mirror: &Mirror,
         attempt: &Attempt<'_>,
         next: Next,
+        waits: Option<Report>,
     ) -> Result<Report, SyncError> {
         if !self.settings.checks.is_empty() {
             let id = self.journal.next_deployment()?;
@@ -190,7 +192,11 @@ impl Agent {
                 Checked::Unfinished(why) => return self.hold_unchecked(attempt, next, &why),
             }
         }
-        Ok(super::attempt::planned(attempt, next.plan, next.findings))
+        let mut report = super::attempt::planned(attempt, next.plan, next.findings);
+        if let Some(waits) = waits {
+            (report.outcome, report.message) = (waits.outcome, waits.message);
+        }
+        Ok(report)
     }
 
     /// A check refused it: told as what a gate finds is.
