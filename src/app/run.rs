@@ -103,13 +103,15 @@ pub async fn run(
             source,
         })?),
     };
+    let access = Access::new(admin_token);
+    let asking = access.clone().run(engine.clock.clone());
     let api = Api::new(http::Parts {
         journal: engine.journal.clone(),
         board: engine.board.clone(),
         bell: bell.clone(),
         clock: engine.clock.clone(),
         settings: watched,
-        access: Access::new(admin_token),
+        access,
         name: audience(&engine.settings).source,
         stop: stop.subscribe(),
     });
@@ -157,7 +159,7 @@ pub async fn run(
     tracing::info!(mode = mode.verb(), live = %first.live.path.display(), "kconfigd runs");
     let watchdog = watchdog(running.turning.subscribe(), longest_wait(&first));
     let (agent, _locks) = engine.into_agent();
-    let (ended, (), (), (), (), (), ()) = tokio::join!(
+    let (ended, (), (), (), (), (), (), ()) = tokio::join!(
         async {
             let ended = running.turn(agent, &mut signals).await;
             stop.send_replace(true);
@@ -169,6 +171,7 @@ pub async fn run(
         until(stop.subscribe(), streaming),
         exporting,
         until(stop.subscribe(), witnessing),
+        until(stop.subscribe(), asking),
     );
     ended
 }

@@ -200,11 +200,30 @@ pub(super) const KEYS: &[Key] = keys! {
         => "The file with the token, or with `sha256:` and its hash in hexadecimal. Read again when it changes.";
     "api.tokens[].role": Text, "null", "publisher"
         => "`viewer`, `operator`, `publisher`, `admin`, or one of `api.roles`.";
-    "api.jwt.issuer": Text, "null", "null" => "Who issues tokens.";
-    "api.jwt.audience": Text, "null", "null" => "Whom they are issued for.";
-    "api.jwt.jwks_url": Url, "null", "null" => "Where the issuer's keys are.";
-    "api.jwt.key_file": Path, "null", "null" => "The issuer's key, in a file.";
-    "api.jwt.role_claim": Text, "null", "null" => "The claim that names the role.";
+    "api.jwt.issuer": Text, "null", "https://id.example.com/realms/edge"
+        => "Who issues JSON Web Tokens that are taken, exactly as their `iss`. Needs `audience`. See [security](security.md#json-web-tokens).";
+    "api.jwt.audience": Text, "null", "kconfigd"
+        => "Whom they are issued for: what their `aud` has to hold.";
+    "api.jwt.jwks_url": Url, "null", "https://id.example.com/realms/edge/protocol/openid-connect/certs"
+        => "Where the issuer's keys are, as a key set. Without it and `key_file`, they are found by the issuer's own description (OpenID Connect Discovery).";
+    "api.jwt.key_file": Path, "null", "issuer.pem"
+        => "The issuer's key in a file: a public key or a certificate in PEM, or a key set. Read again when it changes; no network is needed.";
+    "api.jwt.algorithms": Texts, "[]", "[ES256, EdDSA]"
+        => "How tokens may be signed: `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384`, `EdDSA`. Empty: all of these.";
+    "api.jwt.role_claim": Text, "role", "realm_access.roles"
+        => "The claim that names the role, or a list of which the first one counts that is a role here. Dots lead into claims.";
+    "api.jwt.ca_file": Path, "null", "ca.pem"
+        => "A private certificate authority of the issuer; it is then the only one that counts.";
+    "api.jwt.keep_keys": Duration { min_ms: 60_000 }, "24h", "4h"
+        => "How long keys go on counting while the issuer cannot be asked for them again.";
+    "api.rate_limit.reads": Text, "100000/s", "500/s"
+        => "How much one caller may read within a time, as `100/s`, `600/m`, `1000/h` or `off`; an address ten times as much. See [security](security.md#rate-limits).";
+    "api.rate_limit.looks": Text, "1200/m", "120/m"
+        => "The same for what reads trees: diffs, profiles, trials of documents.";
+    "api.rate_limit.writes": Text, "300/m", "30/m"
+        => "The same for orders, and profiles that are written.";
+    "api.rate_limit.hooks": Text, "600/m", "off"
+        => "Push webhooks from one address within a time.";
     "api.roles": AnyMap, "{}", "{scheduler: {actions: [read], paths: [agents/schedulerAgent.yaml]}}"
         => "Roles beside the built-in ones: a name, with `actions` and, where not all files may be seen, `paths`. See [security](security.md).";
 

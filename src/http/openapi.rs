@@ -150,7 +150,21 @@ fn parameters(operation: &Operation) -> Vec<Value> {
             "description": head.meaning, "schema": {"type": "string", "pattern": head.pattern},
         })
     });
-    in_path.chain(in_query).chain(in_head).collect()
+    let repeats = operation.is_write().then(|| {
+        json!({
+            "name": "Idempotency-Key", "in": "header", "required": false,
+            "description": "The same key, caller and request within 24 hours: the same answer, done once",
+            "schema": {"type": "string"},
+        })
+    });
+    let held = operation.is_tagged.then(|| {
+        json!({
+            "name": "If-None-Match", "in": "header", "required": false,
+            "description": "The `ETag` of an answer that is there already: 304 where it is still right",
+            "schema": {"type": "string"},
+        })
+    });
+    in_path.chain(in_query).chain(in_head).chain(repeats).chain(held).collect()
 }
 
 /// What a parameter of the query is; a name means the same everywhere.

@@ -192,6 +192,7 @@ impl Journal {
     ) -> Result<(), JournalError> {
         self.transaction("note how things stand", |tx| {
             write_meta(tx, key, value)?;
+            self.mark(tx, None)?;
             audit::append(tx, self.sealer(), record)
         })
     }

@@ -23,7 +23,7 @@ mod secret;
 mod status;
 mod time;
 
-pub use access::{Action, By, Known, Role};
+pub use access::{Action, By, JwtAlgorithm, Known, Role};
 pub use audit::{AuditOutcome, AuditRecord};
 pub use bake::Bake;
 pub use deployment::{

@@ -13,6 +13,7 @@ pub(crate) mod forge;
 mod git;
 mod git_server;
 mod http;
+pub(crate) mod issuer;
 mod keys;
 pub(crate) mod provider;
 mod proxy;
