@@ -50,7 +50,7 @@ pub(super) async fn run(
         Reading::Agent(client) => client.get("/api/config/status").await?,
         Reading::Journal(journal) => {
             let status = status_of(&journal)?;
-            StatusBody::new(&status, &parties(None, &status, None, now), now, false)
+            StatusBody::new(&status, &parties(None, &status, None, None, now), now, false)
         }
     };
     output.result(&body, |page| words(page, &body, now))?;

@@ -1,10 +1,10 @@
 //! Circuit breakers: the name and the state of what is known of everybody outside.
 //!
 //! Nothing is tried or put off because of a breaker. When somebody is asked again is decided by
-//! [`super::retry`]: the source's backoff, and the schedule of deliveries, which both leave who
-//! fails alone until its next try. A breaker says in one word where that stands, the same for all.
-//! Another party (an identity provider) needs a [`PartyKind`], and how it fails, where the others are
-//! put together (`http/parties.rs`).
+//! [`super::retry`] (the source's backoff, the schedule of deliveries) and by [`super::issuer`] (the
+//! keys of tokens), which leave who fails alone until its next try. A breaker says in one word where
+//! that stands, the same for all. Another party needs a [`PartyKind`], and how it fails, where the
+//! others are put together (`http/parties.rs`).
 
 use crate::model::{Breaker, Failing, FailingQueue, Party, PartyKind, SourceState, Timestamp};
 

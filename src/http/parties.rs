@@ -1,18 +1,23 @@
 //! Everybody outside with its circuit breaker, put together from what is known of each.
 
-use crate::config::{AlertSettings, CommitStatusSettings, Settings};
+use super::access::IssuerStanding;
+use crate::config::{AlertSettings, CommitStatusSettings, JwtKeys, Settings};
+use crate::decide::issuer::Breaker;
 use crate::decide::parties::{first, party, queue, source};
-use crate::model::{Party, PartyKind, Status, Timestamp};
+use crate::model::{Failing, Party, PartyKind, Status, Timestamp};
 
 /// What the source is called.
 const SOURCE: &str = "repository";
+/// What the issuer of tokens is called.
+const ISSUER: &str = "jwt";
 
-/// The parties that the settings name; without settings, the source and who fails. `next_ask` is
-/// when the source is asked next.
+/// The parties that the settings name; without settings, the source and who fails. `issuer` is
+/// that of tokens, `next_ask` when the source is asked next.
 #[must_use]
 pub fn parties(
     settings: Option<&Settings>,
     status: &Status,
+    issuer: Option<Party>,
     next_ask: Option<Timestamp>,
     now: Timestamp,
 ) -> Vec<Party> {
@@ -29,7 +34,35 @@ pub fn parties(
             party(kind, name, Some(&queue.failing), now)
         })),
     }
+    parties.extend(issuer);
     first(parties)
+}
+
+/// Who issues JSON Web Tokens, where its keys are asked for over the network. Its breaker opens after
+/// a few failures; until then it is asked again at once.
+pub(super) fn issuer(
+    settings: &Settings,
+    standing: Option<&IssuerStanding>,
+    now: Timestamp,
+) -> Option<Party> {
+    let jwt = settings.api.jwt.as_ref()?;
+    if matches!(jwt.keys, JwtKeys::File(_)) {
+        return None;
+    }
+    let failing = standing.and_then(|standing| {
+        let next_try_at = match standing.breaker {
+            Breaker::Closed => return None,
+            Breaker::Open(rest) => now.plus(rest),
+            Breaker::HalfOpen => now,
+        };
+        Some(Failing {
+            failures: standing.failures,
+            since: standing.failing_since.unwrap_or(now),
+            error: standing.error.clone().unwrap_or_default(),
+            next_try_at: Some(next_try_at),
+        })
+    });
+    Some(party(PartyKind::IdentityProvider, ISSUER, failing.as_ref(), now))
 }
 
 /// Who has a queue in the outbox: its kind, its name, and what the queue is called.

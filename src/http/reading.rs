@@ -77,7 +77,9 @@ impl Api {
     /// Everybody outside, by a status that knows which queues fail.
     pub(super) fn parties(&self, status: &Status) -> Vec<Party> {
         let (now, next) = (self.clock.now(), self.board.next_ask());
-        parties::parties(Some(&self.settings.borrow()), status, next, now)
+        let settings = self.settings.borrow();
+        let issuer = parties::issuer(&settings, self.access.issuer(now).as_ref(), now);
+        parties::parties(Some(&settings), status, issuer, next, now)
     }
 }
 

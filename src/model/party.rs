@@ -12,6 +12,8 @@ words! {
         Alert = "alert",
         /// Where commits get their statuses.
         Forge = "forge",
+        /// Who issues JSON Web Tokens.
+        IdentityProvider = "identity_provider",
     }
 }
 

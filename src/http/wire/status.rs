@@ -171,7 +171,7 @@ pub struct OutboxBody {
 /// Somebody outside, with its circuit breaker.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct PartyBody {
-    /// `source`, `node`, `alert` or `forge`.
+    /// `source`, `node`, `alert`, `forge` or `identity_provider`.
     pub kind: String,
     /// Its name in the settings.
     pub name: String,

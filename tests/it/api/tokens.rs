@@ -187,6 +187,11 @@ fn an_issuer_that_does_not_answer_is_left_alone_and_no_request_hangs_on_it() {
         answers.push(ask(&api, &token));
         api.get("/metrics").text.contains("\nkconfigd_jwt_issuer_breaker_open 1")
     });
+    let status = api.get("/api/config/status").json();
+    let mut parties = status["parties"].as_array().expect("parties").iter();
+    let party = parties.find(|party| party["kind"] == "identity_provider").expect("the issuer");
+    assert!(party["state"] != "closed" && party["failures"].as_u64() >= Some(3), "{party:#}");
+    assert!(party["since"].is_string() && party["next_try_at"].is_string(), "{party:#}");
     for answer in &answers {
         assert_code(answer, 503, "issuer_unavailable");
         assert!(answer.header("retry-after").is_some());

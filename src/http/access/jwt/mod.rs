@@ -45,6 +45,8 @@ struct State {
     keys: Arc<Keys>,
     /// Why they could not be had the last time.
     error: Option<String>,
+    /// When the first of the failures in a row was.
+    failing_since: Option<Timestamp>,
     /// Keys that are to be asked for.
     wanted: Option<Wanted>,
     /// Ends when the keys came, or did not.
@@ -69,6 +71,10 @@ pub(in crate::http) struct Standing {
     pub(in crate::http) keys_at: Option<Timestamp>,
     /// Why they did not come the last time; `None`: they did.
     pub(in crate::http) error: Option<String>,
+    /// Failures in a row.
+    pub(in crate::http) failures: u32,
+    /// When the first of them was.
+    pub(in crate::http) failing_since: Option<Timestamp>,
 }
 
 impl Issuer {
@@ -106,6 +112,8 @@ impl Issuer {
             breaker: state.known.breaker(now),
             keys_at: state.known.came_at,
             error: state.error.clone(),
+            failures: state.known.failures,
+            failing_since: state.failing_since,
         })
     }
 
@@ -219,6 +227,7 @@ impl State {
                 if self.error.take().is_some() {
                     tracing::info!("the issuer of tokens gives its keys again");
                 }
+                self.failing_since = None;
                 self.keys = Arc::new(keys);
                 self.known = self.known.came(fresh_for, now);
             }
@@ -226,6 +235,7 @@ impl State {
                 let kept = self.known.came_at.map(|at| now.since(at).as_secs());
                 tracing::warn!(%error, keys_of_seconds_ago = kept, "the keys of the issuer of tokens (api.jwt) cannot be had; those that are there count for api.jwt.keep_keys");
                 self.error = Some(error.to_string());
+                self.failing_since.get_or_insert(now);
                 self.known = self.known.failed();
             }
         }
