@@ -118,6 +118,26 @@ pub struct Status {
     pub outbox: OutboxCounts,
 }
 
+impl Status {
+    /// Nothing is known yet.
+    #[must_use]
+    pub fn starting() -> Self {
+        Self {
+            state: State::Starting,
+            reason: None,
+            message: String::new(),
+            live: None,
+            desired: None,
+            attempted: None,
+            source: SourceState::default(),
+            drift: DriftState::default(),
+            suspended: None,
+            quarantine: Vec::new(),
+            outbox: OutboxCounts::default(),
+        }
+    }
+}
+
 /// The live tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveState {

@@ -13,7 +13,7 @@ use crate::decide::{drift, retry};
 use crate::gates::Rules;
 use crate::journal::{Journal, Standing};
 use crate::meters::meters;
-use crate::model::{Attempt, EventKind, Revision, Timestamp, Trigger};
+use crate::model::{EventKind, Revision, Timestamp, Trigger};
 use crate::objects::Mirror;
 use crate::programs::Stop;
 use crate::progress::Progress;
@@ -84,8 +84,8 @@ pub struct Agent {
     pub(super) was_ordered: bool,
     /// The last order that was followed.
     pub(super) wish_done: u64,
-    /// The last attempt as the journal tells it, and what that counted then.
-    pub(super) attempted: Option<(u64, Option<Attempt>)>,
+    /// What the journal counted when the last attempt was read from it to be shown.
+    pub(super) attempted_at: Option<u64>,
     /// What the journal counted when no order waited.
     pub(super) wishless_at: Option<u64>,
     /// Tells the programs that this agent runs that it stops.
@@ -147,7 +147,7 @@ impl Agent {
             stop_before_intent: false,
             was_ordered: false,
             wish_done: 0,
-            attempted: None,
+            attempted_at: None,
             wishless_at: None,
             stop: Stop::default(),
             unfinished_checks: 0,
