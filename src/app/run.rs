@@ -10,7 +10,8 @@ use super::beside::Beside;
 use super::secret_files::admin_token;
 use super::signals::{Signals, Told};
 use super::systemd::Systemd;
-use super::{AppError, control_socket, open};
+use super::witness::Witness;
+use super::{AppError, control_socket, open, raise_open_files};
 use crate::config::{self, Settings, Sources};
 use crate::http::{self, Access, Api, Feed};
 use crate::journal::Journal;
@@ -19,6 +20,7 @@ use crate::model::{PassOutcome, Report, Revision, Trigger};
 use crate::notify::{Audience, Deliverer, Handle, payload};
 use crate::source::Remote;
 use crate::sync::Agent;
+use crate::telemetry::{self, Exporter, Work};
 use crate::triggers::Bell;
 
 /// How the agent is used.
@@ -81,6 +83,7 @@ pub async fn run(
         path: "the process".into(),
         source,
     })?;
+    raise_open_files();
     let mut engine = open(settings, mode.verb())?;
     engine.agent = if dry { engine.agent.dry() } else { engine.agent.preparing() };
     let (settings, watched) = watch::channel(engine.settings.clone());
@@ -126,6 +129,15 @@ pub async fn run(
             })?)
         }
     };
+    let witness = Witness::new(engine.journal.clone(), engine.clock.clone());
+    let witnessing = witness.run(settings.subscribe());
+    let traces = exporter();
+    let to = settings.subscribe();
+    let exporting = async {
+        if let Some(traces) = traces {
+            traces.run(to, stopped(stop.subscribe())).await;
+        }
+    };
     let running = Running {
         sources,
         settings,
@@ -146,11 +158,13 @@ pub async fn run(
     // It goes from thread to thread in every pass: by its address.
     let agent = Box::new(agent);
     // Each is looked at when it is woken itself, and not whenever the loop turns.
-    let beside: [LocalBoxFuture<'_, ()>; 4] = [
+    let beside: [LocalBoxFuture<'_, ()>; 6] = [
         Box::pin(deliverer.run(stopped(stop.subscribe()), first.shutdown_grace)),
         Box::pin(http::until_stopped(control, public, stop.subscribe())),
         Box::pin(until(stop.subscribe(), watchdog)),
         Box::pin(until(stop.subscribe(), streaming)),
+        Box::pin(exporting),
+        Box::pin(until(stop.subscribe(), witnessing)),
     ];
     let beside: FuturesUnordered<_> = beside.into_iter().collect();
     let (ended, ()) = tokio::join!(
@@ -162,6 +176,11 @@ pub async fn run(
         beside.collect(),
     );
     ended
+}
+
+/// What hands traces to a collector, once in a process.
+pub(super) fn exporter() -> Option<Exporter> {
+    Exporter::take(&rustix::system::uname().nodename().to_string_lossy())
 }
 
 /// Who is told, and in whose name: this machine's.
@@ -226,7 +245,7 @@ impl Running {
                 Worked::Done(back, ended) => (agent, report) = (back, ended),
                 Worked::Stopped(agent) => return self.end(agent).await,
             }
-            self.tell(&report, agent.live_revision());
+            self.tell(&report, trigger, agent.live_revision());
             if agent.is_untidy() {
                 match self.work(agent, signals, Agent::tidy_up).await? {
                     Worked::Done(back, ()) => agent = back,
@@ -350,16 +369,20 @@ impl Running {
         }
     }
 
-    fn tell(&mut self, report: &Report, live: Option<&Revision>) {
+    fn tell(&mut self, report: &Report, trigger: Trigger, live: Option<&Revision>) {
         let live =
             live.map_or_else(|| "nothing is live".to_owned(), |r| format!("live {}", r.short()));
         self.systemd.ready(&format!("{live}; {}", report.message));
         match report.outcome {
             PassOutcome::InSync => tracing::debug!("{}", report.message),
             PassOutcome::Refused(_) | PassOutcome::Failed | PassOutcome::Unreachable(_) => {
-                tracing::warn!(outcome = ?report.outcome, "{}", report.message);
+                Work::after(trigger.as_str(), report).span().in_scope(|| {
+                    tracing::warn!(outcome = ?report.outcome, "{}", report.message);
+                });
             }
-            _ => tracing::info!(outcome = ?report.outcome, "{}", report.message),
+            _ => Work::after(trigger.as_str(), report).span().in_scope(|| {
+                tracing::info!(outcome = ?report.outcome, "{}", report.message);
+            }),
         }
         let changes = self.journal.changes();
         if self.delivered_at.replace(changes) != Some(changes) {
@@ -396,6 +419,7 @@ impl Running {
         let new = Arc::new(new);
         agent.reconfigure(new.clone(), Box::new(source))?;
         self.deliverer.reconfigure(audience(&new));
+        telemetry::switch(new.telemetry.as_ref());
         self.settings.send_replace(new);
         Ok(restart)
     }

@@ -38,7 +38,8 @@ pub(super) fn settings(
     let health = programs::health(reader);
     let nodes = nodes(reader);
     let api = super::api::read(reader);
-    let audit_kept_for = reader.duration("audit.keep_for");
+    let audit = super::audit::read(reader);
+    let telemetry = super::telemetry::read(reader);
     let shutdown_grace = reader.duration("shutdown_grace");
     let (state_dir, live) = (state_dir?, live?);
     if let Err(message) = check_live(&live.path, &state_dir) {
@@ -61,7 +62,8 @@ pub(super) fn settings(
         health,
         nodes,
         api: api?,
-        audit_kept_for,
+        audit,
+        telemetry,
         shutdown_grace,
     })
 }

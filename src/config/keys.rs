@@ -17,7 +17,7 @@ pub(super) const KEYS: &[Key] = keys! {
     "profile": Text, "null", "developer_node"
         => "The profile that this node runs: `profiles/<name>.yaml` of the tree.";
     "needs": Word(&["everything", "profile"]), "everything", "profile"
-        => "What of the repository's profiles, agents, plugins and klp files is part of the tree: everything, or only what `profile` uses, so that this machine has nothing that it does not need. See [profiles](profiles.md#only-what-it-needs).";
+        => "What of the folders `profiles/`, `agents/`, `plugins/` and `klp/` is part of the tree: everything, or only what `profile` uses, so that this machine has nothing that it does not need. See [profiles](profiles.md#only-what-it-needs).";
     "state_dir": Path, "null", "/var/lib/kconfigd"
         => "The folder of the mirror, the journal, the socket and the lock. Without it: `$STATE_DIRECTORY`, else `/var/lib/kconfigd` for root, else `$XDG_STATE_HOME/kconfigd` or `~/.local/state/kconfigd`.";
     "shutdown_grace": Duration { min_ms: 0 }, "10s", "30s"
@@ -161,6 +161,12 @@ pub(super) const KEYS: &[Key] = keys! {
         => "The address and port that `kconfigd serve` listens on.";
     "audit.keep_for": Duration { min_ms: 3_600_000 }, "400d", "90d"
         => "How long records of the audit trail are kept; what goes leaves a signed beginning. See [security](security.md#the-audit-trail).";
+    "audit.checkpoint_file": Path, "null", "/mnt/witness/edge-1.checkpoints"
+        => "A file that checkpoints of the audit trail are written to, a line each: somewhere that whoever can write the state folder cannot. See [witnesses](security.md#witnesses).";
+    "audit.checkpoint_ref": Text, "null", "refs/kconfigd/audit/edge-1"
+        => "A reference of the repository that is followed that checkpoints are pushed to, as a chain of commits of its own.";
+    "audit.checkpoint_every": Duration { min_ms: 1000 }, "1m", "15m"
+        => "How often a checkpoint goes there, where anything was written to the trail since the one before.";
     "api.tls.cert_file": Path, "null", "server.pem"
         => "The server's certificate and those that lead to its authority, in PEM: `serve` then speaks HTTPS. Read again when it changes. See [security](security.md#tls).";
     "api.tls.key_file": Path, "null", "server.key"
@@ -299,6 +305,15 @@ pub(super) const KEYS: &[Key] = keys! {
         => "Bytes kept of what one program prints.";
     "limits.mirror_packs_max": Count { min: 1, max: 10_000 }, "50", "20"
         => "Packs in the mirror before it is packed anew.";
+
+    "telemetry.otlp_endpoint": Url, "null", "http://collector.example.com:4318"
+        => "An OpenTelemetry collector that takes traces as OTLP over HTTP, in JSON: they go to `/v1/traces` below it. Without it nothing is traced. See [operations](operations.md#traces).";
+    "telemetry.headers_file": Path, "null", "otlp.headers"
+        => "Headers for the collector, one a line, as `Authorization: Bearer …`. Read at each use.";
+    "telemetry.service_name": Text, "kconfigd", "kconfigd-edge"
+        => "What the collector knows this service by (`service.name`).";
+    "telemetry.sample": Percent, "100%", "10%"
+        => "The part of all passes that are traced, with their deliveries.";
 
     "mask.files": Texts, "[]", "[\"*.pem\"]"
         => "gitignore-style patterns of files whose values are hidden in every output.";

@@ -9,6 +9,7 @@
 //! a credential, the network, or what the state folder holds.
 
 mod api;
+mod audit;
 mod decode;
 mod effective;
 mod error;
@@ -27,11 +28,13 @@ mod schema;
 mod secrets;
 mod settings;
 mod table;
+mod telemetry;
 mod validation;
 mod values;
 mod verify;
 
 pub use api::{ApiSettings, JwtKeys, JwtSettings, ServerTls, TokenSettings};
+pub use audit::AuditSettings;
 pub use effective::Effective;
 pub use error::{ConfigError, Listed};
 pub use gather::Origin;
@@ -50,6 +53,7 @@ pub use settings::{
     SyncPolicy, Tls, Window, WindowKind, WriteBack,
 };
 pub use table::{Key, Kind, keys};
+pub use telemetry::Telemetry;
 pub use validation::{
     KeyPath, LeakAllowed, LeakPolicy, Preset, ReferenceRule, RuleFile, SchemaRule, Step, Validation,
 };

@@ -47,8 +47,10 @@ pub struct Settings {
     pub nodes: Vec<NodeSettings>,
     /// Where the API listens, and who may do what there.
     pub api: super::api::ApiSettings,
-    /// How long records of the audit trail are kept.
-    pub audit_kept_for: Duration,
+    /// The audit trail.
+    pub audit: super::audit::AuditSettings,
+    /// Where traces go; `None`: nothing is traced.
+    pub telemetry: Option<super::telemetry::Telemetry>,
     /// How long a pass may still take after SIGTERM.
     pub shutdown_grace: Duration,
 }

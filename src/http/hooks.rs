@@ -16,6 +16,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::problem::Problem;
@@ -25,11 +26,13 @@ use crate::config::Reference;
 use crate::model::Trigger;
 
 /// What the forge is told; it shows this beside the delivery.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-struct Answer {
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub(super) struct Answer {
+    /// [`FORMAT_VERSION`].
     format_version: u32,
     /// Whether the source is asked now.
     accepted: bool,
+    /// Why, or why not.
     reason: String,
 }
 

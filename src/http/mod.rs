@@ -46,7 +46,7 @@ use crate::config::Settings;
 use crate::journal::Journal;
 use crate::model::Action;
 use crate::triggers::Bell;
-use routes::{Method, Operation, Routes};
+use routes::{Head, Method, Operation, Routes};
 use wire::{
     AuditBody, DeliveryBody, DeploymentBody, DiffBody, NodeBody, Page, ProfileBody,
     ProfileEntryBody, ReportBody, StatusBody, TrialBody, ValidationBody,
@@ -132,8 +132,22 @@ fn public_routes(api: Api) -> Router {
         "gitHook",
         "A forge's push webhook: verified by its signature, then the source is asked",
     );
-    dashboard::routes(api_routes(api).add(hook.gives_nothing(202), hooks::git)).finish()
+    let hook = hook
+        .takes_text("application/json")
+        .takes_text("application/x-www-form-urlencoded")
+        .gives::<hooks::Answer>(200)
+        .gives::<hooks::Answer>(202);
+    dashboard::routes(api_routes(api).add(hook, hooks::git)).finish()
 }
+
+const IF_MATCH: Head = Head {
+    name: "If-Match",
+    is_required: true,
+    meaning: "The `ETag` of the profile as it was read, or `*`",
+};
+const LAST_EVENT: Head =
+    Head { name: "Last-Event-ID", is_required: false, meaning: "The last event that was heard" };
+const YAML: &str = "application/yaml";
 
 const WAIT: (&str, &str) = ("wait", "Seconds to wait for the outcome, such as `30s`");
 const LIMIT: (&str, &str) = ("limit", "Items of a page, at most 200");
@@ -204,6 +218,7 @@ fn reading(routes: Routes) -> Routes {
                     ("types", "Types of events, with commas between them; all where nothing is said"),
                     ("last_event_id", "The last one that was heard, as the header `Last-Event-ID`"),
                 ])
+                .hears(&[LAST_EVENT])
                 .gives_text(200, "text/event-stream"),
             events::stream,
         )
@@ -262,7 +277,9 @@ fn profiling(routes: Routes) -> Routes {
                 "replaceProfile",
                 "Change a profile, as a commit; needs `If-Match`",
             )
+            .hears(&[IF_MATCH])
             .takes::<ProfileWriteBody>()
+            .takes_text(YAML)
             .gives::<WrittenBody>(200),
             writing::replace,
         )
@@ -273,6 +290,7 @@ fn profiling(routes: Routes) -> Routes {
                 "removeProfile",
                 "Take a profile away, as a commit; needs `If-Match`",
             )
+            .hears(&[IF_MATCH])
             .gives_nothing(204),
             writing::remove,
         )
@@ -286,6 +304,7 @@ fn profiling(routes: Routes) -> Routes {
             )
             .asks(&[("path", "The body is this file of the tree")])
             .takes::<TrialBody>()
+            .takes_text(YAML)
             .gives::<ValidationBody>(200),
             looking::validate,
         )
@@ -320,6 +339,7 @@ fn changing(routes: Routes) -> Routes {
         post(path, id, action, summary)
             .asks(&[WAIT])
             .takes::<orders::OrderBody>()
+            .or_nothing()
             .gives::<ReportBody>(200)
             .gives::<orders::OrderedBody>(202)
     };
@@ -366,12 +386,14 @@ fn changing(routes: Routes) -> Routes {
                 "Apply nothing until it is resumed",
             )
             .takes::<orders::OrderBody>()
+            .or_nothing()
             .gives_nothing(204),
             orders::suspend,
         )
         .add(
             post("/api/config/resume", "resume", Action::Suspend, "Apply again")
                 .takes::<orders::OrderBody>()
+                .or_nothing()
                 .gives_nothing(204),
             orders::resume,
         )

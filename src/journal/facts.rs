@@ -51,6 +51,8 @@ struct Record {
     message: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     findings: Vec<FindingRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<String>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -74,8 +76,11 @@ struct FindingRecord {
     hint: Option<String>,
 }
 
-/// Writes facts as JSON.
-pub(super) fn to_json(facts: &EventFacts) -> Result<String, serde_json::Error> {
+/// Writes facts as JSON, with the trace that their event belongs to.
+pub(super) fn to_json(
+    facts: &EventFacts,
+    trace: Option<&str>,
+) -> Result<String, serde_json::Error> {
     serde_json::to_string(&Record {
         deployment: facts.deployment.map(|d| d.0),
         revision: facts.revision.as_ref().map(ToString::to_string),
@@ -94,6 +99,7 @@ pub(super) fn to_json(facts: &EventFacts) -> Result<String, serde_json::Error> {
         reason: facts.reason.clone(),
         message: facts.message.clone(),
         findings: facts.findings.iter().take(LIST_MAX).map(FindingRecord::of).collect(),
+        trace: trace.map(str::to_owned),
     })
 }
 
@@ -101,13 +107,13 @@ fn first(list: &[String]) -> Vec<String> {
     list.iter().take(LIST_MAX).cloned().collect()
 }
 
-/// Reads facts back.
-pub(super) fn from_json(text: &str) -> Result<EventFacts, DamagedFacts> {
+/// Reads facts back, and the trace.
+pub(super) fn from_json(text: &str) -> Result<(EventFacts, Option<String>), DamagedFacts> {
     let record: Record = serde_json::from_str(text)?;
     let revision = |text: Option<String>| text.map(|t| Revision::parse(&t)).transpose();
     let digest = |text: Option<String>| text.map(|t| Digest::parse(&t)).transpose();
     let origin = |word: String| Origin::from_word(&word).ok_or(DamagedFacts::Word(word));
-    Ok(EventFacts {
+    let facts = EventFacts {
         deployment: record.deployment.map(DeploymentId),
         revision: revision(record.revision)?,
         previous_revision: revision(record.previous_revision)?,
@@ -125,7 +131,8 @@ pub(super) fn from_json(text: &str) -> Result<EventFacts, DamagedFacts> {
         reason: record.reason,
         message: record.message,
         findings: record.findings.into_iter().map(FindingRecord::read).collect::<Result<_, _>>()?,
-    })
+    };
+    Ok((facts, record.trace))
 }
 
 impl FindingRecord {
@@ -186,16 +193,18 @@ mod tests {
                 Finding::warning("w", "hm"),
             ],
         };
-        assert_eq!(from_json(&to_json(&facts).unwrap()).unwrap(), facts);
+        let trace = Some("00-1-2-01".to_owned());
+        let written = to_json(&facts, trace.as_deref()).unwrap();
+        assert_eq!(from_json(&written).unwrap(), (facts, trace));
         let none = EventFacts::default();
-        assert_eq!(to_json(&none).unwrap(), "{}");
-        assert_eq!(from_json("{}").unwrap(), none);
+        assert_eq!(to_json(&none, None).unwrap(), "{}");
+        assert_eq!(from_json("{}").unwrap(), (none, None));
     }
 
     #[test]
     fn a_record_is_bounded_and_longer_than_what_a_message_carries() {
         let many = EventFacts { touches: vec![String::new(); 5000], ..EventFacts::default() };
-        let kept = from_json(&to_json(&many).unwrap()).unwrap().touches.len();
+        let kept = from_json(&to_json(&many, None).unwrap()).unwrap().0.touches.len();
         assert!(kept == LIST_MAX && kept > 200);
     }
 

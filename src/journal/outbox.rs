@@ -74,7 +74,7 @@ pub(super) fn record(
     event: &Event,
     nodes: &[String],
 ) -> rusqlite::Result<u64> {
-    let facts = facts::to_json(&event.facts)
+    let facts = facts::to_json(&event.facts, event.trace.as_deref())
         .map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
     tx.prepare_cached("INSERT INTO events (id, kind, at, facts) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![event.id, event.kind.as_str(), event.at.0, facts])?;

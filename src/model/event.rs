@@ -44,6 +44,8 @@ pub struct Event {
     pub at: Timestamp,
     /// The rest.
     pub facts: EventFacts,
+    /// What its deliveries follow from, as the header `traceparent`, where the pass was traced.
+    pub trace: Option<String>,
 }
 
 /// The facts of an event; which are there depends on its kind.

@@ -18,6 +18,7 @@ use crate::decide::retry::delivery_delay;
 use crate::journal::{Journal, JournalError};
 use crate::meters::meters;
 use crate::model::{Delivery, Timestamp};
+use crate::telemetry::Work;
 
 /// All that an attempt needs.
 pub(super) struct Attempt {
@@ -51,6 +52,7 @@ pub(super) enum Outcome {
 struct Prepared {
     delivery: Delivery,
     request: Result<Request, String>,
+    work: Work,
 }
 
 /// What stands for a node's address in the journal: its URL may hold a credential.
@@ -63,18 +65,20 @@ impl Attempt {
     pub(super) async fn make(self) -> Outcome {
         let this = Arc::new(self);
         let preparing = Arc::clone(&this);
-        let (delivery, answer) = match blocking(move || preparing.prepare()).await {
+        let Prepared { delivery, request, work } = match blocking(move || preparing.prepare()).await
+        {
             Ok(None) => return Outcome::Idle,
-            Ok(Some(Prepared { delivery, request: Ok(request) })) => {
-                (delivery, this.send(request).await)
-            }
-            Ok(Some(Prepared { delivery, request: Err(error) })) => {
-                (delivery, Answer::failed(error))
-            }
+            Ok(Some(prepared)) => prepared,
             Err(error) => return unrecorded(&this.node.name, &error),
         };
+        let answer = match request {
+            Ok(request) => this.send(request).await,
+            Err(error) => Answer::failed(error),
+        };
+        work.answered(answer.status(), answer.error());
         let recording = Arc::clone(&this);
-        match blocking(move || recording.record(&delivery, answer)).await {
+        let record = move || work.span().in_scope(|| recording.record(&delivery, answer));
+        match blocking(record).await {
             Ok(outcome) => outcome,
             Err(error) => unrecorded(&this.node.name, &error),
         }
@@ -87,13 +91,15 @@ impl Attempt {
         let Some((delivery, event)) = self.journal.next_for(&self.node.name, now)? else {
             return Ok(None);
         };
+        let work = Work::delivery(&self.node.name, &event);
         let request = SigningKeys::read(&self.node.secret_file).and_then(|keys| {
             let body = payload::body(&event, &self.source, self.body_bytes_max)?;
             let signature = keys.sign(&event.id, now, &body);
-            Ok(Request { id: event.id, timestamp: now.seconds(), signature, body })
+            let (timestamp, traceparent) = (now.seconds(), work.traceparent());
+            Ok(Request { id: event.id, timestamp, signature, traceparent, body })
         });
         let request = request.map_err(|error| client::chain(&error));
-        Ok(Some(Prepared { delivery, request }))
+        Ok(Some(Prepared { delivery, request, work }))
     }
 
     async fn send(&self, request: Request) -> Answer {

@@ -24,6 +24,8 @@ pub(super) struct Request {
     pub(super) id: String,
     pub(super) timestamp: i64,
     pub(super) signature: String,
+    /// Where in which trace it is, by W3C Trace Context.
+    pub(super) traceparent: Option<String>,
     pub(super) body: Vec<u8>,
 }
 
@@ -42,6 +44,24 @@ impl Answer {
     /// It failed before the node could say anything.
     pub(super) fn failed(error: String) -> Self {
         Self::Failed { status: None, error, retry_after: None }
+    }
+
+    /// The status that the node answered with, if it answered.
+    pub(super) const fn status(&self) -> Option<u16> {
+        match self {
+            Self::Taken(status) => Some(*status),
+            Self::Gone => Some(410),
+            Self::Failed { status, .. } => *status,
+        }
+    }
+
+    /// What went wrong, if something did.
+    pub(super) fn error(&self) -> Option<&str> {
+        match self {
+            Self::Taken(_) => None,
+            Self::Gone => Some("the node answered 410 Gone"),
+            Self::Failed { error, .. } => Some(error),
+        }
     }
 }
 
@@ -105,10 +125,12 @@ pub(super) async fn send(
         .header(CONTENT_TYPE, payload::CONTENT_TYPE)
         .header("webhook-id", request.id)
         .header("webhook-timestamp", request.timestamp)
-        .header("webhook-signature", request.signature)
-        .body(request.body)
-        .send()
-        .await;
+        .header("webhook-signature", request.signature);
+    let sent = match request.traceparent {
+        Some(traceparent) => sent.header("traceparent", traceparent),
+        None => sent,
+    };
+    let sent = sent.body(request.body).send().await;
     let response = match sent {
         Ok(response) => response,
         Err(error) if error.is_timeout() => {

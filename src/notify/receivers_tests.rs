@@ -41,6 +41,7 @@ async fn deliver(url: &str, secret_file: PathBuf) -> DeliveryReport {
         kind: EventKind::Applied,
         at: SystemClock.now(),
         facts: EventFacts { deployment, ..EventFacts::default() },
+        trace: None,
     };
     journal.record_event(&event, &["a".to_owned()]).unwrap();
     // So far on in the schedule that one more failure is the last try within the limit.

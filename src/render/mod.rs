@@ -132,7 +132,7 @@ impl Work<'_> {
 }
 
 /// Grows when the same commit and settings give another tree, so that nothing old is remembered.
-const RENDER_VERSION: u32 = 1;
+const RENDER_VERSION: u32 = 2;
 
 fn recipe(input: &Input<'_>) -> [u8; 32] {
     let Input { commit: _, settings, submodules, limits, hint: _ } = input;

@@ -19,6 +19,7 @@ use crate::programs::Stop;
 use crate::progress::Progress;
 use crate::source::{Head, Source};
 use crate::sync::SyncError;
+use crate::telemetry::Work;
 use crate::trees::{Scanned, Trees};
 use crate::trust::Watch;
 
@@ -102,6 +103,8 @@ pub struct Agent {
     pub(super) dry: bool,
     /// Whether the next tree is made ready after publishing.
     pub(super) prepares: bool,
+    /// What is told of the pass while it runs.
+    pub(super) work: Work,
 }
 
 /// The shortest wait after an error.
@@ -156,6 +159,7 @@ impl Agent {
             pruned_at: None,
             dry: false,
             prepares: false,
+            work: Work::none(),
             settings: parts.settings,
             source,
             trees,

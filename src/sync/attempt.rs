@@ -72,6 +72,7 @@ impl Agent {
     ) -> Result<Report, SyncError> {
         let attempt = self.begin(head, trigger, wish);
         let now = attempt.started_at;
+        self.work.revision(&head.revision);
         let mirror = self.mirror()?;
         let fetched = self.fetch(head, &mirror)?;
         // Another branch that is only looked at rewrites nothing.
@@ -80,7 +81,10 @@ impl Agent {
         if wish.is_none() && rewrites && self.refuses_rewrites() {
             return self.refuse_rewrite(&attempt);
         }
-        let doubts = match self.verify(&mirror, &attempt, &fetched)? {
+        let timed = meters().time("trust");
+        let verified = self.verify(&mirror, &attempt, &fetched)?;
+        drop(timed);
+        let doubts = match verified {
             Trusted::Yes(warnings) => warnings,
             Trusted::No(report) => return Ok(*report),
         };
@@ -98,14 +102,14 @@ impl Agent {
         if let Some(report) = quarantined.clone().filter(|_| !self.stop_before_intent) {
             return Ok(report);
         }
+        // Told when it is known whether the rest would let it pass, as `apply` would ask.
+        let mut waits = quarantined;
         if let Err(error) = self.regain_live(&mirror) {
             tracing::warn!(error = %error.chain(), "the mirror has lost the live tree: the plan tells all files as new");
         }
+        let timed = meters().time("plan");
         let plan = self.plan(&mirror, &rendered)?;
-        if let Some(mut report) = quarantined {
-            report.plan = Some(plan);
-            return Ok(report);
-        }
+        drop(timed);
         let passed =
             self.live_tree().filter(|_| self.standing.rules.as_ref() == Some(&self.rules_key));
         let timed = meters().time("gates");
@@ -122,7 +126,9 @@ impl Agent {
             Err(held) => return self.hold(*held, Some(plan), findings),
         };
         if self.rules.refuse(&findings) {
-            return self.refuse(&attempt, Some(rendered.summary.digest), findings);
+            let mut report = self.refuse(&attempt, Some(rendered.summary.digest), findings)?;
+            report.plan = self.stop_before_intent.then_some(plan);
+            return Ok(report);
         }
         if wish.is_none()
             && let Some(hold) = admit(&plan, &self.terms(now))
@@ -135,7 +141,10 @@ impl Agent {
                 since: now,
                 until: hold.until,
             };
-            return self.hold(held, Some(plan), findings);
+            if !self.stop_before_intent {
+                return self.hold(held, Some(plan), findings);
+            }
+            waits.get_or_insert(Report::new(PassOutcome::Held(held.reason), held.message));
         }
         let next = Next {
             origin: if wish.is_some() { Origin::Apply } else { Origin::Sync },
@@ -148,7 +157,7 @@ impl Agent {
             accepted: attempt.passes_over.is_none().then(|| attempt.revision.clone()),
         };
         if self.stop_before_intent {
-            return self.rehearse(&mirror, &attempt, next);
+            return self.rehearse(&mirror, &attempt, next, waits);
         }
         let _timed = meters().time("apply");
         self.deploy(&mirror, &attempt, next)
@@ -400,6 +409,7 @@ impl Agent {
             return Ok(report);
         }
         let id = self.journal.next_deployment()?;
+        self.work.deployment(id);
         let reason = attempt.wish.and_then(|w| w.reason.clone());
         let mut row = self.row(attempt, id, Outcome::Refused, digest);
         row.reason = reason;

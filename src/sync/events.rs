@@ -176,7 +176,8 @@ impl Agent {
         facts: EventFacts,
         told: Told<'_>,
     ) -> (Event, Vec<String>) {
-        let event = Event { id: event_id(), sequence: 0, kind, at, facts };
+        let trace = self.work.told();
+        let event = Event { id: event_id(), sequence: 0, kind, at, facts, trace };
         let paths: Vec<&str> = match told {
             Told::Everybody => Vec::new(),
             Told::Changes(paths) => paths.collect(),

@@ -54,7 +54,7 @@ impl Agent {
         }
         let changed = before != self.standing.source.error;
         let stale = self.freshness_noted_at.is_none_or(|at| now.since(at) >= FRESHNESS_EVERY);
-        if (changed || stale) && !self.dry {
+        if (changed || stale) && !self.stop_before_intent {
             self.journal.note_source(&self.standing.source, &events)?;
             self.freshness_noted_at = Some(now);
             let pruned = self.pruned_at.is_some_and(|at| now.since(at) < PRUNE_EVERY);
@@ -78,7 +78,7 @@ impl Agent {
         }
         let event = self.detected_event(&head.revision, now);
         let desired = Desired { revision: head.revision.clone(), detected_at: now };
-        if !self.dry {
+        if !self.stop_before_intent {
             self.journal.note_desired(&desired, &[event])?;
         }
         self.standing.desired = Some(desired);
@@ -165,12 +165,7 @@ impl Agent {
             self.failures = 0;
             self.retry_after = None;
         }
-        if let Some(wish) = wish {
-            self.wish_done = wish;
-            if let Err(error) = self.journal.end_wish(wish, self.clock.now()) {
-                tracing::error!(error = %error, "an order could not be noted as followed");
-            }
-        }
+        self.end_wish(wish);
         if matches!(
             report.outcome,
             PassOutcome::Declined
@@ -192,6 +187,21 @@ impl Agent {
         }
         self.show(state, reason, &message);
         self.board.end_pass(report.clone(), wish, follows);
+    }
+
+    /// Ends a pass that changed nothing, whatever it came to: neither the status nor what the next
+    /// pass does is another for it.
+    pub(super) fn leave_as_it_was(&mut self, report: &Report, wish: Option<u64>) {
+        self.end_wish(wish);
+        self.board.end_pass(report.clone(), wish, false);
+    }
+
+    fn end_wish(&mut self, wish: Option<u64>) {
+        let Some(wish) = wish else { return };
+        self.wish_done = wish;
+        if let Err(error) = self.journal.end_wish(wish, self.clock.now()) {
+            tracing::error!(error = %error, "an order could not be noted as followed");
+        }
     }
 
     /// The state that is shown after a pass. A look at the live tree alone that found it good says

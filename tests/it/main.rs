@@ -4,6 +4,7 @@ mod support;
 
 mod api;
 mod behaviour;
+mod contract;
 mod dashboard;
 mod demo;
 mod enemies;
@@ -15,5 +16,6 @@ mod promises;
 mod reload;
 mod secrets;
 mod shipped;
+mod telling;
 mod trust;
 mod workbench;

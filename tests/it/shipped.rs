@@ -340,6 +340,24 @@ fn the_example_of_checks_runs_as_the_documentation_has_it() {
     );
 }
 
+#[test]
+fn the_scanner_of_the_examples_misses_no_last_line_and_says_when_it_cannot_look() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir(at("tree")).unwrap();
+    std::fs::write(at("tree/a.yaml"), "image: web:1.4.0\n").unwrap();
+    let scan = |list: &str, tree: &str| {
+        std::fs::write(at("list"), list).unwrap();
+        let mut command = std::process::Command::new(top().join("examples/checks/scan.sh"));
+        let output = command.arg(at(tree)).arg(at("list")).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let told = "a.yaml:1:image: web:1.4.0: old | bad & known\n";
+    assert_eq!(scan("web:1.4.0\told | bad & known", "tree"), (Some(1), told.to_owned()));
+    assert_eq!(scan("# none\n\nweb:2\tnot there", "tree"), (Some(0), String::new()));
+    assert_eq!(scan("web:1.4.0\told\n", "gone").0, Some(2));
+}
+
 /// The names of metrics in a text: those that begin with ours.
 fn metrics_in(text: &str) -> BTreeSet<String> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -372,8 +390,10 @@ fn rules_dashboard_and_documentation_name_metrics_that_there_are() {
     wait_until("all of it is counted", || {
         api.get("/api/config/status");
         told = api.get("/metrics").text;
+        let refused = "refusals_total{family=\"yaml\"}";
+        let none = format!("{refused} 0");
         [
-            "refusals_total{family=\"yaml\"}",
+            if told.contains(&none) { "a refusal" } else { refused },
             "delivery_attempts_total{",
             "drift_last_check",
             "route=\"/api/config/status\"",
@@ -410,6 +430,13 @@ fn rules_dashboard_and_documentation_name_metrics_that_there_are() {
             assert!(rule[key].as_str().is_some_and(|text| !text.is_empty()), "{rule:?}");
         }
         assert!(rule["annotations"]["summary"].as_str().is_some(), "{rule:?}");
+        for advice in rule["annotations"]["description"].as_str().unwrap_or_default().split('`') {
+            let Some(verb) = advice.strip_prefix("kconfigd ") else { continue };
+            let is_word = |word: &&str| word.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+            let words = verb.split_whitespace().filter(is_word).chain(["--help"]);
+            let ran = agent.run(&words.collect::<Vec<_>>());
+            assert_eq!(ran.code, 0, "`kconfigd {verb}`: {ran:#?}");
+        }
     }
     let panels: serde_json::Value = serde_json::from_str(&text("grafana.json")).unwrap();
     assert!(panels["panels"].as_array().is_some_and(|panels| panels.len() >= 8));

@@ -80,7 +80,7 @@ async fn deliver(url: String, secret_file: PathBuf) -> u64 {
         ..EventFacts::default()
     };
     let id = "evt_1".to_owned();
-    let event = Event { id, sequence: 0, kind: EventKind::Applied, at: T0, facts };
+    let event = Event { id, sequence: 0, kind: EventKind::Applied, at: T0, facts, trace: None };
     journal.record_event(&event, &["a".to_owned()]).unwrap();
     // So far on in the schedule that one more failure is the last try within the limit.
     (0..5).for_each(|_| journal.failed_attempt(1, None, "", T0, None).unwrap());

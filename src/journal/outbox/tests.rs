@@ -15,7 +15,14 @@ fn journal() -> Journal {
 
 fn event(number: u64, at: Timestamp) -> Event {
     let facts = EventFacts { deployment: Some(DeploymentId(number)), ..EventFacts::default() };
-    Event { id: format!("evt_{number:032x}"), sequence: 0, kind: EventKind::Applied, at, facts }
+    Event {
+        id: format!("evt_{number:032x}"),
+        sequence: 0,
+        kind: EventKind::Applied,
+        at,
+        facts,
+        trace: None,
+    }
 }
 
 fn put(journal: &Journal, number: u64, at: Timestamp, nodes: &[&str]) -> u64 {

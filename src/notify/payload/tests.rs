@@ -22,6 +22,7 @@ fn applied() -> Event {
             touches: vec!["agents/x".to_owned()],
             ..EventFacts::default()
         },
+        trace: None,
     }
 }
 

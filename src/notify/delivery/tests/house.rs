@@ -52,7 +52,7 @@ impl House {
         let facts = EventFacts { deployment: Some(DeploymentId(number)), ..EventFacts::default() };
         let at = self.clock.now();
         let id = format!("evt_{number:032x}");
-        let event = Event { id, sequence: 0, kind: EventKind::Applied, at, facts };
+        let event = Event { id, sequence: 0, kind: EventKind::Applied, at, facts, trace: None };
         let nodes: Vec<_> = nodes.iter().map(|&n| n.to_owned()).collect();
         self.journal.record_event(&event, &nodes).unwrap();
     }
