@@ -13,7 +13,7 @@ use crate::decide::{drift, retry};
 use crate::gates::Rules;
 use crate::journal::{Journal, Standing};
 use crate::meters::meters;
-use crate::model::{EventKind, Revision, Timestamp, Trigger};
+use crate::model::{Attempt, EventKind, Revision, Timestamp, Trigger};
 use crate::objects::Mirror;
 use crate::programs::Stop;
 use crate::progress::Progress;
@@ -85,8 +85,8 @@ pub struct Agent {
     pub(super) was_ordered: bool,
     /// The last order that was followed.
     pub(super) wish_done: u64,
-    /// What the journal counted when the last attempt was read from it to be shown.
-    pub(super) attempted_at: Option<u64>,
+    /// The last attempt as the journal tells it, and what that counted then.
+    pub(super) attempted: Option<(u64, Option<Attempt>)>,
     /// What the journal counted when no order waited.
     pub(super) wishless_at: Option<u64>,
     /// Tells the programs that this agent runs that it stops.
@@ -95,6 +95,8 @@ pub struct Agent {
     pub(super) unfinished_checks: u32,
     /// What is known of the bake that is watched.
     pub(super) baking: super::baking::Baking,
+    /// What problems depend on beside how things stand.
+    pub(super) watched: super::problems::Watched,
     /// What there is to tidy up.
     pub(super) untidy: super::live::Untidy,
     /// When the outbox was last freed of what is old.
@@ -150,11 +152,12 @@ impl Agent {
             stop_before_intent: false,
             was_ordered: false,
             wish_done: 0,
-            attempted_at: None,
+            attempted: None,
             wishless_at: None,
             stop: Stop::default(),
             unfinished_checks: 0,
             baking: super::baking::Baking::default(),
+            watched: super::problems::Watched::default(),
             untidy: super::live::Untidy::default(),
             pruned_at: None,
             dry: false,
@@ -322,6 +325,7 @@ impl Agent {
     pub fn next_look(&self, chance: f64) -> (Duration, Trigger) {
         let now = self.clock.now();
         let ask = self.next_ask(now, chance);
+        self.board.asks_at(now.plus(ask));
         let looks = self.drift_policy().is_some() && self.standing.live.is_some();
         let drift = looks.then(|| self.until_drift_check(now));
         if let Some(bake) = self.until_bake_step(now)
