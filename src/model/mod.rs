@@ -30,7 +30,7 @@ pub use deployment::{
 pub use digest::{Digest, EntryDigest, InvalidDigest, blob_digest, tree_digest};
 pub use event::{ChangeLists, Delivery, DeliveryState, Event, EventFacts, EventKind};
 pub use finding::{Finding, Severity};
-pub use findings::Findings;
+pub use findings::{FINDINGS_SHOWN_MAX, Findings, first_findings, sort_findings};
 pub use limits::Limits;
 pub use path::{InvalidPath, TreePath};
 pub use plan::{Change, ChangeKind, Entry, FileMode, Impact, KeyChange, Needs, Plan, Touched};

@@ -10,7 +10,7 @@ use crate::config::{Reference, VerifyMode, WriteBack};
 use crate::gates;
 use crate::model::{
     AuditOutcome, AuditRecord, Before, By, Finding, ObjectId, PassOutcome, Publication, Reason,
-    Report, Revision, TreePath, Trigger, Wish,
+    Report, Revision, TreePath, Trigger, Wish, sort_findings,
 };
 use crate::objects::{ItemKind, Mirror};
 use crate::profiles;
@@ -206,12 +206,13 @@ impl Agent {
         };
         let rendered = render::render(mirror, &input)?;
         let mut findings = rendered.findings;
-        if let Some(tree) = rendered.tree {
+        if let Some(tree) = rendered.tree.or(rendered.rest) {
             let live =
                 self.live_tree().filter(|_| self.standing.rules.as_ref() == Some(&self.rules_key));
             let found = gates::check(mirror, tree, live, &self.rules)?;
-            findings.splice(0..0, found);
+            findings.extend(found);
             findings.extend(self.unresolved(mirror, tree, publication)?);
+            sort_findings(&mut findings);
         }
         Ok(findings)
     }
