@@ -85,6 +85,9 @@ fn base64(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '-' | '_')
 }
 
+/// Bytes of a credential that may say that it is an example.
+const EXAMPLE_BYTES_MAX: usize = 200;
+
 /// A credential in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
@@ -101,14 +104,22 @@ pub struct Credential {
 pub fn credentials(text: &str) -> Vec<Credential> {
     let mut found = Vec::new();
     for shape in SHAPES {
+        // Where the run of characters that goes on ends, and where the last credential does: no part
+        // of a text is gone through for each of many beginnings in it.
+        let (mut run, mut told) = (0, 0);
         for (at, begins) in text.match_indices(shape.begins) {
+            let from = at + begins.len();
+            if from > run {
+                let rest = text.get(from..).unwrap_or_default();
+                run = from + rest.chars().take_while(|c| (shape.goes_on)(*c)).count();
+            }
             let before = text[..at].chars().next_back();
-            let rest = &text[at + begins.len()..];
-            let length = rest.chars().take_while(|c| (shape.goes_on)(*c)).count();
-            let at = at..at + begins.len() + length;
-            let is_one = length >= shape.least && !before.is_some_and(word);
-            if is_one && !is_example(&text[at.clone()]) {
-                found.push(Credential { rule: shape.rule, what: shape.what, at });
+            let is_one = run - from >= shape.least && !before.is_some_and(word) && at >= told;
+            // What goes on is ASCII, so any byte of it begins a character.
+            let shown = text.get(at..run.min(at + EXAMPLE_BYTES_MAX)).unwrap_or_default();
+            if is_one && !is_example(shown) {
+                told = run;
+                found.push(Credential { rule: shape.rule, what: shape.what, at: at..run });
             }
         }
     }

@@ -10,12 +10,14 @@ mod shapes;
 mod tests;
 mod values;
 
+use std::collections::HashSet;
+
 use super::AtHand;
 use crate::config::{LeakPolicy, Preset};
 use crate::model::{Finding, Severity};
 
-/// Findings about one file; more say nothing new.
-const FINDINGS_MAX: usize = 20;
+/// Findings about one file.
+const FINDINGS_MAX: usize = 1_000;
 /// In a line: what stands in it was looked at by somebody, who says why behind it.
 const ALLOWED_HERE: &str = "kconfigd:allow-leak";
 
@@ -37,15 +39,16 @@ pub(super) fn check(file: &AtHand<'_>) -> Vec<Finding> {
     };
     let Ok(text) = std::str::from_utf8(file.bytes) else { return Vec::new() };
     let mut leaks = shapes::find(text);
-    for leak in values::find(file, text) {
-        // A value of a known shape is told as that.
-        if !leaks.iter().any(|known| known.line == leak.line) {
-            leaks.push(leak);
-        }
+    let of_shapes: HashSet<u32> = leaks.iter().map(|leak| leak.line).collect();
+    // A value of a known shape is told as that.
+    leaks.extend(values::find(file, text).into_iter().filter(|l| !of_shapes.contains(&l.line)));
+    if leaks.is_empty() {
+        return Vec::new();
     }
     leaks.sort_by_key(|leak| (leak.line, leak.column));
+    let allowed = allowed_lines(text);
     let is_allowed = |leak: &Leak| {
-        is_allowed_here(text, leak.line)
+        allowed.contains(&leak.line)
             || file.rules.leak_files.iter().zip(&validation.leak_allow).any(|(files, allow)| {
                 allow.rule.as_deref().is_none_or(|rule| rule == leak.rule)
                     && files.mean_file(file.path.as_str())
@@ -55,10 +58,14 @@ pub(super) fn check(file: &AtHand<'_>) -> Vec<Finding> {
     told.map(|leak| finding(leak, severity)).collect()
 }
 
-/// Whether somebody says in the line that it is none, and why.
-fn is_allowed_here(text: &str, line: u32) -> bool {
-    let line = text.lines().nth(line as usize - 1).unwrap_or_default();
-    line.split_once(ALLOWED_HERE).is_some_and(|(_, reason)| reason.chars().any(char::is_alphabetic))
+/// The lines in which somebody says that it is none, and why.
+fn allowed_lines(text: &str) -> HashSet<u32> {
+    let says_why = |line: &str| {
+        let reason = line.split_once(ALLOWED_HERE).map(|(_, reason)| reason);
+        reason.is_some_and(|reason| reason.chars().any(char::is_alphabetic))
+    };
+    let lines = (1..).zip(text.lines()).filter(|(_, line)| says_why(line));
+    lines.map(|(number, _)| number).collect()
 }
 
 fn finding(leak: &Leak, severity: Severity) -> Finding {
