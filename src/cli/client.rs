@@ -58,6 +58,15 @@ impl Client {
         self.answer(self.http.get(url(path)).timeout(READ_TIMEOUT)).await
     }
 
+    /// Reads what the agent may have to ask its source for.
+    pub(super) async fn look<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<T, Failure> {
+        self.answer(self.http.get(with_query(&url(path), query))).await
+    }
+
     /// Orders, and waits for the outcome.
     pub(super) async fn order<B: Serialize, T: DeserializeOwned>(
         &self,

@@ -27,7 +27,7 @@ impl From<ViewError> for Failure {
         let failure = Self::new(Exit::Error, chain(&error));
         match error {
             ViewError::Unknown { .. } => {
-                failure.hint("give `live`, a number of `kconfigd history`, or a revision in it")
+                failure.hint("give `live`, `desired`, a number of `kconfigd history`, a revision, or a branch or tag of the source")
             }
             ViewError::NotKept { .. } => failure.hint("gitops.rollback_limit says how many are"),
             ViewError::NotFetched { .. } => {

@@ -15,7 +15,7 @@ use super::wire::{
     DiffBody, FORMAT_VERSION, FindingBody, Page, PlanBody, PointBody, ProfileBody,
     ProfileEntryBody, TrialBody, ValidationBody,
 };
-use super::writing;
+use super::{orders, writing};
 use crate::document::emit;
 use crate::profiles;
 use crate::view::{FILES_MAX, Trial, View, ViewError};
@@ -31,9 +31,10 @@ pub(super) async fn diff(
     caller: Caller,
     Asked(between): Asked<Between>,
 ) -> Result<Json<DiffBody>, Problem> {
+    let from = orders::brought(&api, &caller, between.from.as_deref().unwrap_or("live")).await?;
+    let to = orders::brought(&api, &caller, between.to.as_deref().unwrap_or("desired")).await?;
     api.look(move |view| {
-        let from = view.point(between.from.as_deref().unwrap_or("live"))?;
-        let to = view.point(between.to.as_deref().unwrap_or("desired"))?;
+        let (from, to) = (view.point(&from)?, view.point(&to)?);
         let (plan, told) = view.between(&from, &to)?;
         let plan = PlanBody::new(&plan, &told).seen_by(|path| caller.sees(path));
         let (from, to) = (PointBody::from(&from), PointBody::from(&to));
@@ -135,7 +136,7 @@ pub(super) struct Path {
 }
 
 /// What a trial is about.
-enum Trying {
+pub(super) enum Trying {
     Files(BTreeMap<String, Vec<u8>>),
     Revision(String),
 }
@@ -147,6 +148,15 @@ pub(super) async fn validate(
     body: Bytes,
 ) -> Result<Json<ValidationBody>, Problem> {
     let trying = trying(path, body)?;
+    Ok(Json(tried(&api, caller, trying).await?))
+}
+
+/// What the gates say of it, as far as the caller sees it.
+pub(super) async fn tried(
+    api: &Api,
+    caller: Caller,
+    trying: Trying,
+) -> Result<ValidationBody, Problem> {
     if let Trying::Files(files) = &trying
         && let Some(path) = files.keys().find(|path| !caller.sees(path))
     {
@@ -159,7 +169,7 @@ pub(super) async fn validate(
             Trying::Revision(revision) => view.try_revision(&revision)?,
         };
         let seen = findings.iter().filter(|f| f.file.as_ref().is_none_or(|file| caller.sees(file)));
-        Ok(Json(ValidationBody::new(valid, seen.map(FindingBody::from).collect())))
+        Ok(ValidationBody::new(valid, seen.map(FindingBody::from).collect()))
     })
     .await
 }

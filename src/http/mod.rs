@@ -192,7 +192,7 @@ fn reading(routes: Routes) -> Routes {
         .add(
             get("/api/config/diff", "diff", "How two trees differ, in files and keys, and what that touches")
                 .asks(&[
-                    ("from", "`live` (where nothing is said), `desired`, a deployment's number, or a revision"),
+                    ("from", "`live` (where nothing is said), `desired`, a deployment's number, a revision, or a branch or tag of the source"),
                     ("to", "The same; `desired` where nothing is said"),
                 ])
                 .gives::<DiffBody>(200),

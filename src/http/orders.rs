@@ -18,11 +18,15 @@ use super::wire::ReportBody;
 use crate::board::Passes;
 use crate::config::Settings;
 use crate::journal::Journal;
-use crate::model::{DeploymentId, Report, Sought, Suspension, Timestamp, Trigger, WishKind};
-use crate::view::View;
+use crate::model::{
+    DeploymentId, PassOutcome, Report, Sought, Suspension, Timestamp, Trigger, WishKind,
+};
+use crate::view::{View, ViewError};
 
 /// How long a request may wait for a pass.
 const WAIT_MAX: Duration = Duration::from_secs(30 * 60);
+/// How long a look waits for a commit to be brought.
+const FETCH_WAIT: Duration = Duration::from_secs(60);
 /// How long an order that nobody waits for is given to get a deployment's number.
 const NUMBER_WAIT: Duration = Duration::from_secs(2);
 
@@ -248,6 +252,40 @@ pub(super) async fn order_and_wait(
     Ok(wait_for(&mut passes, limit, |passes| passes.ended_wish(wish).cloned()).await)
 }
 
+/// What a name stands for in a look: itself, or the commit that the source has under it, which is
+/// brought here first when it is not known yet.
+pub(super) async fn brought(api: &Api, caller: &Caller, name: &str) -> Result<String, Problem> {
+    let of_view = name.to_owned();
+    let known = api.look(move |view| match view.point(&of_view) {
+        Err(ViewError::Unknown { .. } | ViewError::NotFetched { .. } | ViewError::Nothing) => {
+            Ok(false)
+        }
+        // What else is wrong with it is told by the look itself.
+        Ok(_) | Err(_) => Ok(true),
+    });
+    if is_word(name) || known.await? {
+        return Ok(name.to_owned());
+    }
+    let kind = WishKind::Fetch(Sought::of(name));
+    let report = order_and_wait(api, caller, &kind, None, FETCH_WAIT).await?;
+    let report = report.ok_or_else(still_running)?;
+    match (&report.outcome, &report.revision) {
+        (PassOutcome::Planned, Some(revision)) => Ok(revision.to_string()),
+        (PassOutcome::Refused(_), _) => {
+            Err(Problem::new(StatusCode::CONFLICT, "revision_refused", report.message.clone()))
+        }
+        _ => {
+            let detail = format!("`{name}` cannot be had from the source: {}", report.message);
+            Err(Problem::new(StatusCode::CONFLICT, "revision_not_fetched", detail))
+        }
+    }
+}
+
+/// Names that the source has no part in: what is live or wanted here, and deployments.
+fn is_word(name: &str) -> bool {
+    matches!(name, "" | "live" | "desired") || name.len() < 12 && name.parse::<u64>().is_ok()
+}
+
 /// The order's number, and that of its deployment as soon as the loop gave it one.
 async fn ordered(wish: u64, mut passes: tokio::sync::watch::Receiver<Passes>) -> Response {
     let numbered = tokio::time::timeout(
@@ -277,18 +315,18 @@ async fn wait_for(
     find(&*found.await.ok()?.ok()?)
 }
 
+/// What is told whose wait is over before the pass is.
+pub(super) fn still_running() -> Problem {
+    let detail = "the pass has not ended within the time to wait; it goes on";
+    Problem::new(StatusCode::GATEWAY_TIMEOUT, "still_running", detail)
+}
+
 async fn answer(
     api: &Api,
     caller: &Caller,
     report: Option<Arc<Report>>,
 ) -> Result<Response, Problem> {
-    let Some(report) = report else {
-        return Err(Problem::new(
-            StatusCode::GATEWAY_TIMEOUT,
-            "still_running",
-            "the pass has not ended within the time to wait; it goes on",
-        ));
-    };
+    let report = report.ok_or_else(still_running)?;
     let (settings, journal) = (api.settings.borrow().clone(), api.journal.clone());
     let body = tokio::task::spawn_blocking(move || full(&report, settings, journal));
     let body = body.await.map_err(|_| {

@@ -33,6 +33,7 @@ impl Journal {
             WishKind::Plan(sought) => {
                 ("plan", sought.as_ref().map(ToString::to_string), None, false)
             }
+            WishKind::Fetch(sought) => ("fetch", Some(sought.to_string()), None, false),
         };
         self.transaction("write down what is wanted", |tx| {
             tx.prepare_cached(
@@ -45,7 +46,7 @@ impl Journal {
                 publications::insert(tx, order, one)?;
             }
             // What changes nothing needs no witness.
-            if !matches!(kind, WishKind::Compare | WishKind::Plan(_)) {
+            if !matches!(kind, WishKind::Compare | WishKind::Plan(_) | WishKind::Fetch(_)) {
                 let target =
                     revision.clone().or_else(|| target.map(|id| format!("deployment {id}")));
                 let record = AuditRecord {
@@ -109,6 +110,7 @@ fn wish_from(row: &rusqlite::Row<'_>) -> rusqlite::Result<(Wish, bool)> {
     let revision: Option<String> = row.get("revision")?;
     let target: Option<u64> = row.get("target")?;
     let kind = match word.as_str() {
+        "fetch" => WishKind::Fetch(Sought::of(revision.as_deref().unwrap_or_default())),
         "rollback" => WishKind::Rollback { to: target.map(DeploymentId), hold: row.get("hold")? },
         "repair" => WishKind::Repair,
         "plan" => WishKind::Plan(revision.as_deref().map(Sought::of)),

@@ -125,6 +125,8 @@ pub enum WishKind {
     Compare,
     /// Do everything up to the intent for a commit (`None`: the head), and change nothing.
     Plan(Option<Sought>),
+    /// Bring a commit and verify who signed it, so that it can be looked at; nothing follows from it.
+    Fetch(Sought),
     /// Write a file into the repository; what becomes live of it, the next pass decides.
     Publish(Box<Publication>),
 }

@@ -42,6 +42,25 @@ pub(super) struct Rendered {
 const LARGE_FETCH_BYTES: u64 = 4 << 20;
 
 impl Agent {
+    /// What is known of an attempt before its first step.
+    pub(super) fn begin<'a>(
+        &mut self,
+        head: &Head,
+        trigger: Trigger,
+        wish: Option<&'a Wish>,
+    ) -> Attempt<'a> {
+        self.trust_watch.look(&self.settings.source.verify);
+        let desired = self.standing.desired.as_ref().map(|d| d.revision.clone());
+        Attempt {
+            revision: head.revision.clone(),
+            trigger,
+            wish,
+            started_at: self.clock.now(),
+            trust: self.trust_key(head),
+            passes_over: desired.filter(|d| *d != head.revision),
+        }
+    }
+
     /// From a head to a live tree, or to the reason why not. An order overrides what only waits:
     /// `auto_sync`, windows, suspension, the deletion guard, quarantine and `history_rewrite`;
     /// never trust, gates or checks.
@@ -51,17 +70,8 @@ impl Agent {
         trigger: Trigger,
         wish: Option<&Wish>,
     ) -> Result<Report, SyncError> {
-        let now = self.clock.now();
-        self.trust_watch.look(&self.settings.source.verify);
-        let desired = self.standing.desired.as_ref().map(|d| d.revision.clone());
-        let attempt = Attempt {
-            revision: head.revision.clone(),
-            trigger,
-            wish,
-            started_at: now,
-            trust: self.trust_key(head),
-            passes_over: desired.filter(|d| *d != head.revision),
-        };
+        let attempt = self.begin(head, trigger, wish);
+        let now = attempt.started_at;
         let mirror = self.mirror()?;
         let fetched = self.fetch(head, &mirror)?;
         // Another branch that is only looked at rewrites nothing.

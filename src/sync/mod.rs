@@ -49,6 +49,7 @@ use crate::meters::meters;
 use crate::model::{Origin, PassOutcome, Report, Sought, Trigger, Wish, WishKind};
 use crate::source::Head;
 use repair::Mended;
+use trusted::Trusted;
 
 impl Agent {
     /// One pass. Most end after the first request: in sync.
@@ -164,12 +165,20 @@ impl Agent {
             WishKind::Compare => self.compare_now(),
             WishKind::Publish(ref publication) => self.publish(publication, wish, trigger),
             WishKind::Plan(ref sought) => {
-                self.stop_before_intent = true;
-                let planned = self.plan_only(sought.as_ref(), trigger);
-                self.stop_before_intent = self.dry;
-                planned
+                self.without_intent(|agent| agent.plan_only(sought.as_ref(), trigger))
+            }
+            WishKind::Fetch(ref sought) => {
+                self.without_intent(|agent| agent.fetch_only(sought, trigger))
             }
         }
+    }
+
+    /// Goes a part of the way that changes nothing.
+    fn without_intent<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        self.stop_before_intent = true;
+        let done = work(self);
+        self.stop_before_intent = self.dry;
+        done
     }
 
     /// An order for another revision passes over the head, so that has to be known.
@@ -208,11 +217,34 @@ impl Agent {
         trigger: Trigger,
     ) -> Result<Report, SyncError> {
         let head = match sought {
-            Some(Sought::Revision(revision)) => Head::of(revision.clone()),
-            Some(Sought::Reference(name)) => self.source.look_up(name)?,
+            Some(sought) => self.find(sought)?,
             None => self.ask()?,
         };
         self.attempt(&head, trigger, None)
+    }
+
+    /// The way up to the commit's being here and trusted.
+    fn fetch_only(&mut self, sought: &Sought, trigger: Trigger) -> Result<Report, SyncError> {
+        let head = self.find(sought)?;
+        let attempt = self.begin(&head, trigger, None);
+        let mirror = self.mirror()?;
+        let fetched = self.fetch(&head, &mirror)?;
+        match self.verify(&mirror, &attempt, &fetched)? {
+            Trusted::Yes(_) => {
+                let message = format!("{} is here to be looked at", head.revision.short());
+                let mut report = Report::new(PassOutcome::Planned, message);
+                report.revision = Some(head.revision);
+                Ok(report)
+            }
+            Trusted::No(report) => Ok(*report),
+        }
+    }
+
+    fn find(&mut self, sought: &Sought) -> Result<Head, SyncError> {
+        Ok(match sought {
+            Sought::Revision(revision) => Head::of(revision.clone()),
+            Sought::Reference(name) => self.source.look_up(name)?,
+        })
     }
 
     /// What the source wants.

@@ -103,10 +103,8 @@ impl Agent {
         };
         // Nothing is built on what is not trusted.
         let fetched = self.fetch(head, &mirror)?;
-        self.stop_before_intent = true;
-        let trusted = self.verify(&mirror, &attempt, &fetched);
-        self.stop_before_intent = self.dry;
-        if let Trusted::No(report) = trusted? {
+        let trusted = self.without_intent(|agent| agent.verify(&mirror, &attempt, &fetched))?;
+        if let Trusted::No(report) = trusted {
             return Ok(conflict(Reason::VerificationRefused, report.message));
         }
         let path = match self.path_in_repository(&publication.path) {

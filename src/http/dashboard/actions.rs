@@ -16,10 +16,10 @@ use crate::http::wire::outcome_words;
 use crate::model::{DeploymentId, PassOutcome, Report, Revision, Timestamp, WishKind};
 
 /// How long a page waits for the outcome; after that it says that the work goes on.
-const WAIT: Duration = Duration::from_secs(20);
+pub(super) const WAIT: Duration = Duration::from_secs(20);
 
 /// What is said on the next page, and whether it went well.
-type Said = (bool, String);
+pub(super) type Said = (bool, String);
 
 pub(super) async fn look(State(api): State<Api>, form: Form) -> Shown {
     let report = tokio::time::timeout(WAIT, orders::looked(&api)).await.ok().flatten();
@@ -103,7 +103,7 @@ fn goes_on() -> Said {
 }
 
 /// A report in one sentence, for who may read all of it; in its stable words for others.
-fn told(visitor: &Visitor, report: &Report) -> Said {
+pub(super) fn told(visitor: &Visitor, report: &Report) -> Said {
     let (outcome, reason) = outcome_words(&report.outcome);
     let words = super::words::plain(outcome);
     let good = matches!(

@@ -71,12 +71,7 @@ async fn made(api: &Api, visitor: &Visitor, id: Named, asked: Between) -> Result
     });
     let (words, differing) = looked.await?;
     let findings = match &differing {
-        Ok(differing) => {
-            let is_shown = |finding: &&FindingBody| {
-                differing.files.iter().any(|file| Some(&file.path) == finding.file.as_ref())
-            };
-            of_page.iter().filter(|finding| !is_shown(finding)).cloned().collect()
-        }
+        Ok(differing) => of_page.into_iter().filter(|finding| !differing.shows(finding)).collect(),
         Err(_) => of_page,
     };
     let deliveries = api.journal.deliveries_of(DeploymentId(number))?;

@@ -12,6 +12,7 @@ use super::lines::{Row, place, rows};
 use super::shell::{Failed, Shell, Shown, show};
 use crate::http::access::Caller;
 use crate::http::extract::Asked;
+use crate::http::orders;
 use crate::http::problem::Problem;
 use crate::http::wire::{DetailBody, FileBody, FindingBody, KeyBody, PlanBody, PointBody};
 use crate::view::View;
@@ -41,6 +42,11 @@ pub(super) struct Differing {
 }
 
 impl Differing {
+    /// Whether a finding's file is among those that are shown, where it stands beside its line.
+    pub(super) fn shows(&self, finding: &FindingBody) -> bool {
+        self.files.iter().any(|file| Some(&file.path) == finding.file.as_ref())
+    }
+
     /// Whether more is known of what it touches than the names of the files.
     pub(super) fn has_impact(&self) -> bool {
         let impact = &self.plan.impact;
@@ -144,6 +150,14 @@ struct Page {
     differing: Result<Differing, String>,
 }
 
+async fn between_of(api: &Api, visitor: &Visitor, asked: &Between) -> Result<Differing, Problem> {
+    let caller = visitor.caller.clone();
+    let from = orders::brought(api, &caller, asked.from.as_deref().unwrap_or("live")).await?;
+    let to = orders::brought(api, &caller, asked.to.as_deref().unwrap_or("desired")).await?;
+    let is_split = asked.view.as_deref() == Some("split");
+    api.look(move |view| look(view, &caller, (&from, &to), is_split, Vec::new())).await
+}
+
 /// `/diff`: any two trees.
 pub(super) async fn page(
     State(api): State<Api>,
@@ -155,14 +169,7 @@ pub(super) async fn page(
         to: Some(between.to.filter(|text| !text.trim().is_empty()).unwrap_or("desired".into())),
         view: between.view,
     };
-    let (caller, wanted) = (visitor.caller.clone(), asked.clone());
-    let looked = api.look(move |view| {
-        let names =
-            (wanted.from.as_deref().unwrap_or("live"), wanted.to.as_deref().unwrap_or("desired"));
-        let is_split = wanted.view.as_deref() == Some("split");
-        look(view, &caller, names, is_split, Vec::new())
-    });
-    let differing = match looked.await {
+    let differing = match between_of(&api, &visitor, &asked).await {
         Ok(differing) => Ok(differing),
         Err(problem) if problem.status() == StatusCode::INTERNAL_SERVER_ERROR => {
             return Err(Failed::known(&api, &visitor, problem));

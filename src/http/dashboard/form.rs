@@ -23,6 +23,11 @@ impl Fields {
         self.0.get(name).map(|text| text.trim()).filter(|text| !text.is_empty())
     }
 
+    /// A field as it was written.
+    pub(super) fn raw(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+
     pub(super) fn has(&self, name: &str) -> bool {
         self.text(name).is_some()
     }

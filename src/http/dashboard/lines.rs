@@ -88,6 +88,18 @@ pub(super) fn rows(text: &str, language: Language, side_by_side: bool) -> Vec<Ro
     rows
 }
 
+/// A whole text, each line the same on both sides.
+pub(super) fn written(text: &str, language: Language) -> Vec<Row> {
+    let row = |(number, line): (u32, &str)| Row {
+        kind: Kind::Same,
+        old: None,
+        new: Some(Side { number, html: highlight(line, language) }),
+        note: String::new(),
+        findings: Vec::new(),
+    };
+    (1..).zip(text.lines()).map(row).collect()
+}
+
 /// Ends a run of lines that differ.
 fn differing(rows: &mut Vec<Row>, gone: &mut Vec<Side>, new: &mut Vec<Side>, side_by_side: bool) {
     let row =

@@ -18,9 +18,11 @@ mod history;
 mod lines;
 mod nodes;
 mod overview;
+mod planning;
 mod profiles;
 mod shell;
 mod sign_in;
+mod trying;
 mod words;
 
 use super::routes::{Method, Routes};
@@ -36,6 +38,10 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .page(Method::Get, "/history", read, history::page)
         .page(Method::Get, "/deployments/{id}", read, deployment::page)
         .page(Method::Get, "/diff", read, differing::page)
+        .page(Method::Get, "/plan", Gate::needs(Action::Apply), planning::page)
+        .page(Method::Post, "/plan", Gate::needs(Action::Apply), planning::plan)
+        .page(Method::Get, "/try", Gate::needs(Action::Validate), trying::page)
+        .page(Method::Post, "/try", Gate::needs(Action::Validate), trying::validate)
         .page(Method::Get, "/profiles", read, profiles::list)
         .page(Method::Get, "/profiles/{id}", read, profiles::page)
         .page(Method::Get, "/nodes", read, nodes::page)

@@ -69,6 +69,26 @@ fn a_person_signs_in_sees_a_change_arrive_reads_its_diff_and_rolls_back() {
     browser.wait("it is side by side", "document.querySelector('table.split') !== null");
     picture(&mut browser, "side-by-side");
 
+    // What a branch in review would change, and a document that nobody has committed yet.
+    repo.branch("review", &third);
+    let text = "# When things happen.\nname: scheduler\ninterval: 5s\nqueue: 500\n";
+    repo.change().on("review").write("agents/scheduler.yaml", text).commit("a smaller queue");
+    browser.open(&format!("{base}/plan"));
+    browser.click("input[name=revision]");
+    browser.type_text("origin/review");
+    browser.press("Enter");
+    browser.wait_for_text("What it would change");
+    assert!(browser.text().contains("2000"), "{}", browser.text());
+    picture(&mut browser, "plan");
+    browser.open(&format!("{base}/try"));
+    browser.click("input[name=path]");
+    browser.type_text("agents/planner.yaml");
+    browser.click("textarea");
+    browser.type_text("name: planner\nqueue: [1, 2\nworkers: 4\n");
+    browser.click("form.try button");
+    browser.wait_for_text("It would be refused.");
+    picture(&mut browser, "try");
+
     // Back to the one before, with a reason.
     browser.open(&format!("{base}/deployments/2"));
     browser.wait_for_text("Roll back to this");
@@ -91,7 +111,9 @@ fn a_person_signs_in_sees_a_change_arrive_reads_its_diff_and_rolls_back() {
     browser.dark(true);
     picture(&mut browser, "dark");
     browser.resize(390, 840);
-    for page in ["/", "/history", "/deployments/3", "/profiles/dev", "/nodes", "/audit"] {
+    for page in
+        ["/", "/history", "/deployments/3", "/plan", "/try", "/profiles/dev", "/nodes", "/audit"]
+    {
         browser.open(&format!("{base}{page}"));
         let fits = browser.eval("document.documentElement.scrollWidth <= window.innerWidth");
         assert_eq!(fits, true, "{page} is wider than a phone");

@@ -2,12 +2,14 @@ use super::{FORM, Visitor, machine};
 use crate::api::{served, token, with_tokens};
 use crate::support::{Agent, Repo, wait_until};
 
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 11] = [
     "/",
     "/history",
     "/deployments/2",
     "/deployments/2?view=split",
     "/diff?from=1&to=2",
+    "/plan",
+    "/try",
     "/profiles",
     "/profiles/dev",
     "/nodes",
@@ -143,6 +145,43 @@ fn every_verb_can_be_done_by_a_form_and_is_audited_as_the_person() {
 }
 
 #[test]
+fn a_branch_is_planned_and_a_document_tried_and_nothing_is_kept_of_either() {
+    let (repo, agent, _serve, api) = machine();
+    let visitor = Visitor::sign_in(&api);
+    repo.branch("feature", &repo.tip("main"));
+    let pushed = |text: &str| {
+        repo.change().on("feature").write("agents/scheduler.yaml", text).commit("a change")
+    };
+    let feature = pushed("name: scheduler\ninterval: 7s\n");
+    let page = visitor.send("/plan", "revision=feature");
+    assert_eq!(page.status, 200, "{page:#?}");
+    assert!(page.text.contains("agents/scheduler.yaml"), "{}", page.text);
+    assert!(page.text.contains("<ins>7s</ins>"), "{}", page.text);
+    assert!(page.text.contains(&format!("name=\"revision\" value=\"{feature}\"")));
+    let split = visitor.send("/plan", "revision=feature&view=split");
+    assert!(split.text.contains("lines split"), "{}", split.text);
+    let broken = pushed("a: 1\n  b: 2\n");
+    let page = visitor.send("/plan", "revision=feature");
+    assert!(page.text.contains("refused") && page.text.contains("yaml.syntax"), "{}", page.text);
+    assert!(!page.text.contains(&format!("value=\"{broken}\"")), "what is refused has no button");
+    let nowhere = visitor.send("/plan", "revision=nowhere");
+    assert_eq!(nowhere.status, 200, "{nowhere:#?}");
+    assert!(nowhere.text.contains("said bad"), "{}", nowhere.text);
+
+    let good = visitor.send("/try", "path=agents/new.yaml&text=name%3A+new%0D%0A");
+    assert!(good.text.contains("It would pass."), "{}", good.text);
+    let bad = visitor.send("/try", "path=agents/new.yaml&text=a%3A+1%0D%0A++b%3A+%3Cb%3E");
+    assert!(bad.text.contains("It would be refused."), "{}", bad.text);
+    let place = bad.text.find("agents/new.yaml:2").expect("the finding has its place");
+    assert!(place > bad.text.find("lines unified").expect("the lines"), "{}", bad.text);
+    assert!(!bad.text.contains("<b>b"), "{}", bad.text);
+    assert_eq!(visitor.send("/try", "text=a").status, 400);
+    let status = agent.json(&["status"]);
+    assert_eq!(status["live"]["deployment"], 2, "{status:#}");
+    assert_eq!(status["quarantine"], serde_json::json!([]), "{status:#}");
+}
+
+#[test]
 fn each_page_and_form_needs_the_right_of_its_route() {
     let repo = Repo::new();
     repo.commit(&[("agents/scheduler.yaml", "a: 1\n"), ("agents/other.yaml", "b: 1\n")]);
@@ -152,9 +191,14 @@ fn each_page_and_form_needs_the_right_of_its_route() {
     for role in roles {
         let visitor = Visitor::sign_in(&api.with(&token(role)));
         let may = crate::api::actions_of(role);
-        for (page, needs) in
-            [("/", "read"), ("/history", "read"), ("/nodes", "read"), ("/audit", "audit:read")]
-        {
+        for (page, needs) in [
+            ("/", "read"),
+            ("/history", "read"),
+            ("/nodes", "read"),
+            ("/audit", "audit:read"),
+            ("/plan", "apply"),
+            ("/try", "validate"),
+        ] {
             let wanted = if may.contains(&needs) { 200 } else { 403 };
             assert_eq!(visitor.get(page).status, wanted, "{role} {page}");
         }
@@ -167,6 +211,8 @@ fn each_page_and_form_needs_the_right_of_its_route() {
             ("/do/compare", "repair"),
             ("/do/repair", "repair"),
             ("/do/redeliver", "nodes:write"),
+            ("/plan", "apply"),
+            ("/try", "validate"),
         ] {
             if !may.contains(&needs) {
                 let headers = [FORM, ("cookie", visitor.cookie.as_str())];

@@ -36,6 +36,8 @@
   let wanted = false;
   let running = false;
   const again = async () => {
+    // What a form was answered with is not at this address: it stays until somebody leaves it.
+    if (main().querySelector(".answer")) return;
     wanted = true;
     if (running) return;
     running = true;
