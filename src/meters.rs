@@ -7,10 +7,14 @@ use std::time::Instant;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use tracing::span::EnteredSpan;
 
+use crate::clock::{Clock as _, SystemClock};
 use crate::model::{PassOutcome, Report};
+use crate::telemetry;
 
 /// Seconds at which histograms are cut: from a poll to a slow fetch.
 const SECONDS: [f64; 14] =
@@ -28,6 +32,8 @@ labels! {
     OfStep { step }
     OfFamily { family }
     OfRequest { method, route, status }
+    OfReason { reason }
+    OfWitness { witness }
     OfLimit { limit }
 }
 
@@ -42,6 +48,11 @@ pub struct Meters {
     limited: Family<OfLimit, Counter>,
     /// Source asked us to wait.
     throttled: Counter,
+    spans_exported: Counter,
+    spans_dropped: Family<OfReason, Counter>,
+    witnessed: Family<OfWitness, Gauge>,
+    witnessed_at: Family<OfWitness, Gauge>,
+    unwitnessed: Family<OfWitness, Counter>,
 }
 
 static METERS: LazyLock<Meters> = LazyLock::new(Meters::new);
@@ -57,6 +68,8 @@ pub fn meters() -> &'static Meters {
 pub struct Timed {
     step: &'static str,
     since: Instant,
+    /// Ends with it in the trace too.
+    _span: Option<EnteredSpan>,
 }
 
 impl Drop for Timed {
@@ -78,6 +91,11 @@ impl Meters {
             request_seconds: Histogram::new(SECONDS),
             limited: Family::default(),
             throttled: Counter::default(),
+            spans_exported: Counter::default(),
+            spans_dropped: Family::default(),
+            witnessed: Family::default(),
+            witnessed_at: Family::default(),
+            unwitnessed: Family::default(),
         };
         for outcome in PassOutcome::EACH {
             let (outcome, _) = outcome.words();
@@ -97,7 +115,12 @@ impl Meters {
 
     /// A step of a pass begins: one of a few words.
     pub fn time(&self, step: &'static str) -> Timed {
-        Timed { step, since: Instant::now() }
+        Timed { step, since: Instant::now(), _span: Some(telemetry::step(step)) }
+    }
+
+    /// A pass begins, which is a span of its own already.
+    pub fn time_pass(&self) -> Timed {
+        Timed { step: "pass", since: Instant::now(), _span: None }
     }
 
     /// A pass ended.
@@ -118,6 +141,31 @@ impl Meters {
     /// The source asked us to wait.
     pub fn throttled(&self) {
         self.throttled.inc();
+    }
+
+    /// The collector took spans.
+    pub fn spans_exported(&self, count: usize) {
+        self.spans_exported.inc_by(count as u64);
+    }
+
+    /// Spans went nowhere: `queue_full`, `too_many` or `not_taken`.
+    pub fn spans_dropped(&self, reason: &'static str, count: usize) {
+        if count > 0 {
+            self.spans_dropped.get_or_create(&OfReason { reason }).inc_by(count as u64);
+        }
+    }
+
+    /// A witness has a checkpoint of the audit trail at this record: `file` or `ref`.
+    pub fn witnessed(&self, witness: &'static str, record: u64) {
+        let record = i64::try_from(record).unwrap_or(i64::MAX);
+        self.witnessed.get_or_create(&OfWitness { witness }).set(record);
+        let seconds = SystemClock.now().seconds();
+        self.witnessed_at.get_or_create(&OfWitness { witness }).set(seconds);
+    }
+
+    /// A checkpoint could not be given to it.
+    pub fn unwitnessed(&self, witness: &'static str) {
+        self.unwitnessed.get_or_create(&OfWitness { witness }).inc();
     }
 
     /// An attempt to deliver an event ended: `delivered`, `failed` or `given_up`.
@@ -164,6 +212,17 @@ impl Meters {
         to.register("http_rate_limited", help, self.limited.clone());
         let help = "Times that the source asked to be left alone for a while";
         to.register("source_throttled", help, self.throttled.clone());
+        let help = "The last record of the audit trail that a witness has a checkpoint of";
+        to.register("audit_witnessed_record", help, self.witnessed.clone());
+        let help = "When a checkpoint was given to a witness last";
+        let name = "audit_witness_last_success_timestamp_seconds";
+        to.register(name, help, self.witnessed_at.clone());
+        let help = "Times that a checkpoint could not be given to a witness";
+        to.register("audit_witness_failures", help, self.unwitnessed.clone());
+        let help = "Spans that the collector took";
+        to.register("trace_spans_exported", help, self.spans_exported.clone());
+        let help = "Spans that went nowhere, by why";
+        to.register("trace_spans_dropped", help, self.spans_dropped.clone());
     }
 }
 

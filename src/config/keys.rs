@@ -1,7 +1,7 @@
 use super::table::Key;
 use super::table::Kind::{
-    Address, AnyList, AnyMap, Bool, Bytes, Count, Deletions, Duration, Items, Labels, Mode, Owner,
-    Path, Percent, Text, Texts, Url, Word,
+    Address, AnyMap, Bool, Bytes, Count, Deletions, Duration, Items, Labels, Mode, Owner, Path,
+    Pause, Percent, Text, Texts, Url, Word,
 };
 
 macro_rules! keys {
@@ -63,6 +63,19 @@ pub(super) const KEYS: &[Key] = keys! {
         => "HTTP proxy towards the git server. Without it, `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` of the environment count.";
     "gitops.webhook_secret_file": Path, "null", "webhook.key"
         => "The secret that push webhooks at `POST /hooks/git` of `serve` are verified with, one a line: during a change all of them count. Without it none is taken. See [push webhooks](push-webhooks.md).";
+
+    "gitops.commit_status.forge": Word(&["github", "gitlab", "gitea"]), "null", "gitea"
+        => "Whose API the statuses of commits are sent to; `gitea` is Forgejo's too. Without it, what the repository's address tells. See [commit status](commit-status.md).";
+    "gitops.commit_status.api_url": Url, "null", "https://git.example.com/api/v1"
+        => "The API's address. Without it, what follows from the repository's.";
+    "gitops.commit_status.project": Text, "null", "kos/config"
+        => "The repository as the forge names it. Without it, what the repository's address tells.";
+    "gitops.commit_status.token_file": Path, "null", "forge.token"
+        => "The file with an access token that may set statuses. With it, the forge is told what becomes of each commit.";
+    "gitops.commit_status.context": Text, "null", "config/edge-1"
+        => "The name of the status at the commit. Without it, `kconfigd/` and the name of this machine.";
+    "gitops.commit_status.target_url": Text, "null", "https://edge-1.example.com/diff?to={revision}"
+        => "Where the status leads; `{revision}` is the commit.";
 
     "gitops.auth.username": Text, "null", "deploy"
         => "The user name that goes with `token_file` (without it `x-access-token`) or `password_file`.";
@@ -161,6 +174,12 @@ pub(super) const KEYS: &[Key] = keys! {
         => "The address and port that `kconfigd serve` listens on.";
     "audit.keep_for": Duration { min_ms: 3_600_000 }, "400d", "90d"
         => "How long records of the audit trail are kept; what goes leaves a signed beginning. See [security](security.md#the-audit-trail).";
+    "audit.checkpoint_file": Path, "null", "/mnt/witness/edge-1.checkpoints"
+        => "A file that checkpoints of the audit trail are written to, a line each: somewhere that whoever can write the state folder cannot. See [witnesses](security.md#witnesses).";
+    "audit.checkpoint_ref": Text, "null", "refs/kconfigd/audit/edge-1"
+        => "A reference of the repository that is followed that checkpoints are pushed to, as a chain of commits of its own.";
+    "audit.checkpoint_every": Duration { min_ms: 1000 }, "1m", "15m"
+        => "How often a checkpoint goes there, where anything was written to the trail since the one before.";
     "api.tls.cert_file": Path, "null", "server.pem"
         => "The server's certificate and those that lead to its authority, in PEM: `serve` then speaks HTTPS. Read again when it changes. See [security](security.md#tls).";
     "api.tls.key_file": Path, "null", "server.key"
@@ -286,7 +305,32 @@ pub(super) const KEYS: &[Key] = keys! {
         => "How often the probes are asked. One probe may take as long, at least a second and at most ten.";
     "health.failures": Count { min: 1, max: 1000 }, "3", "5"
         => "How many failures of one probe in a row roll back. One that fails when the time is over does too.";
-    "alerts": AnyList, "[]", "[]" => "Whom to tell of problems and recoveries.";
+    "alerts": Items, "[]", "[{name: ops, slack: {url_file: slack.url}, remind_every: 4h}]"
+        => "Who is told of problems and of their end. See [alerts](alerts.md).";
+    "alerts[].name": Text, "null", "ops"
+        => "Its name: letters, digits, `.`, `_` and `-`; unique.";
+    "alerts[].slack.url_file": Path, "\"\"", "slack.url"
+        => "Slack: the file with the address of an incoming webhook, which is a credential. One of `slack`, `pagerduty` and `webhook` has to be there.";
+    "alerts[].pagerduty.routing_key_file": Path, "\"\"", "pagerduty.key"
+        => "PagerDuty, Events API v2: the file with the integration's routing key.";
+    "alerts[].pagerduty.url": Url, "https://events.pagerduty.com/v2/enqueue", "https://events.eu.pagerduty.com/v2/enqueue"
+        => "Where PagerDuty takes events.";
+    "alerts[].webhook.url": Url, "\"\"", "https://alerts.example.com/kconfigd"
+        => "A webhook: where a signed CloudEvent is sent.";
+    "alerts[].webhook.secret_file": Path, "\"\"", "alerts.key"
+        => "What it is signed with, as in `nodes[].secret_file`.";
+    "alerts[].problems": Texts, "[]", "[rolled_back, unhealthy]"
+        => "The problems it is told of; empty: all of them. See [the list](alerts.md#problems).";
+    "alerts[].severity": Word(&["warning", "error", "critical"]), "warning", "error"
+        => "The least severity that it is told of.";
+    "alerts[].after": Duration { min_ms: 0 }, "1m", "10m"
+        => "How long a problem has to last before it is told: what passes by itself wakes nobody.";
+    "alerts[].remind_every": Pause { min_ms: 1000 }, "off", "4h"
+        => "How often it is told again that a problem is still there.";
+    "alerts[].timeout": Duration { min_ms: 1 }, "10s", "3s"
+        => "How long one attempt may take.";
+    "alerts[].deliver_for": Duration { min_ms: 0 }, "3d", "12h"
+        => "How long it is tried before it is given up and shown as failed.";
 
     "limits.files_max": Count { min: 1, max: 10_000_000 }, "200000", "500000"
         => "Files in a tree.";
@@ -318,6 +362,15 @@ pub(super) const KEYS: &[Key] = keys! {
         => "Bytes kept of what one program prints.";
     "limits.mirror_packs_max": Count { min: 1, max: 10_000 }, "50", "20"
         => "Packs in the mirror before it is packed anew.";
+
+    "telemetry.otlp_endpoint": Url, "null", "http://collector.example.com:4318"
+        => "An OpenTelemetry collector that takes traces as OTLP over HTTP, in JSON: they go to `/v1/traces` below it. Without it nothing is traced. See [operations](operations.md#traces).";
+    "telemetry.headers_file": Path, "null", "otlp.headers"
+        => "Headers for the collector, one a line, as `Authorization: Bearer …`. Read at each use.";
+    "telemetry.service_name": Text, "kconfigd", "kconfigd-edge"
+        => "What the collector knows this service by (`service.name`).";
+    "telemetry.sample": Percent, "100%", "10%"
+        => "The part of all passes that are traced, with their deliveries.";
 
     "mask.files": Texts, "[]", "[\"*.pem\"]"
         => "gitignore-style patterns of files whose values are hidden in every output.";

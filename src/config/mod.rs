@@ -8,7 +8,10 @@
 //! May read the settings file, `/etc/passwd`, `/etc/group`, and the environment it is given; never
 //! a credential, the network, or what the state folder holds.
 
+mod alerts;
 mod api;
+mod audit;
+mod commit_status;
 mod decode;
 mod effective;
 mod error;
@@ -29,11 +32,15 @@ mod schema;
 mod secrets;
 mod settings;
 mod table;
+mod telemetry;
 mod validation;
 mod values;
 mod verify;
 
+pub use alerts::{AlertSettings, AlertWay};
 pub use api::{ApiSettings, ServerTls, TokenSettings};
+pub use audit::AuditSettings;
+pub use commit_status::{CommitStatusSettings, Forge};
 pub use effective::Effective;
 pub use error::{ConfigError, Listed};
 pub use gather::Origin;
@@ -54,6 +61,7 @@ pub use settings::{
     SyncPolicy, Tls, Window, WindowKind, WriteBack,
 };
 pub use table::{Key, Kind, keys};
+pub use telemetry::Telemetry;
 pub use validation::{
     KeyPath, LeakAllowed, LeakPolicy, Preset, ReferenceRule, RuleFile, SchemaRule, Step, Validation,
 };

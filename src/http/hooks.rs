@@ -17,6 +17,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::access::Peer;
@@ -27,11 +28,13 @@ use crate::config::{Location, Reference};
 use crate::model::{Timestamp, Trigger};
 
 /// What the forge is told; it shows this beside the delivery.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-struct Answer {
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub(super) struct Answer {
+    /// [`FORMAT_VERSION`].
     format_version: u32,
     /// Whether the source is asked now.
     accepted: bool,
+    /// Why, or why not.
     reason: String,
 }
 

@@ -33,6 +33,12 @@ struct RevisionLabel {
     digest: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PartyLabel {
+    kind: &'static str,
+    name: String,
+}
+
 /// What Prometheus is told. Worked out when it asks, so that nothing is counted twice.
 pub(super) async fn metrics(State(api): State<Api>) -> Result<impl IntoResponse, Problem> {
     let mut registry = Registry::with_prefix("kconfigd");
@@ -57,7 +63,18 @@ pub(super) async fn metrics(State(api): State<Api>) -> Result<impl IntoResponse,
     if let Some(issuer) = api.access.issuer(api.clock.now()) {
         of_issuer(&mut registry, &issuer);
     }
-    if let Some(status) = status {
+    if let Some(mut status) = status {
+        (_, _, status.failing) = api.of_journal()?;
+        let up = Family::<PartyLabel, Gauge>::default();
+        for party in api.parties(&status) {
+            let label = PartyLabel { kind: party.kind.as_str(), name: party.name };
+            up.get_or_create(&label).set(i64::from(party.breaker == model::Breaker::Closed));
+        }
+        registry.register(
+            "party_up",
+            "1 while the circuit breaker of an outside party is closed",
+            up,
+        );
         of_status(&mut registry, &status, api.clock.now());
     }
     let mut text = String::new();

@@ -21,6 +21,7 @@ mod once;
 mod openapi;
 pub mod orders;
 mod paging;
+pub mod parties;
 mod probes;
 mod problem;
 mod reading;
@@ -49,7 +50,7 @@ use crate::config::Settings;
 use crate::journal::Journal;
 use crate::model::Action;
 use crate::triggers::Bell;
-use routes::{Method, Operation, Routes};
+use routes::{Head, Method, Operation, Routes};
 use wire::{
     AuditBody, DeliveryBody, DeploymentBody, DiffBody, NodeBody, Page, ProfileBody,
     ProfileEntryBody, ReportBody, StatusBody, TrialBody, ValidationBody,
@@ -137,8 +138,27 @@ fn public_routes(api: Api) -> Router {
         "gitHook",
         "A forge's push webhook: verified by its signature, then the source is asked",
     );
-    dashboard::routes(api_routes(api).add(hook.gives_nothing(202), hooks::git)).finish()
+    let hook = hook
+        .takes_text("application/json")
+        .takes_text("application/x-www-form-urlencoded")
+        .gives::<hooks::Answer>(200)
+        .gives::<hooks::Answer>(202);
+    dashboard::routes(api_routes(api).add(hook, hooks::git)).finish()
 }
+
+const IF_MATCH: Head = Head {
+    name: "If-Match",
+    is_required: true,
+    pattern: "^(\\*|\"[0-9a-f]{40}\")$",
+    meaning: "The `ETag` of the profile as it was read, or `*`",
+};
+const LAST_EVENT: Head = Head {
+    name: "Last-Event-ID",
+    is_required: false,
+    pattern: "",
+    meaning: "The last event that was heard",
+};
+const YAML: &str = "application/yaml";
 
 const WAIT: (&str, &str) = ("wait", "Seconds to wait for the outcome, such as `30s`");
 const LIMIT: (&str, &str) = ("limit", "Items of a page, at most 200");
@@ -214,6 +234,7 @@ fn reading(routes: Routes) -> Routes {
                     ("types", "Types of events, with commas between them; all where nothing is said"),
                     ("last_event_id", "The last one that was heard, as the header `Last-Event-ID`"),
                 ])
+                .hears(&[LAST_EVENT])
                 .gives_text(200, "text/event-stream"),
             events::stream,
         )
@@ -280,7 +301,9 @@ fn profiling(routes: Routes) -> Routes {
                 "replaceProfile",
                 "Change a profile, as a commit; needs `If-Match`",
             )
+            .hears(&[IF_MATCH])
             .takes::<ProfileWriteBody>()
+            .takes_text(YAML)
             .gives::<WrittenBody>(200),
             writing::replace,
         )
@@ -291,6 +314,7 @@ fn profiling(routes: Routes) -> Routes {
                 "removeProfile",
                 "Take a profile away, as a commit; needs `If-Match`",
             )
+            .hears(&[IF_MATCH])
             .gives_nothing(204),
             writing::remove,
         )
@@ -305,6 +329,7 @@ fn profiling(routes: Routes) -> Routes {
             .looks()
             .asks(&[("path", "The body is this file of the tree")])
             .takes::<TrialBody>()
+            .takes_text(YAML)
             .gives::<ValidationBody>(200),
             looking::validate,
         )
@@ -340,6 +365,7 @@ fn changing(routes: Routes) -> Routes {
         post(path, id, action, summary)
             .asks(&[WAIT])
             .takes::<orders::OrderBody>()
+            .or_nothing()
             .gives::<ReportBody>(200)
             .gives::<orders::OrderedBody>(202)
     };
@@ -386,12 +412,14 @@ fn changing(routes: Routes) -> Routes {
                 "Apply nothing until it is resumed",
             )
             .takes::<orders::OrderBody>()
+            .or_nothing()
             .gives_nothing(204),
             orders::suspend,
         )
         .add(
             post("/api/config/resume", "resume", Action::Suspend, "Apply again")
                 .takes::<orders::OrderBody>()
+                .or_nothing()
                 .gives_nothing(204),
             orders::resume,
         )

@@ -61,6 +61,7 @@ pub struct OrderBody {
     /// `drift`: put it right.
     pub repair: bool,
     /// `suspend`: until when, RFC 3339.
+    #[schemars(extend("format" = "date-time"))]
     pub until: Option<String>,
     /// Why.
     pub reason: Option<String>,

@@ -34,6 +34,7 @@ pub(super) struct ProblemBody {
     detail: String,
     /// What the gates said, where that is why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
     findings: Vec<FindingBody>,
 }
 

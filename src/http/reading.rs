@@ -7,12 +7,15 @@ use super::access::{Caller, lock};
 use super::extract::{Asked, Named};
 pub(super) use super::paging::Paging;
 use super::paging::{below, limit, of_numbered};
+use super::parties;
 use super::problem::Problem;
 use super::wire::{
     AuditBody, CountsBody, DeliveryBody, DeploymentBody, FindingBody, NodeBody, Page, StatusBody,
 };
 use crate::journal::{AuditFilter, Audited};
-use crate::model::{DeploymentId, OutboxCounts, Suspension, Timestamp};
+use crate::model::{
+    DeploymentId, FailingQueue, OutboxCounts, Party, Status, Suspension, Timestamp,
+};
 
 pub(super) async fn status(
     State(api): State<Api>,
@@ -23,8 +26,9 @@ pub(super) async fn status(
         Some(status) => status,
         None => crate::http::standing::status_of(&api.journal)?,
     };
-    (status.outbox, status.suspended) = api.of_journal()?;
-    let mut body = StatusBody::new(&status, now, true);
+    (status.outbox, status.suspended, status.failing) = api.of_journal()?;
+    let parties = api.parties(&status);
+    let mut body = StatusBody::new(&status, &parties, now, true);
     if !caller.sees_all() {
         body.drift.paths.retain(|drifted| caller.sees(&drifted.path));
         if let Some(attempted) = &mut body.attempted {
@@ -32,6 +36,9 @@ pub(super) async fn status(
         }
         // Sentences for people may name files.
         body.message = body.reason.clone().unwrap_or_else(|| body.state.clone());
+        for party in &mut body.parties {
+            party.error = None;
+        }
         if let Some(error) = &mut body.source.error {
             error.message.clone_from(&error.reason);
         }
@@ -46,21 +53,31 @@ pub(super) async fn status(
 }
 
 /// What the status tells out of the journal, and what that counted then.
-pub(super) type OfJournal = Option<((u64, u64), OutboxCounts, Option<Suspension>)>;
+pub(super) type OfJournal = Option<((u64, u64), InJournal)>;
+
+/// Events on their way, an operator's stop, and queues that fail.
+type InJournal = (OutboxCounts, Option<Suspension>, Vec<FailingQueue>);
 
 impl Api {
-    /// Events on their way, and an operator's stop: read again only after something was written.
-    fn of_journal(&self) -> Result<(OutboxCounts, Option<Suspension>), Problem> {
+    /// What the status tells that others write too: read again only after something was written.
+    pub(super) fn of_journal(&self) -> Result<InJournal, Problem> {
         // Counted before it is read: what is written meanwhile is read with the next request.
         let changes = (self.journal.changes(), self.journal.outbox_changes());
         let mut kept = lock(&self.of_journal);
-        if let Some((_, outbox, stop)) = kept.as_ref().filter(|(of, ..)| *of == changes) {
-            return Ok((*outbox, stop.clone()));
+        if let Some((_, known)) = kept.as_ref().filter(|(of, _)| *of == changes) {
+            return Ok(known.clone());
         }
         let outbox = self.journal.outbox_counts()?;
         let stop = self.journal.standing()?.suspended;
-        *kept = Some((changes, outbox, stop.clone()));
-        Ok((outbox, stop))
+        let known = (outbox, stop, self.journal.failing_queues()?);
+        *kept = Some((changes, known.clone()));
+        Ok(known)
+    }
+
+    /// Everybody outside, by a status that knows which queues fail.
+    pub(super) fn parties(&self, status: &Status) -> Vec<Party> {
+        let (now, next) = (self.clock.now(), self.board.next_ask());
+        parties::parties(Some(&self.settings.borrow()), status, next, now)
     }
 }
 

@@ -39,15 +39,29 @@ pub(super) struct Operation {
     pub(super) is_tagged: bool,
     /// Parameters of the query and what they mean.
     pub(super) query: &'static [(&'static str, &'static str)],
-    pub(super) takes: Option<Takes>,
+    /// Headers of its own.
+    pub(super) heads: &'static [Head],
+    /// What its body may be; nothing: it has none.
+    pub(super) takes: Vec<Takes>,
+    /// Whether it may also have none.
+    pub(super) may_be_empty: bool,
     pub(super) gives: Vec<Gives>,
+}
+
+/// A header of a request.
+pub(super) struct Head {
+    pub(super) name: &'static str,
+    pub(super) is_required: bool,
+    pub(super) pattern: &'static str,
+    pub(super) meaning: &'static str,
 }
 
 /// What a request's body is.
 #[derive(Clone, Copy)]
 pub(super) struct Takes {
     pub(super) content: &'static str,
-    pub(super) schema: Describe,
+    /// `None`: a text.
+    pub(super) schema: Option<Describe>,
 }
 
 /// What an answer is.
@@ -107,7 +121,7 @@ impl Operation {
     }
 
     /// One that is open to everybody who reaches the address.
-    pub(super) const fn open(
+    pub(super) fn open(
         method: Method,
         path: &'static str,
         id: &'static str,
@@ -123,7 +137,9 @@ impl Operation {
             weight,
             is_tagged: false,
             query: &[],
-            takes: None,
+            heads: &[],
+            takes: Vec::new(),
+            may_be_empty: false,
             gives: Vec::new(),
         }
     }
@@ -152,8 +168,23 @@ impl Operation {
         Self { query, ..self }
     }
 
-    pub(super) fn takes<T: JsonSchema>(self) -> Self {
-        Self { takes: Some(Takes { content: JSON, schema: describe::<T> }), ..self }
+    pub(super) fn hears(self, heads: &'static [Head]) -> Self {
+        Self { heads, ..self }
+    }
+
+    pub(super) fn takes<T: JsonSchema>(mut self) -> Self {
+        self.takes.push(Takes { content: JSON, schema: Some(describe::<T>) });
+        self
+    }
+
+    pub(super) fn takes_text(mut self, content: &'static str) -> Self {
+        self.takes.push(Takes { content, schema: None });
+        self
+    }
+
+    /// What it takes may be left out.
+    pub(super) fn or_nothing(self) -> Self {
+        Self { may_be_empty: true, ..self }
     }
 
     pub(super) fn gives<T: JsonSchema>(mut self, status: u16) -> Self {

@@ -15,6 +15,7 @@ mod facts;
 mod intent;
 mod open;
 mod outbox;
+mod problems;
 mod publications;
 mod repeats;
 mod standing;

@@ -98,6 +98,8 @@ impl Agent {
             self.read_standing()?;
             return Ok(None);
         }
+        self.work.revision(&live.revision);
+        self.work.deployment(live.deployment);
         let mut bake = self.bake_on(bake)?;
         if bake.failed.is_none() {
             let ended = self.reload_all(&mut bake, &live)?;
@@ -131,7 +133,10 @@ impl Agent {
         let now = self.clock.now();
         let bake = bake::after_restart(&bake, self.bake_time(), now);
         self.journal.note_bake(&bake)?;
-        tracing::info!(deployment = %bake.deployment, "the health of what is live was being watched: that begins anew");
+        tracing::info!(
+            deployment = bake.deployment.0,
+            "the health of what is live was being watched: that begins anew"
+        );
         self.read_standing()?;
         self.watch_bake();
         Ok(bake)

@@ -4,6 +4,7 @@ use super::surroundings::{Facts, Surroundings, why};
 use super::{Agent, SyncError};
 use crate::config::Check;
 use crate::decide::retry;
+use crate::meters::meters;
 use crate::model::{DeploymentId, Finding, Held, Reason, Report, Timestamp};
 use crate::objects::Mirror;
 use crate::trees::Staged;
@@ -59,7 +60,9 @@ impl Agent {
         if self.settings.checks.is_empty() {
             return Ok(Checked::Accepted(Accepted(staged)));
         }
+        let timed = meters().time("checks");
         let said = self.ask_checks(mirror, attempt, next, id, &staged);
+        drop(timed);
         if matches!(said, Ok(Said::Yes)) {
             self.unfinished_checks = 0;
             return Ok(Checked::Accepted(Accepted(staged)));
@@ -181,6 +184,7 @@ impl Agent {
     ) -> Result<Report, SyncError> {
         if !self.settings.checks.is_empty() {
             let id = self.journal.next_deployment()?;
+            self.work.deployment(id);
             let staged = self.stage_next(mirror, attempt, &next, id)?;
             match self.check(mirror, attempt, &next, id, staged)? {
                 Checked::Accepted(accepted) => self.trees.discard(accepted.into_staged())?,

@@ -27,6 +27,7 @@ mod live;
 mod looks_tests;
 #[cfg(test)]
 mod order_tests;
+mod problems;
 mod publishing;
 mod recover;
 mod regain;
@@ -49,12 +50,23 @@ use crate::decide::next::{Decision, Observed, decide};
 use crate::meters::meters;
 use crate::model::{Origin, PassOutcome, Report, Sought, Trigger, Wish, WishKind};
 use crate::source::Head;
+use crate::telemetry::Work;
 use repair::Mended;
 use trusted::Trusted;
 
 impl Agent {
     /// One pass. Most end after the first request: in sync.
     pub fn pass(&mut self, trigger: Trigger) -> Report {
+        let work = Work::pass(trigger.as_str());
+        let within = work.span();
+        self.work = work;
+        let report = within.in_scope(|| self.make_pass(trigger));
+        let work = std::mem::replace(&mut self.work, Work::none());
+        work.ended(&report);
+        report
+    }
+
+    fn make_pass(&mut self, trigger: Trigger) -> Report {
         self.board.begin_pass();
         // However this pass ends, the next of its kind is an interval away.
         match trigger {
@@ -62,7 +74,7 @@ impl Agent {
             Trigger::Drift => self.drift_checked_at = Some(self.clock.now()),
             _ => {}
         }
-        let timed = meters().time("pass");
+        let timed = meters().time_pass();
         let asked_at = self.asked_at;
         let wish = self.next_wish();
         let number = wish.as_ref().ok().and_then(Option::as_ref).map(|wish| wish.id);
