@@ -34,6 +34,7 @@ labels! {
     OfRequest { method, route, status }
     OfReason { reason }
     OfWitness { witness }
+    OfLimit { limit }
 }
 
 /// The counts.
@@ -44,6 +45,7 @@ pub struct Meters {
     deliveries: Family<OfOutcome, Counter>,
     requests: Family<OfRequest, Counter>,
     request_seconds: Histogram,
+    limited: Family<OfLimit, Counter>,
     /// Source asked us to wait.
     throttled: Counter,
     spans_exported: Counter,
@@ -87,6 +89,7 @@ impl Meters {
             deliveries: Family::default(),
             requests: Family::default(),
             request_seconds: Histogram::new(SECONDS),
+            limited: Family::default(),
             throttled: Counter::default(),
             spans_exported: Counter::default(),
             spans_dropped: Family::default(),
@@ -103,6 +106,9 @@ impl Meters {
         }
         for outcome in DELIVERED {
             drop(meters.deliveries.get_or_create(&OfOutcome { outcome }));
+        }
+        for limit in LIMITED {
+            drop(meters.limited.get_or_create(&OfLimit { limit }));
         }
         meters
     }
@@ -180,6 +186,11 @@ impl Meters {
         self.request_seconds.observe(since.elapsed().as_secs_f64());
     }
 
+    /// A request was over a limit: `reads`, `looks`, `writes` or `hooks`.
+    pub fn limited(&self, limit: &'static str) {
+        self.limited.get_or_create(&OfLimit { limit }).inc();
+    }
+
     /// Adds them to what is told.
     pub fn register(&self, to: &mut Registry) {
         to.register("passes_by_outcome", "Passes by how they ended", self.passes.clone());
@@ -197,6 +208,8 @@ impl Meters {
             Unit::Seconds,
             self.request_seconds.clone(),
         );
+        let help = "Requests that were over a limit of api.rate_limit";
+        to.register("http_rate_limited", help, self.limited.clone());
         let help = "Times that the source asked to be left alone for a while";
         to.register("source_throttled", help, self.throttled.clone());
         let help = "The last record of the audit trail that a witness has a checkpoint of";
@@ -236,6 +249,8 @@ const FAMILIES: [&str; 16] = [
 const OTHER: &str = "other";
 /// How attempts to deliver an event end.
 const DELIVERED: [&str; 3] = ["delivered", "failed", "given_up"];
+/// The limits of `api.rate_limit`.
+const LIMITED: [&str; 4] = ["reads", "looks", "writes", "hooks"];
 
 fn family(rule: &str) -> &'static str {
     let named = rule.split('.').next().unwrap_or_default();

@@ -156,6 +156,12 @@ impl<'a> Reader<'a> {
         self.optional(key, |node| values::duration(node, min)).unwrap_or_default()
     }
 
+    /// A duration; `None`: off.
+    pub(super) fn pause(&mut self, key: &'static str) -> Option<Duration> {
+        let min = shortest(key);
+        self.optional(key, |node| values::pause(node, min)).flatten()
+    }
+
     pub(super) fn word(&mut self, key: &'static str) -> &'static str {
         let words = match kind_of(key) {
             Some(Kind::Word(words)) => words,
@@ -242,7 +248,7 @@ fn kind_of(key: &str) -> Option<Kind> {
 /// The shortest duration that a key takes.
 pub(super) fn shortest(key: &str) -> Duration {
     match kind_of(key) {
-        Some(Kind::Duration { min_ms }) => Duration::from_millis(min_ms),
+        Some(Kind::Duration { min_ms } | Kind::Pause { min_ms }) => Duration::from_millis(min_ms),
         _ => Duration::ZERO,
     }
 }

@@ -77,6 +77,9 @@ fn shape(key: &Key) -> Json {
         Kind::Duration { .. } => {
             json!({"type": ["string", "null"], "pattern": "^[0-9]+(ms|s|m|h|d)$"})
         }
+        Kind::Pause { .. } => {
+            json!({"type": ["string", "boolean", "null"], "pattern": "^(off|[0-9]+(ms|s|m|h|d))$"})
+        }
         Kind::Percent => {
             json!({"type": ["string", "integer", "null"], "pattern": "^[0-9.]+%$", "maximum": 0})
         }
@@ -102,7 +105,6 @@ fn shape(key: &Key) -> Json {
             }
             json!({"type": ["array", "null"], "items": item})
         }
-        Kind::AnyList => json!({"type": ["array", "null"]}),
         Kind::AnyMap => json!({"type": ["object", "null"]}),
     }
 }

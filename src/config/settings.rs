@@ -45,6 +45,8 @@ pub struct Settings {
     pub health: super::programs::Health,
     /// Who is told.
     pub nodes: Vec<NodeSettings>,
+    /// Who is told of problems.
+    pub alerts: Vec<super::alerts::AlertSettings>,
     /// Where the API listens, and who may do what there.
     pub api: super::api::ApiSettings,
     /// The audit trail.
@@ -92,6 +94,8 @@ pub struct SourceSettings {
     pub write_back: WriteBack,
     /// The secret of push webhooks.
     pub webhook_secret_file: Option<PathBuf>,
+    /// Where commits get their statuses.
+    pub commit_status: Option<super::commit_status::CommitStatusSettings>,
 }
 
 /// Where a commit goes that is made over the API.

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::Api;
 use super::access::Caller;
 use super::extract::{Asked, Bytes, Named, is_json, json, not_json};
+use super::paging::Paging;
 use super::problem::Problem;
 use super::wire::{
     DiffBody, FORMAT_VERSION, FindingBody, Page, PlanBody, PointBody, ProfileBody,
@@ -31,6 +32,12 @@ pub(super) async fn diff(
     caller: Caller,
     Asked(between): Asked<Between>,
 ) -> Result<Json<DiffBody>, Problem> {
+    let seer = caller.clone();
+    let looked = differing(api, caller, between).await;
+    looked.map(Json).map_err(|problem| problem.seen_by(&seer))
+}
+
+async fn differing(api: Api, caller: Caller, between: Between) -> Result<DiffBody, Problem> {
     let from = orders::brought(&api, &caller, between.from.as_deref().unwrap_or("live")).await?;
     let to = orders::brought(&api, &caller, between.to.as_deref().unwrap_or("desired")).await?;
     api.look(move |view| {
@@ -38,7 +45,7 @@ pub(super) async fn diff(
         let (plan, told) = view.between(&from, &to)?;
         let plan = PlanBody::new(&plan, &told).seen_by(|path| caller.sees(path));
         let (from, to) = (PointBody::from(&from), PointBody::from(&to));
-        Ok(Json(DiffBody { format_version: FORMAT_VERSION, from, to, plan }))
+        Ok(DiffBody { format_version: FORMAT_VERSION, from, to, plan })
     })
     .await
 }
@@ -83,7 +90,12 @@ async fn resolved(
     name: String,
     which: Which,
 ) -> Result<Tagged<ProfileBody>, Problem> {
-    api.look(move |view| {
+    if !caller.sees(&profiles::file_of(&name)) {
+        // Whether it is there is not told either.
+        return Err(hidden(&name));
+    }
+    let seer = caller.clone();
+    let looked = api.look(move |view| {
         let at = view.point(which.at.as_deref().unwrap_or("live"))?;
         let profile = view.profile(&at, &name)?;
         // A resolved profile shows what all its files say.
@@ -103,8 +115,8 @@ async fn resolved(
             values,
         };
         Ok(([(header::ETAG, writing::tag(&tag))], Json(body)))
-    })
-    .await
+    });
+    looked.await.map_err(|problem| problem.seen_by(&seer))
 }
 
 fn hidden(name: &str) -> Problem {
@@ -115,17 +127,15 @@ fn hidden(name: &str) -> Problem {
 pub(super) async fn profiles(
     State(api): State<Api>,
     caller: Caller,
+    Asked(paging): Asked<Paging>,
 ) -> Result<Json<Page<ProfileEntryBody>>, Problem> {
     let active = api.settings.borrow().profile.clone();
     api.look(move |view| {
         let at = view.point("live")?;
         let files = view.profiles(&at)?;
         let seen = files.iter().filter(|file| caller.sees(&file.path));
-        Ok(Json(Page {
-            format_version: FORMAT_VERSION,
-            items: seen.map(|file| ProfileEntryBody::new(file, active.as_deref())).collect(),
-            next: None,
-        }))
+        let items = seen.map(|file| ProfileEntryBody::new(file, active.as_deref())).collect();
+        paging.of_named(items, |profile: &ProfileEntryBody| &profile.id).map(Json)
     })
     .await
 }
@@ -163,15 +173,16 @@ pub(super) async fn tried(
         let detail = format!("your role does not see {path}");
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
     }
-    api.look(move |view| {
+    let seer = caller.clone();
+    let looked = api.look(move |view| {
         let Trial { valid, findings } = match trying {
             Trying::Files(files) => view.try_files(&files)?,
             Trying::Revision(revision) => view.try_revision(&revision)?,
         };
         let seen = findings.iter().filter(|f| f.file.as_ref().is_none_or(|file| caller.sees(file)));
         Ok(ValidationBody::new(valid, seen.map(FindingBody::from).collect()))
-    })
-    .await
+    });
+    looked.await.map_err(|problem| problem.seen_by(&seer))
 }
 
 fn trying(path: Option<String>, body: Bytes) -> Result<Trying, Problem> {

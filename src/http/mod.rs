@@ -17,14 +17,18 @@ mod extract;
 mod hooks;
 mod looking;
 mod metrics;
+mod once;
 mod openapi;
 pub mod orders;
+mod paging;
+pub mod parties;
 mod probes;
 mod problem;
 mod reading;
 mod routes;
 mod server;
 pub mod standing;
+mod tags;
 mod tls;
 pub mod wire;
 mod writing;
@@ -75,6 +79,7 @@ pub struct Api {
     /// Whether the process ends.
     pub stop: watch::Receiver<bool>,
     looks: Arc<Semaphore>,
+    under_way: once::UnderWay,
     of_journal: Arc<Mutex<reading::OfJournal>>,
 }
 
@@ -113,6 +118,7 @@ impl Api {
             feed: Feed::default(),
             name: name.into(),
             stop,
+            under_way: once::UnderWay::default(),
             looks: Arc::new(Semaphore::new(looking::LOOKS_MAX)),
             of_journal: Arc::default(),
         }
@@ -143,15 +149,21 @@ fn public_routes(api: Api) -> Router {
 const IF_MATCH: Head = Head {
     name: "If-Match",
     is_required: true,
+    pattern: "^(\\*|\"[0-9a-f]{40}\")$",
     meaning: "The `ETag` of the profile as it was read, or `*`",
 };
-const LAST_EVENT: Head =
-    Head { name: "Last-Event-ID", is_required: false, meaning: "The last event that was heard" };
+const LAST_EVENT: Head = Head {
+    name: "Last-Event-ID",
+    is_required: false,
+    pattern: "",
+    meaning: "The last event that was heard",
+};
 const YAML: &str = "application/yaml";
 
 const WAIT: (&str, &str) = ("wait", "Seconds to wait for the outcome, such as `30s`");
 const LIMIT: (&str, &str) = ("limit", "Items of a page, at most 200");
 const BEFORE: (&str, &str) = ("before", "Where the page begins: `next` of the one before");
+const CURSOR: (&str, &str) = ("cursor", "The same: `cursor` of the one before");
 
 fn api_routes(api: Api) -> Routes {
     let routes = Routes::new(api);
@@ -194,22 +206,26 @@ fn reading(routes: Routes) -> Routes {
         )
         .add(
             get("/api/config/history", "history", "Deployments, newest first")
-                .asks(&[LIMIT, BEFORE])
-                .gives::<Page<DeploymentBody>>(200),
+                .asks(&[LIMIT, BEFORE, CURSOR])
+                .gives::<Page<DeploymentBody>>(200)
+                .tagged(),
             reading::history,
         )
         .add(
             get("/api/config/history/{id}", "deployment", "One deployment")
-                .gives::<DeploymentBody>(200),
+                .gives::<DeploymentBody>(200)
+                .tagged(),
             reading::deployment,
         )
         .add(
             get("/api/config/diff", "diff", "How two trees differ, in files and keys, and what that touches")
+                .looks()
                 .asks(&[
                     ("from", "`live` (where nothing is said), `desired`, a deployment's number, a revision, or a branch or tag of the source"),
                     ("to", "The same; `desired` where nothing is said"),
                 ])
-                .gives::<DiffBody>(200),
+                .gives::<DiffBody>(200)
+                .tagged(),
             looking::diff,
         )
         .add(
@@ -224,13 +240,16 @@ fn reading(routes: Routes) -> Routes {
         )
         .add(
             get("/api/nodes", "nodes", "Who is told, and how their deliveries went")
-                .gives::<Page<NodeBody>>(200),
+                .asks(&[LIMIT, CURSOR])
+                .gives::<Page<NodeBody>>(200)
+                .tagged(),
             reading::nodes,
         )
         .add(
             get("/api/deliveries", "deliveries", "Events on their way, newest first")
-                .asks(&[LIMIT, BEFORE, ("failed", "`true`: those that were given up")])
-                .gives::<Page<DeliveryBody>>(200),
+                .asks(&[LIMIT, BEFORE, CURSOR, ("failed", "`true`: those that were given up")])
+                .gives::<Page<DeliveryBody>>(200)
+                .tagged(),
             reading::deliveries,
         )
 }
@@ -249,17 +268,22 @@ fn profiling(routes: Routes) -> Routes {
                 "profile",
                 "The active profile with all that it extends in it",
             )
+            .looks()
             .asks(&[("name", "Another profile"), AT, EXPLAIN])
             .gives::<ProfileBody>(200),
             looking::profile,
         )
         .add(
             get("/api/profiles", "profiles", "The profiles of the live tree")
-                .gives::<Page<ProfileEntryBody>>(200),
+                .looks()
+                .asks(&[LIMIT, CURSOR])
+                .gives::<Page<ProfileEntryBody>>(200)
+                .tagged(),
             looking::profiles,
         )
         .add(
             get("/api/profiles/{id}", "profileById", "A profile with all that it extends in it")
+                .looks()
                 .asks(&[AT, EXPLAIN])
                 .gives::<ProfileBody>(200),
             looking::profile_by_id,
@@ -302,6 +326,7 @@ fn profiling(routes: Routes) -> Routes {
                 Action::Validate,
                 "What the gates say of a document, of files, or of a revision; nothing is kept",
             )
+            .looks()
             .asks(&[("path", "The body is this file of the tree")])
             .takes::<TrialBody>()
             .takes_text(YAML)
@@ -322,6 +347,7 @@ fn auditing(routes: Routes) -> Routes {
         .asks(&[
             LIMIT,
             BEFORE,
+            CURSOR,
             ("name", "Who, exactly"),
             ("action", "What; with a dot at the end, all that begins so"),
             ("outcome", "`done`, `ordered`, `refused` or `failed`"),

@@ -116,6 +116,9 @@ fn refusals(operation: &Operation) -> Vec<&'static str> {
     if operation.path.contains('{') {
         statuses.push("404");
     }
+    if operation.query.iter().any(|(name, _)| *name == "wait") {
+        statuses.push("504");
+    }
     if has_body {
         statuses.extend(["408", "413", "415"]);
     }
@@ -131,7 +134,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
         let name = part.strip_prefix('{')?.strip_suffix('}')?;
         let schema = match operation.path.starts_with("/api/profiles") {
             true => json!({"type": "string", "pattern": "^[A-Za-z0-9_.-]+$"}),
-            false => json!({"type": "integer", "minimum": 0}),
+            false => json!({"type": "integer", "minimum": 0, "maximum": u64::MAX}),
         };
         Some(json!({"name": name, "in": "path", "required": true, "schema": schema}))
     });
@@ -144,19 +147,33 @@ fn parameters(operation: &Operation) -> Vec<Value> {
     let in_head = operation.heads.iter().map(|head| {
         json!({
             "name": head.name, "in": "header", "required": head.is_required,
-            "description": head.meaning, "schema": {"type": "string"},
+            "description": head.meaning, "schema": {"type": "string", "pattern": head.pattern},
         })
     });
-    in_path.chain(in_query).chain(in_head).collect()
+    let repeats = operation.is_write().then(|| {
+        json!({
+            "name": "Idempotency-Key", "in": "header", "required": false,
+            "description": "The same key, caller and request within 24 hours: the same answer, done once",
+            "schema": {"type": "string"},
+        })
+    });
+    let held = operation.is_tagged.then(|| {
+        json!({
+            "name": "If-None-Match", "in": "header", "required": false,
+            "description": "The `ETag` of an answer that is there already: 304 where it is still right",
+            "schema": {"type": "string"},
+        })
+    });
+    in_path.chain(in_query).chain(in_head).chain(repeats).chain(held).collect()
 }
 
 /// What a parameter of the query is; a name means the same everywhere.
 fn schema_of(name: &str) -> Value {
     match name {
-        "limit" | "before" => json!({"type": "integer", "minimum": 0}),
+        "limit" | "before" => json!({"type": "integer", "minimum": 0, "maximum": u64::MAX}),
         "failed" | "explain" => json!({"type": "boolean"}),
         "since" | "until" => json!({"type": "string", "format": "date-time"}),
-        "wait" => json!({"type": "string", "pattern": "^[0-9]+s?$"}),
+        "wait" => json!({"type": "string", "pattern": "^[0-9]{1,9}s?$"}),
         _ => json!({"type": "string"}),
     }
 }

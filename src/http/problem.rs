@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::access::Caller;
 use super::wire::FindingBody;
 use crate::journal::JournalError;
 use crate::profiles::ProfileError;
@@ -53,7 +54,12 @@ impl Problem {
     /// Nobody who is known, by RFC 9110, section 11.6.1.
     pub(super) fn unauthorized(code: &'static str, detail: impl Into<String>) -> Self {
         let mut problem = Self::new(StatusCode::UNAUTHORIZED, code, detail);
-        let challenge = HeaderValue::from_static("Bearer realm=\"kconfigd\"");
+        // A token that was shown and is not taken is told so (RFC 6750, section 3.1).
+        let challenge = HeaderValue::from_static(if code.contains("token") {
+            "Bearer realm=\"kconfigd\", error=\"invalid_token\""
+        } else {
+            "Bearer realm=\"kconfigd\""
+        });
         problem.headers.push((header::WWW_AUTHENTICATE, challenge));
         problem
     }
@@ -67,6 +73,27 @@ impl Problem {
     /// The same, with what the gates said.
     pub(super) fn with(mut self, findings: Vec<FindingBody>) -> Self {
         self.body.findings = findings;
+        self
+    }
+
+    /// The same for somebody who sees some files alone: what was looked at may name others.
+    pub(super) fn seen_by(mut self, caller: &Caller) -> Self {
+        /// Codes whose sentences say back what was asked for, and nothing else.
+        const OF_WHAT_WAS_ASKED: [&str; 7] = [
+            "not_found",
+            "forbidden",
+            "bad_request",
+            "bad_path",
+            "nothing_fetched",
+            "revision_not_fetched",
+            "tree_not_kept",
+        ];
+        if !caller.sees_all() {
+            self.body.findings.retain(|f| f.file.as_ref().is_none_or(|file| caller.sees(file)));
+            if !OF_WHAT_WAS_ASKED.contains(&self.body.code) {
+                self.body.detail = "files that your role does not see are the reason".to_owned();
+            }
+        }
         self
     }
 

@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    ChangeLists, DeploymentId, Digest, EventFacts, Finding, Origin, Revision, Severity,
+    ChangeLists, DeploymentId, Digest, EventFacts, Finding, Origin, Problem, Revision, Severity,
+    Timestamp,
 };
 
 /// Entries of one list that are recorded: more than a message carries, so that the message knows
@@ -51,6 +52,10 @@ struct Record {
     message: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     findings: Vec<FindingRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<String>,
 }
@@ -99,6 +104,8 @@ pub(super) fn to_json(
         reason: facts.reason.clone(),
         message: facts.message.clone(),
         findings: facts.findings.iter().take(LIST_MAX).map(FindingRecord::of).collect(),
+        problem: facts.problem.map(|p| p.as_str().to_owned()),
+        since: facts.since.map(|at| at.0),
         trace: trace.map(str::to_owned),
     })
 }
@@ -113,6 +120,7 @@ pub(super) fn from_json(text: &str) -> Result<(EventFacts, Option<String>), Dama
     let revision = |text: Option<String>| text.map(|t| Revision::parse(&t)).transpose();
     let digest = |text: Option<String>| text.map(|t| Digest::parse(&t)).transpose();
     let origin = |word: String| Origin::from_word(&word).ok_or(DamagedFacts::Word(word));
+    let problem = |word: String| Problem::from_word(&word).ok_or(DamagedFacts::Word(word));
     let facts = EventFacts {
         deployment: record.deployment.map(DeploymentId),
         revision: revision(record.revision)?,
@@ -131,6 +139,8 @@ pub(super) fn from_json(text: &str) -> Result<(EventFacts, Option<String>), Dama
         reason: record.reason,
         message: record.message,
         findings: record.findings.into_iter().map(FindingRecord::read).collect::<Result<_, _>>()?,
+        problem: record.problem.map(problem).transpose()?,
+        since: record.since.map(Timestamp),
     };
     Ok((facts, record.trace))
 }
@@ -192,6 +202,8 @@ mod tests {
                 Finding::error("yaml.syntax", "bad").in_file("a").at(3, 7).hint("do"),
                 Finding::warning("w", "hm"),
             ],
+            problem: Some(Problem::Held),
+            since: Some(Timestamp(7)),
         };
         let trace = Some("00-1-2-01".to_owned());
         let written = to_json(&facts, trace.as_deref()).unwrap();

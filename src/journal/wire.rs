@@ -219,6 +219,10 @@ pub(super) struct WireSource {
     last_attempt_at: Option<i64>,
     last_success_at: Option<i64>,
     error: Option<(String, String)>,
+    #[serde(default)]
+    failures: u32,
+    #[serde(default)]
+    failing_since: Option<i64>,
 }
 
 impl From<&SourceState> for WireSource {
@@ -227,6 +231,8 @@ impl From<&SourceState> for WireSource {
             last_attempt_at: state.last_attempt_at.map(|t| t.0),
             last_success_at: state.last_success_at.map(|t| t.0),
             error: state.error.as_ref().map(|(r, m)| (r.as_str().to_owned(), m.clone())),
+            failures: state.failures,
+            failing_since: state.failing_since.map(|t| t.0),
         }
     }
 }
@@ -237,6 +243,8 @@ impl From<WireSource> for SourceState {
             last_attempt_at: wire.last_attempt_at.map(Timestamp),
             last_success_at: wire.last_success_at.map(Timestamp),
             error: wire.error.and_then(|(r, m)| Some((Reason::from_word(&r)?, m))),
+            failures: wire.failures,
+            failing_since: wire.failing_since.map(Timestamp),
         }
     }
 }

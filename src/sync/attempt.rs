@@ -9,9 +9,9 @@ use crate::gates::{self, GateError};
 use crate::memory;
 use crate::meters::meters;
 use crate::model::{
-    ChangeCounts, Deployment, DeploymentId, Digest, Finding, Held, ObjectId, Origin, Outcome,
-    PassOutcome, Plan, Quarantine, QuarantineKey, Reason, Report, Revision, Timestamp, Trigger,
-    Wish,
+    ChangeCounts, CommitState, Deployment, DeploymentId, Digest, Finding, Held, ObjectId, Origin,
+    Outcome, PassOutcome, Plan, Quarantine, QuarantineKey, Reason, Report, Revision, Timestamp,
+    Trigger, Wish,
 };
 use crate::objects::{Mirror, Summary};
 use crate::progress::Stage;
@@ -96,7 +96,7 @@ impl Agent {
             return self.take_over(&mirror, &attempt, rendered);
         }
         let quarantined = match wish {
-            None => self.quarantined(&attempt, &rendered.summary.digest),
+            None => self.quarantined(&attempt, &rendered.summary.digest)?,
             Some(_) => None,
         };
         if let Some(report) = quarantined.clone().filter(|_| !self.stop_before_intent) {
@@ -273,6 +273,11 @@ impl Agent {
         }
         if let Some(live) = self.standing.live.clone() {
             let rules = self.rules_passed(mirror, rendered.tree)?;
+            let event = self.commit_event(
+                &attempt.revision,
+                CommitState::Success,
+                &format!("live, with the content of deployment {}", live.deployment),
+            );
             self.journal.adopt_revision(
                 &live,
                 &crate::journal::Adoption {
@@ -284,6 +289,7 @@ impl Agent {
                     passed_over: attempt.wish.and(attempt.passes_over.clone()),
                     wish: attempt.wish.map(|w| w.id),
                     at: self.clock.now(),
+                    events: event.into_iter().collect(),
                 },
             )?;
             self.read_standing()?;
@@ -306,18 +312,29 @@ impl Agent {
     }
 
     /// What is not tried again, since the digest is known to be bad under the rules of now.
-    fn quarantined(&mut self, attempt: &Attempt<'_>, digest: &Digest) -> Option<Report> {
+    fn quarantined(
+        &mut self,
+        attempt: &Attempt<'_>,
+        digest: &Digest,
+    ) -> Result<Option<Report>, SyncError> {
         let now = self.clock.now();
         let entry = self.standing.quarantine.iter().find(|entry| {
             entry.key == QuarantineKey::Digest(*digest)
                 && rules_hold(entry, &self.rules_key, "", now)
-        })?;
+        });
+        let Some(entry) = entry.cloned() else { return Ok(None) };
         let message = format!(
             "{} gives content that is in quarantine: {}",
             attempt.revision.short(),
             entry.message
         );
         if !self.stop_before_intent {
+            let of = &attempt.revision;
+            if let Some((event, to)) = self.commit_event(of, CommitState::Failure, &message)
+                && !self.has_told_forge(of)?
+            {
+                self.journal.record_event(&event, &to)?;
+            }
             self.settled = Some(Settled {
                 revision: attempt.revision.clone(),
                 reason: entry.reason,
@@ -327,7 +344,7 @@ impl Agent {
         }
         let mut report = Report::new(PassOutcome::Held(entry.reason), message);
         report.revision = Some(attempt.revision.clone());
-        Some(report)
+        Ok(Some(report))
     }
 
     /// What differs between what is live and a tree.

@@ -27,6 +27,7 @@ mod live;
 mod looks_tests;
 #[cfg(test)]
 mod order_tests;
+mod problems;
 mod publishing;
 mod recover;
 mod regain;

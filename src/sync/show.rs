@@ -34,6 +34,8 @@ impl Agent {
         match error {
             None => {
                 source.last_success_at = Some(now);
+                source.failures = 0;
+                source.failing_since = None;
                 if before.is_some() {
                     events.push(self.source_event(EventKind::SourceRecovered, now, None, None));
                 }
@@ -41,6 +43,8 @@ impl Agent {
             Some(error) => {
                 let text = chain(error);
                 source.error = Some((error.reason(), text.clone()));
+                source.failures = source.failures.saturating_add(1);
+                source.failing_since.get_or_insert(now);
                 self.retry_after = error.retry_after();
                 if self.retry_after.is_some() {
                     meters().throttled();
@@ -178,12 +182,8 @@ impl Agent {
             return;
         }
         let (state, reason, message) = self.state_to_show(report, has_asked);
-        let shown = Some((state, reason, message.clone()));
-        if self.standing.state != shown && !self.stop_before_intent {
-            if let Err(error) = self.journal.note_state(state, reason, &message) {
-                tracing::error!(error = %error, "the state could not be written down");
-            }
-            self.standing.state = shown;
+        if !self.stop_before_intent {
+            self.note_state(&(state, reason, message.clone()));
         }
         self.show(state, reason, &message);
         self.board.end_pass(report.clone(), wish, follows);
@@ -295,11 +295,16 @@ impl Agent {
         self.show(State::Applying, None, &message);
     }
 
-    fn show(&mut self, state: State, reason: Option<Reason>, message: &str) {
+    /// Reads the last attempt again where there may be a newer one.
+    pub(super) fn look_at_attempts(&mut self) {
         let changes = self.journal.changes();
         if self.attempted.as_ref().is_none_or(|(at, _)| *at != changes) {
             self.attempted = Some((changes, self.journal.last_attempt().unwrap_or_default()));
         }
+    }
+
+    fn show(&mut self, state: State, reason: Option<Reason>, message: &str) {
+        self.look_at_attempts();
         let attempted = self.attempted.as_ref().and_then(|(_, attempt)| attempt.clone());
         self.board.show(Status {
             state,
@@ -314,6 +319,7 @@ impl Agent {
             quarantine: self.standing.quarantine.clone(),
             // Deliveries go on between the passes: whoever looks counts them.
             outbox: OutboxCounts::default(),
+            failing: Vec::new(),
         });
     }
 }

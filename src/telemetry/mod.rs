@@ -54,7 +54,6 @@ fn is_on() -> bool {
 }
 
 /// A step of a pass begins, and ends when this is dropped.
-#[must_use]
 pub fn step(name: &'static str) -> EnteredSpan {
     tracing::info_span!(target: STEP, "step", step = name).entered()
 }

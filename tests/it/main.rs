@@ -2,12 +2,15 @@
 
 mod support;
 
+mod alerts;
 mod api;
 mod behaviour;
+mod breakers;
 mod contract;
 mod dashboard;
 mod demo;
 mod enemies;
+mod forges;
 mod fuzz;
 mod hooks;
 mod house;

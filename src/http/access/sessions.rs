@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use sha2::{Digest as _, Sha256};
 
+use super::jwt::Claimed;
 use crate::model::Timestamp;
 
 /// Those who are signed in at once; beyond, who was seen least recently has to sign in again.
@@ -22,9 +23,9 @@ pub(in crate::http) struct Sessions(HashMap<[u8; 32], Session>);
 /// Somebody who signed in.
 #[derive(Clone, Debug)]
 pub(in crate::http) struct Session {
-    /// The hash of the token that was shown. What it may do is looked up at each request, so a
-    /// token that is taken away ends its sessions.
-    pub(in crate::http) token: [u8; 32],
+    /// What was shown. What it may do is looked up at each request, so a token or a role that is
+    /// taken away ends its sessions.
+    pub(in crate::http) shown: Credential,
     /// What each form has to bring, so that no other site sends one.
     pub(in crate::http) form: String,
     /// What is told on the next page.
@@ -33,9 +34,25 @@ pub(in crate::http) struct Session {
     seen: Timestamp,
 }
 
+/// What somebody signed in with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::http) enum Credential {
+    /// A token, of which the hash is kept.
+    Token([u8; 32]),
+    /// A JSON Web Token: what it said, and which issuer and audience it was for.
+    Jwt { claimed: Claimed, issuer: String, audience: String },
+}
+
+impl Credential {
+    /// Whether it has ended by itself.
+    fn has_ended(&self, now: Timestamp) -> bool {
+        matches!(self, Self::Jwt { claimed, .. } if now >= claimed.until)
+    }
+}
+
 impl Sessions {
     /// Begins one, and gives its id for the cookie; `None` when the system has no random bytes.
-    pub(in crate::http) fn begin(&mut self, token: [u8; 32], now: Timestamp) -> Option<String> {
+    pub(in crate::http) fn begin(&mut self, shown: Credential, now: Timestamp) -> Option<String> {
         let (id, form) = (random()?, random()?);
         self.0.retain(|_, session| session.counts(now));
         if self.0.len() >= SESSIONS_MAX
@@ -43,7 +60,7 @@ impl Sessions {
         {
             self.0.remove(&oldest);
         }
-        let session = Session { token, form, said: None, begun: now, seen: now };
+        let session = Session { shown, form, said: None, begun: now, seen: now };
         self.0.insert(key(&id), session);
         Some(id)
     }
@@ -75,7 +92,9 @@ impl Sessions {
 
 impl Session {
     fn counts(&self, now: Timestamp) -> bool {
-        now.0 - self.seen.0 < IDLE_MAX_MS && now.0 - self.begun.0 < AGE_MAX_MS
+        now.0 - self.seen.0 < IDLE_MAX_MS
+            && now.0 - self.begun.0 < AGE_MAX_MS
+            && !self.shown.has_ended(now)
     }
 }
 
@@ -95,17 +114,32 @@ mod tests {
 
     const HOUR: i64 = 60 * 60 * 1000;
 
+    fn token() -> Credential {
+        Credential::Token([1; 32])
+    }
+
+    #[test]
+    fn a_session_of_a_json_web_token_ends_with_it() {
+        let mut sessions = Sessions::default();
+        let until = Timestamp(HOUR);
+        let claimed = Claimed { name: "ann".to_owned(), roles: Vec::new(), until };
+        let shown = Credential::Jwt { claimed, issuer: String::new(), audience: String::new() };
+        let id = sessions.begin(shown, Timestamp(0)).unwrap();
+        assert!(sessions.find(&id, Timestamp(HOUR - 1)).is_some());
+        assert!(sessions.find(&id, Timestamp(HOUR)).is_none());
+    }
+
     #[test]
     fn a_session_ends_when_it_is_not_used_when_it_is_old_and_when_it_is_ended() {
         let mut sessions = Sessions::default();
-        let id = sessions.begin([1; 32], Timestamp(0)).unwrap();
+        let id = sessions.begin(token(), Timestamp(0)).unwrap();
         for hour in [7, 14, 21] {
             assert!(sessions.find(&id, Timestamp(hour * HOUR)).is_some());
         }
         assert!(sessions.find(&id, Timestamp(24 * HOUR)).is_none(), "a day is over");
-        let id = sessions.begin([1; 32], Timestamp(0)).unwrap();
+        let id = sessions.begin(token(), Timestamp(0)).unwrap();
         assert!(sessions.find(&id, Timestamp(8 * HOUR)).is_none(), "it was not used");
-        let id = sessions.begin([1; 32], Timestamp(0)).unwrap();
+        let id = sessions.begin(token(), Timestamp(0)).unwrap();
         sessions.end(&id);
         assert!(sessions.find(&id, Timestamp(0)).is_none());
         assert!(sessions.find("", Timestamp(0)).is_none());
@@ -115,7 +149,7 @@ mod tests {
     fn there_are_never_more_than_the_limit_and_who_was_seen_last_stays() {
         let mut sessions = Sessions::default();
         let ids: Vec<String> = (0..=SESSIONS_MAX as i64)
-            .map(|n| sessions.begin([1; 32], Timestamp(n)).unwrap())
+            .map(|n| sessions.begin(token(), Timestamp(n)).unwrap())
             .collect();
         let now = Timestamp(HOUR);
         assert!(sessions.find(&ids[0], now).is_none());
@@ -128,7 +162,7 @@ mod tests {
     #[test]
     fn what_was_said_is_told_once() {
         let mut sessions = Sessions::default();
-        let id = sessions.begin([1; 32], Timestamp(0)).unwrap();
+        let id = sessions.begin(token(), Timestamp(0)).unwrap();
         sessions.say(&id, true, "done".to_owned());
         assert_eq!(sessions.said(&id), Some((true, "done".to_owned())));
         assert_eq!(sessions.said(&id), None);

@@ -8,7 +8,7 @@ use super::Api;
 use super::form::{Fields, Form};
 use super::guard::{From, Visitor, set_cookie};
 use super::shell::{Failed, Shell, Shown, show};
-use crate::http::access::{Caller, Needs, hash_of, lock};
+use crate::http::access::{Caller, Credential, Needs, Weight, lock};
 use crate::http::extract::Asked;
 use crate::http::problem::Problem;
 use crate::http::tls::Encrypted;
@@ -47,27 +47,30 @@ pub(super) async fn enter(State(api): State<Api>, From(from): From, request: Req
     let is_encrypted = request.extensions().get::<Encrypted>().is_some();
     let fields = Fields::read(request).await.map_err(|problem| Failed::unknown(&api, problem))?;
     let back = here(fields.text("back"));
-    let needs = Needs { api: api.clone(), action: Action::Read };
-    let token = fields.text("token").unwrap_or_default();
-    let known = needs.heard(from).and_then(|()| needs.holder(token, from, "POST /sign-in"));
-    let caller = match known {
-        Ok(caller) => caller,
+    let needs = Needs { api: api.clone(), action: Action::Read, weight: Weight::Read };
+    let token = fields.text("token").unwrap_or_default().trim();
+    let known = match needs.heard(from) {
+        Ok(()) => needs.holder(token, from, "POST /sign-in").await,
+        Err(problem) => Err(problem),
+    };
+    let (caller, shown) = match known {
+        Ok(known) => known,
         Err(problem) => {
             let wrong = Some(problem.detail().to_owned());
             let page = Page { shell: Shell::bare(&api, ""), back, wrong };
             return Ok(show(problem.status(), &page));
         }
     };
-    let begun = begin(&api, &caller, token);
+    let begun = begin(&api, &caller, shown);
     let id = begun.map_err(|problem| Failed::unknown(&api, problem))?;
     Ok(([(header::SET_COOKIE, set_cookie(&id, is_encrypted))], Redirect::to(&back)).into_response())
 }
 
-fn begin(api: &Api, caller: &Caller, token: &str) -> Result<String, Problem> {
+fn begin(api: &Api, caller: &Caller, shown: Credential) -> Result<String, Problem> {
     let now = api.clock.now();
     let by = caller.by.clone();
     api.journal.audit(&AuditRecord::new(now, by, "session.begin", AuditOutcome::Done))?;
-    let begun = lock(&api.access.sessions).begin(hash_of(token), now);
+    let begun = lock(&api.access.sessions).begin(shown, now);
     begun.ok_or_else(|| {
         let detail = "the system has no random bytes";
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)

@@ -4,7 +4,10 @@
 mod audit;
 mod encrypted;
 mod events;
+mod repeats;
 mod rights;
+mod seen;
+mod tokens;
 mod writes;
 
 pub(crate) use rights::{actions_of, token, with_tokens};
