@@ -66,9 +66,10 @@ impl Board {
         self.status.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Shows a status.
-    pub fn show(&self, status: Status) {
-        *self.status.write().unwrap_or_else(PoisonError::into_inner) = Some(status);
+    /// Changes what is shown, which is [`Status::starting`] at first.
+    pub fn show(&self, change: impl FnOnce(&mut Status)) {
+        let mut status = self.status.write().unwrap_or_else(PoisonError::into_inner);
+        change(status.get_or_insert_with(Status::starting));
     }
 
     /// The source is asked next at this moment, unless something makes that earlier.

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
@@ -159,19 +161,26 @@ pub async fn run(
     tracing::info!(mode = mode.verb(), live = %first.live.path.display(), "kconfigd runs");
     let watchdog = watchdog(running.turning.subscribe(), longest_wait(&first));
     let (agent, _locks) = engine.into_agent();
-    let (ended, (), (), (), (), (), (), ()) = tokio::join!(
+    // It goes from thread to thread in every pass: by its address.
+    let agent = Box::new(agent);
+    // Each is looked at when it is woken itself, and not whenever the loop turns.
+    let beside: [LocalBoxFuture<'_, ()>; 7] = [
+        Box::pin(deliverer.run(stopped(stop.subscribe()), first.shutdown_grace)),
+        Box::pin(http::until_stopped(control, public, stop.subscribe())),
+        Box::pin(until(stop.subscribe(), watchdog)),
+        Box::pin(until(stop.subscribe(), streaming)),
+        Box::pin(exporting),
+        Box::pin(until(stop.subscribe(), witnessing)),
+        Box::pin(until(stop.subscribe(), asking)),
+    ];
+    let beside: FuturesUnordered<_> = beside.into_iter().collect();
+    let (ended, ()) = tokio::join!(
         async {
             let ended = running.turn(agent, &mut signals).await;
             stop.send_replace(true);
             ended
         },
-        deliverer.run(stopped(stop.subscribe()), first.shutdown_grace),
-        http::until_stopped(control, public, stop.subscribe()),
-        until(stop.subscribe(), watchdog),
-        until(stop.subscribe(), streaming),
-        exporting,
-        until(stop.subscribe(), witnessing),
-        until(stop.subscribe(), asking),
+        beside.collect(),
     );
     ended
 }
@@ -244,14 +253,14 @@ enum Woken {
 /// Work with the agent that came to its end, or not.
 enum Worked<T> {
     /// It did.
-    Done(Agent, T),
+    Done(Box<Agent>, T),
     /// We were told to stop: the agent, when its work ended within the grace period.
-    Stopped(Option<Agent>),
+    Stopped(Option<Box<Agent>>),
 }
 
 impl Running {
     /// The loop: a pass, what comes after it, and the wait for the next reason to look.
-    async fn turn(mut self, mut agent: Agent, signals: &mut Signals) -> Result<(), AppError> {
+    async fn turn(mut self, mut agent: Box<Agent>, signals: &mut Signals) -> Result<(), AppError> {
         let mut trigger = Trigger::Start;
         let mut beside = Beside::default();
         loop {
@@ -302,7 +311,7 @@ impl Running {
 
     /// The last thing: how fresh the source is, which is written down once a minute only, is not
     /// forgotten.
-    async fn end(&self, agent: Option<Agent>) -> Result<(), AppError> {
+    async fn end(&self, agent: Option<Box<Agent>>) -> Result<(), AppError> {
         let Some(mut agent) = agent else { return Ok(()) };
         let noted = spawn_blocking(move || agent.note_freshness());
         if let Err(error) = noted.await.map_err(|_| AppError::Task("agent"))? {
@@ -354,7 +363,7 @@ impl Running {
     /// after it, and a stop gives it its grace.
     async fn work<T: Send + 'static>(
         &mut self,
-        mut agent: Agent,
+        mut agent: Box<Agent>,
         signals: &mut Signals,
         work: impl FnOnce(&mut Agent) -> T + Send + 'static,
     ) -> Result<Worked<T>, AppError> {

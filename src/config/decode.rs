@@ -10,7 +10,7 @@ use super::settings::{
 };
 use super::table::nearest;
 use super::values::{self, shown};
-use super::{git, later, programs, secrets, validation};
+use super::{git, programs, secrets, validation};
 use crate::model::{EventKind, Limits, TreePath};
 
 /// Bytes of a node's name.
@@ -22,7 +22,6 @@ pub(super) fn settings(
     file: Option<PathBuf>,
     environment: &[(String, String)],
 ) -> Option<Settings> {
-    later::refuse(reader);
     let profile = profile(reader);
     let state_dir = state_dir(reader, environment);
     let source = git::source(reader);

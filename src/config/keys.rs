@@ -118,6 +118,8 @@ pub(super) const KEYS: &[Key] = keys! {
         => "What has to be signed: the commit that is to be live (`head`), it and every commit since the last accepted one (`all`), or the tag that names it (`tag`, with `gitops.tag` or `gitops.semver`).";
     "gitops.verify.allowed_signers_file": Path, "null", "allowed_signers"
         => "The SSH keys that may sign, one a line, as `ssh-keygen` and git have them. Read at each use.";
+    "gitops.verify.revoked_keys_file": Path, "null", "revoked_keys"
+        => "SSH keys that were taken back, one public key a line: what they signed is refused, whenever that was. Read at each use.";
     "gitops.verify.keyring_file": Path, "null", "keyring.asc"
         => "The OpenPGP keys that may sign, as `gpg --export` writes them. Read at each use.";
 

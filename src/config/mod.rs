@@ -19,7 +19,6 @@ mod gather;
 mod git;
 mod jwt;
 mod keys;
-mod later;
 mod load;
 mod location;
 mod paths;

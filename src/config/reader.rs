@@ -72,14 +72,6 @@ impl<'a> Reader<'a> {
         self.given.findings.push(finding);
     }
 
-    /// Notes that a key asks for something which this version cannot do.
-    pub(super) fn unsupported(&mut self, key: &'static str) {
-        let finding = self.finding(key, "is not supported by this version of kconfigd");
-        let hint = "take it out: what it asks for would not be done";
-        let rule = "config.unsupported".to_owned();
-        self.given.findings.push(Finding { rule, ..finding }.hint(hint));
-    }
-
     /// Notes a warning about a key's value.
     pub(super) fn warn(&mut self, key: &'static str, message: &str) {
         let finding = Finding { severity: Severity::Warning, ..self.finding(key, message) };

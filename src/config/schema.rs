@@ -51,11 +51,7 @@ fn leaf(key: &Key) -> Json {
     if let Some(default) = default_of(key.path) {
         object.insert("default".to_owned(), effective::json(&default, key.kind));
     }
-    if key.is_later() {
-        object.insert("description".to_owned(), "Not supported by this version.".into());
-        let default = object.get("default").cloned().unwrap_or(Json::Null);
-        object.insert("enum".to_owned(), json!([default, null]));
-    } else if let Some(shape) = shape(key).as_object() {
+    if let Some(shape) = shape(key).as_object() {
         object.extend(shape.clone());
     }
     object.into()

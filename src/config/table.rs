@@ -72,10 +72,6 @@ pub enum Kind {
     AnyMap,
 }
 
-/// Keys (and those below them) that this version knows and cannot honour: anything but the default
-/// is an error, because a gate that is silently skipped is worse than none.
-const LATER: &[&str] = &[];
-
 impl Kind {
     /// The kind in words, as the documentation has it.
     #[must_use]
@@ -128,16 +124,6 @@ impl Key {
     #[must_use]
     pub fn is_required(&self) -> bool {
         self.path.contains("[]") && self.default == "null"
-    }
-
-    /// Whether this version takes nothing but the default.
-    #[must_use]
-    pub fn is_later(&self) -> bool {
-        LATER.iter().any(|later| {
-            self.path
-                .strip_prefix(later)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        })
     }
 }
 
@@ -195,11 +181,5 @@ mod tests {
         );
         assert_eq!(find("profile").unwrap().twin().unwrap(), "KCONFIGD_PROFILE");
         assert_eq!(find("nodes[].name").unwrap().twin(), None);
-    }
-
-    #[test]
-    fn what_this_version_cannot_honour_is_known() {
-        let later: Vec<_> = KEYS.iter().filter(|k| k.is_later()).map(|k| k.path).collect();
-        assert!(later.is_empty(), "{later:?}");
     }
 }

@@ -12,7 +12,7 @@ use crate::objects::Mirror;
 /// The kind under which it is remembered.
 const KIND: &str = "gates";
 /// Findings that are remembered; of a tree with more nothing is, and all of it is read again.
-const FINDINGS_MAX: usize = 1000;
+const FINDINGS_MAX: usize = 10_000;
 
 /// What a tree came to under some rules, file by file: the next tree is looked at where it differs
 /// from this one, whether it was refused or not. There is one for each set of rules.

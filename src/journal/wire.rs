@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{
     Bake, ChangeCounts, Deployment, DeploymentId, Digest, Finding, Held, LiveState, Origin,
     Outcome, Quarantine, QuarantineKey, Reason, Revision, Severity, SourceState, Suspension,
-    Timestamp, Trigger,
+    Timestamp, Trigger, first_findings,
 };
 
 /// A value that the database holds as JSON: the model's types stay free of it.
@@ -57,8 +57,10 @@ impl From<WireFinding> for Finding {
     }
 }
 
+/// The first of them: a repository must not decide how large the journal is.
 pub(super) fn findings_to_json(findings: &[Finding]) -> String {
-    to_json(&findings.iter().map(WireFinding::from).collect::<Vec<_>>())
+    let first = first_findings(findings);
+    to_json(&first.iter().map(WireFinding::from).collect::<Vec<_>>())
 }
 
 pub(super) fn findings_from_json(text: &str) -> Vec<Finding> {

@@ -32,7 +32,7 @@ pub use deployment::{
 pub use digest::{Digest, EntryDigest, InvalidDigest, blob_digest, tree_digest};
 pub use event::{ChangeLists, CommitState, Delivery, DeliveryState, Event, EventFacts, EventKind};
 pub use finding::{Finding, Severity};
-pub use findings::Findings;
+pub use findings::{FINDINGS_SHOWN_MAX, Findings, first_findings, sort_findings};
 pub use limits::Limits;
 pub use party::{Breaker, Failing, FailingQueue, Party, PartyKind};
 pub use path::{InvalidPath, TreePath};

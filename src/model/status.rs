@@ -120,6 +120,27 @@ pub struct Status {
     pub failing: Vec<FailingQueue>,
 }
 
+impl Status {
+    /// Nothing is known yet.
+    #[must_use]
+    pub fn starting() -> Self {
+        Self {
+            state: State::Starting,
+            reason: None,
+            message: String::new(),
+            live: None,
+            desired: None,
+            attempted: None,
+            source: SourceState::default(),
+            drift: DriftState::default(),
+            suspended: None,
+            quarantine: Vec::new(),
+            outbox: OutboxCounts::default(),
+            failing: Vec::new(),
+        }
+    }
+}
+
 /// The live tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveState {

@@ -14,7 +14,7 @@ const SUMMARY_CHARS_MAX: usize = 1024;
 pub(super) fn message(routing_key: &Secret, voice: &Voice, event: &Event) -> Value {
     let (step, facts) = (Step::of(event.kind), &event.facts);
     let machine = voice.machine();
-    let problem = facts.problem.map(|problem| problem.as_str()).unwrap_or_default();
+    let problem = facts.problem.map(crate::model::Problem::as_str).unwrap_or_default();
     let mut message = json!({
         "routing_key": routing_key.expose(),
         "event_action": if step == Step::Resolved { "resolve" } else { "trigger" },

@@ -24,7 +24,7 @@ pub(super) fn message(machine: &str, event: &Event) -> Value {
         }
     };
     plain(sentences::detail(facts));
-    let problem = facts.problem.map(|problem| problem.as_str()).unwrap_or_default();
+    let problem = facts.problem.map(crate::model::Problem::as_str).unwrap_or_default();
     plain(format!("Since {} · {urgency} · {problem}", sentences::since(facts, event.at)));
     if step != Step::Resolved {
         plain(sentences::advice(facts));

@@ -158,7 +158,7 @@ impl Mirror {
 
     /// What is remembered of a folder; `None` when nothing is, or what is was torn.
     fn recall(&self, tree: ObjectId) -> Option<Record> {
-        Record::decode(&std::fs::read(self.record_file(tree)).ok()?, tree)
+        Record::decode(&self.note(&self.record_file(tree))?, tree)
     }
 
     /// Remembers a folder. Not made durable: a torn record is noticed by its trailer, and one that
@@ -383,6 +383,7 @@ mod tests {
         // Without its object, the unchanged file can only come from what is remembered.
         let id = gone.id.to_string();
         std::fs::remove_file(mirror.path().join("objects").join(&id[..2]).join(&id[2..])).unwrap();
+        mirror.notes.write();
         let fresh = Mirror::open_or_create(mirror.path()).unwrap();
         assert!(fresh.summary(new, None).is_err());
         assert_eq!(fresh.summary(new, Some(old)).unwrap().files, 2);
@@ -395,6 +396,7 @@ mod tests {
         let other = mirror.write_tree(&[file(&mirror, "f", b"2")]).unwrap();
         let first = mirror.summary(one, None).unwrap();
         mirror.summary(other, None).unwrap();
+        mirror.notes.write();
         std::fs::copy(mirror.record_file(other), mirror.record_file(one)).unwrap();
         assert_eq!(mirror.summary(one, None).unwrap(), first);
     }
@@ -404,11 +406,14 @@ mod tests {
         let (_keep, mirror) = mirror();
         let tree = mirror.write_tree(&[file(&mirror, "f", b"1")]).unwrap();
         let first = mirror.summary(tree, None).unwrap();
+        mirror.notes.write();
         let record = mirror.record_file(tree);
         let bytes = std::fs::read(&record).unwrap();
         for torn in [&bytes[..bytes.len() / 2], &[], &vec![0; bytes.len()]] {
             std::fs::write(&record, torn).unwrap();
             assert_eq!(mirror.summary(tree, None).unwrap(), first);
+            mirror.notes.write();
+            assert_eq!(std::fs::read(&record).unwrap(), bytes, "made again");
         }
     }
 }

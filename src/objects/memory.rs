@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -11,13 +12,64 @@ const FOLDER: &str = "kconfigd";
 /// The kind whose files are named after the trees that they are about.
 pub(super) const DIGESTS: &str = "digests";
 
+/// Notes that wait for their handle's end.
+const NOTES_MAX: usize = 64;
+
+/// What was worked out and is not written down yet: that waits until what it was worked out for is
+/// live. More than a few are written at once.
+#[derive(Default)]
+pub(super) struct Notes(RefCell<Vec<(PathBuf, Vec<u8>)>>);
+
+impl Notes {
+    /// Takes a note, if there is room for it.
+    fn take(&self, file: &Path, bytes: &[u8]) -> bool {
+        let mut notes = self.0.borrow_mut();
+        if let Some((_, before)) = notes.iter_mut().find(|(noted, _)| noted == file) {
+            bytes.clone_into(before);
+            return true;
+        }
+        let has_room = notes.len() < NOTES_MAX;
+        if has_room {
+            notes.push((file.to_owned(), bytes.to_owned()));
+        }
+        has_room
+    }
+
+    /// Writes down what was noted.
+    pub(super) fn write(&self) {
+        for (file, bytes) in self.0.take() {
+            write_note(&file, &bytes);
+        }
+    }
+}
+
+impl Drop for Notes {
+    fn drop(&mut self) {
+        self.write();
+    }
+}
+
+fn write_note(file: &Path, bytes: &[u8]) {
+    // A folder that is there already is the rule, so it is made only when writing fails.
+    let written = std::fs::write(file, bytes).or_else(|error| match file.parent() {
+        Some(folder) if error.kind() == std::io::ErrorKind::NotFound => {
+            std::fs::create_dir_all(folder)?;
+            std::fs::write(file, bytes)
+        }
+        _ => Err(error),
+    });
+    if let Err(error) = written {
+        tracing::debug!(file = %file.display(), error = %error, "it is not remembered");
+    }
+}
+
 /// What is remembered beside the objects. Nothing here is durable, and all of it can be lost: it
 /// only saves work. Each kind has a folder, and a key (a hash) names the file.
 impl Mirror {
     /// The object that was worked out for `key` before, where the store still has it.
     #[must_use]
     pub fn recall_object(&self, kind: &str, key: &[u8]) -> Option<ObjectId> {
-        let text = std::fs::read_to_string(self.memory_file(kind, key)).ok()?;
+        let text = String::from_utf8(self.note(&self.memory_file(kind, key))?).ok()?;
         let id = ObjectId::parse(text.strip_suffix('\n')?).ok()?;
         (id == EMPTY_TREE || self.has(id)).then_some(id)
     }
@@ -31,7 +83,7 @@ impl Mirror {
     /// store still has it.
     #[must_use]
     pub fn recall_text(&self, kind: &str, key: &[u8]) -> Option<(ObjectId, String)> {
-        let mut file = std::fs::read_to_string(self.memory_file(kind, key)).ok()?;
+        let mut file = String::from_utf8(self.note(&self.memory_file(kind, key))?).ok()?;
         let (id, rest) = file.split_once('\n')?;
         let (sum, text) = rest.split_once('\n')?;
         let id = ObjectId::parse(id).ok().filter(|id| self.has(*id))?;
@@ -53,6 +105,7 @@ impl Mirror {
     /// # Errors
     /// [`ObjectsError::File`].
     pub fn drop_digests(&self) -> Result<(), ObjectsError> {
+        self.notes.0.take();
         let path = self.path().join(FOLDER);
         match std::fs::remove_dir_all(&path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
@@ -71,6 +124,7 @@ impl Mirror {
         &self,
         needed: &dyn Fn(ObjectId) -> bool,
     ) -> Result<(), ObjectsError> {
+        self.notes.write();
         let root = self.path().join(FOLDER);
         for kind in entries_of(&root)? {
             for folder in entries_of(&root.join(&kind))? {
@@ -102,19 +156,17 @@ impl Mirror {
     }
 
     pub(super) fn keep_in_memory(&self, file: &Path, bytes: &[u8]) {
-        if self.is_view() {
-            return;
+        if !self.is_view() && !self.notes.take(file, bytes) {
+            write_note(file, bytes);
         }
-        // A folder that is there already is the rule, so it is made only when writing fails.
-        let written = std::fs::write(file, bytes).or_else(|error| match file.parent() {
-            Some(folder) if error.kind() == std::io::ErrorKind::NotFound => {
-                std::fs::create_dir_all(folder)?;
-                std::fs::write(file, bytes)
-            }
-            _ => Err(error),
-        });
-        if let Err(error) = written {
-            tracing::debug!(file = %file.display(), error = %error, "it is not remembered");
+    }
+
+    /// The bytes of a note, written down or not.
+    pub(super) fn note(&self, file: &Path) -> Option<Vec<u8>> {
+        let notes = self.notes.0.borrow();
+        match notes.iter().find(|(noted, _)| noted == file) {
+            Some((_, bytes)) => Some(bytes.clone()),
+            None => std::fs::read(file).ok(),
         }
     }
 }
@@ -160,6 +212,29 @@ mod tests {
     }
 
     #[test]
+    fn what_is_noted_is_known_at_once_and_written_at_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("repo.git");
+        let mirror = Mirror::open_or_create(&path).unwrap();
+        let about = mirror.write_blob(b"x").unwrap();
+        let keys: Vec<[u8; 2]> = (0..NOTES_MAX + 9).map(|n| [1, n as u8]).collect();
+        for key in &keys {
+            mirror.remember_text("kind", key, about, "before");
+            mirror.remember_text("kind", key, about, "after");
+        }
+        let known = |mirror: &Mirror, key: &[u8]| {
+            mirror.recall_text("kind", key) == Some((about, "after".to_owned()))
+        };
+        let (first, last) = (&keys[0], &keys[NOTES_MAX + 8]);
+        assert!(keys.iter().all(|key| known(&mirror, key)));
+        assert!(!mirror.memory_file("kind", first).exists(), "it is written at once");
+        assert!(mirror.memory_file("kind", last).exists(), "more than a few are kept");
+        drop(mirror);
+        let mirror = Mirror::open_or_create(&path).unwrap();
+        assert!(keys.iter().all(|key| known(&mirror, key)));
+    }
+
+    #[test]
     fn a_text_is_recalled_whole_or_not_at_all() {
         let folder = tempfile::tempdir().unwrap();
         let mirror = Mirror::open_or_create(&folder.path().join("repo.git")).unwrap();
@@ -169,6 +244,7 @@ mod tests {
             assert_eq!(mirror.recall_text("kind", b"key"), Some((about, text.to_owned())));
         }
         let file = mirror.memory_file("kind", b"key");
+        mirror.notes.write();
         let whole = std::fs::read_to_string(&file).unwrap();
         std::fs::write(&file, &whole[..whole.len() - 1]).unwrap();
         assert_eq!(mirror.recall_text("kind", b"key"), None, "torn");
@@ -189,6 +265,7 @@ mod tests {
         assert_eq!(mirror.recall_object("kind", b"there"), Some(there));
         assert_eq!(mirror.recall_object("kind", b"gone"), None);
         assert_eq!(mirror.recall_object("other", b"there"), None);
+        mirror.notes.write();
         std::fs::write(mirror.memory_file("kind", b"there"), there.to_string()).unwrap();
         assert_eq!(mirror.recall_object("kind", b"there"), None, "torn");
         mirror.remember_object("kind", b"there", there);

@@ -4,6 +4,7 @@ use std::sync::Once;
 use git2::{ObjectType, Oid, Repository, RepositoryInitOptions};
 
 use super::ObjectsError;
+use super::memory::Notes;
 use crate::model::{FileMode, ObjectId, Revision};
 
 /// The bare mirror. Cheap to open; opened for a pass that has work and closed after it.
@@ -12,6 +13,8 @@ pub struct Mirror {
     path: PathBuf,
     /// Whether what is written stays in memory, and is gone with this handle.
     is_view: bool,
+    /// What is to be remembered beside the objects.
+    pub(super) notes: Notes,
 }
 
 /// One entry of a folder in the repository, as it stands there: nothing about it is trusted yet.
@@ -101,7 +104,7 @@ impl Mirror {
             options.bare(true).external_template(false).mkpath(true);
             Repository::init_opts(path, &options).map_err(open)?
         };
-        Ok(Self { repository, path: path.to_owned(), is_view: false })
+        Ok(Self { repository, path: path.to_owned(), is_view: false, notes: Notes::default() })
     }
 
     /// Opens the mirror to look at it: what is written through this handle stays in memory, nothing

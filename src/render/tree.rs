@@ -63,9 +63,12 @@ impl<'w, 'a> Builder<'w, 'a> {
     fn contents(&mut self, tree: ObjectId, place: &Place<'_>) -> Result<ObjectId, RenderError> {
         let items = self.work.items(tree)?;
         let hints = self.hints(place.hint)?;
-        let mut same = true;
-        let mut built = Vec::with_capacity(items.len());
-        for (path, item) in names::usable(items, place.path, "", &mut self.work.findings) {
+        let count = items.len();
+        let usable = names::usable(items, place.path, "", &mut self.work.findings);
+        // What is left of a tree never has a name that cannot be used.
+        let mut same = usable.len() == count;
+        let mut built = Vec::with_capacity(count);
+        for (path, item) in usable {
             let result = self.item(&path, &item, place.depth, hints.get(&item.name))?;
             same &= result.as_ref() == Some(&item);
             built.extend(result);

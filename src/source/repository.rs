@@ -2,7 +2,7 @@
 //!
 //! The one that is followed and each submodule are such.
 
-use git2::Odb;
+use git2::{Odb, OdbLookupFlags};
 
 use crate::model::{Limits, ObjectId, Revision};
 use crate::objects::{Mirror, ObjectsError};
@@ -72,7 +72,9 @@ impl Repository {
         let tree = |revision: &Revision| into.mirror.commit_tree(revision).ok();
         let known = since.and_then(|since| Some((since.id(), tree(since)?)));
         let known_tree = known.map(|(_, tree)| tree);
-        if tree(head).is_some() && lacks(into.mirror, head, known_tree)?.is_none() {
+        // what is not here yet is the rule, and no reason to list the packs again
+        let is_here = into.odb.exists_ext(oid(head.id()), OdbLookupFlags::NO_REFRESH);
+        if is_here && lacks(into.mirror, head, known_tree)?.is_none() {
             return Ok(0);
         }
         let mut bytes = 0;

@@ -11,7 +11,7 @@ use crate::meters::meters;
 use crate::model::{
     ChangeCounts, CommitState, Deployment, DeploymentId, Digest, Finding, Held, ObjectId, Origin,
     Outcome, PassOutcome, Plan, Quarantine, QuarantineKey, Reason, Report, Revision, Timestamp,
-    Trigger, Wish,
+    Trigger, Wish, sort_findings,
 };
 use crate::objects::{Mirror, Summary};
 use crate::progress::Stage;
@@ -125,6 +125,7 @@ impl Agent {
             Ok(seals) => seals,
             Err(held) => return self.hold(*held, Some(plan), findings),
         };
+        sort_findings(&mut findings);
         if self.rules.refuse(&findings) {
             let mut report = self.refuse(&attempt, Some(rendered.summary.digest), findings)?;
             report.plan = self.stop_before_intent.then_some(plan);
@@ -232,14 +233,37 @@ impl Agent {
         };
         let mut rendered = render::render(mirror, &input)?;
         rendered.findings.extend(doubts);
+        sort_findings(&mut rendered.findings);
         let refused = rendered.findings.iter().any(Finding::is_error);
         match rendered.tree.filter(|_| !refused) {
             Some(tree) => {
                 let summary = mirror.summary(tree, live)?;
                 Ok(Ok(Rendered { tree, summary, warnings: rendered.findings }))
             }
-            None => Ok(Err(rendered.findings)),
+            None => self.refused_with_the_rest(mirror, rendered).map(Err),
         }
+    }
+
+    /// All that is wrong with a commit that gives no tree: what one file is to blame for hides
+    /// nothing of the others.
+    fn refused_with_the_rest(
+        &self,
+        mirror: &Mirror,
+        rendered: render::Rendered,
+    ) -> Result<Vec<Finding>, SyncError> {
+        let mut findings = rendered.findings;
+        if let Some(rest) = rendered.rest {
+            match gates::check(mirror, rest, None, &self.rules) {
+                Ok(found) => findings.extend(found),
+                // It is refused as it is; what rules of this node would say comes with the next one.
+                Err(error) if error.is_of_this_node() => {
+                    tracing::debug!(%error, "the other files are not looked at");
+                }
+                Err(error) => return Err(error.into()),
+            }
+            sort_findings(&mut findings);
+        }
+        Ok(findings)
     }
 
     /// The live tree in the mirror, where it still has it.

@@ -127,10 +127,15 @@ impl Agent {
 
     /// A bake that another process began, which ended in the middle of it, begins again.
     fn bake_on(&mut self, bake: Bake) -> Result<Bake, SyncError> {
-        if self.baking.watched == Some(bake.deployment) {
-            return Ok(bake);
-        }
         let now = self.clock.now();
+        if self.baking.watched == Some(bake.deployment) {
+            let shorter = bake::within(bake.clone(), self.bake_time(), now);
+            if shorter.until != bake.until {
+                self.journal.note_bake(&shorter)?;
+                self.read_standing()?;
+            }
+            return Ok(shorter);
+        }
         let bake = bake::after_restart(&bake, self.bake_time(), now);
         self.journal.note_bake(&bake)?;
         tracing::info!(

@@ -10,7 +10,7 @@ use crate::config::{Reference, RenderSettings, VerifyMode, WriteBack};
 use crate::gates;
 use crate::model::{
     AuditOutcome, AuditRecord, Before, By, Finding, ObjectId, PassOutcome, Publication, Reason,
-    Report, Revision, TreePath, Trigger, Wish,
+    Report, Revision, TreePath, Trigger, Wish, sort_findings,
 };
 use crate::objects::{ItemKind, Mirror};
 use crate::profiles;
@@ -211,6 +211,7 @@ impl Agent {
                 }
             }
         }
+        sort_findings(&mut findings);
         Ok(findings)
     }
 
@@ -225,7 +226,7 @@ impl Agent {
         let input = Input { commit, settings, submodules, limits, hint: None };
         let rendered = render::render(mirror, &input)?;
         let mut findings = rendered.findings;
-        if let Some(tree) = rendered.tree {
+        if let Some(tree) = rendered.tree.or(rendered.rest) {
             let live =
                 self.live_tree().filter(|_| self.standing.rules.as_ref() == Some(&self.rules_key));
             findings.splice(0..0, gates::check(mirror, tree, live, &self.rules)?);

@@ -6,7 +6,7 @@ use crate::decide::next::{Settled, is_suspended};
 use crate::meters::meters;
 use crate::model::{
     Desired, EventKind, Finding, Held, Origin, OutboxCounts, PassOutcome, Plan, Reason, Report,
-    Revision, State, Status, Timestamp,
+    Revision, State, Timestamp,
 };
 use crate::source::{Head, SourceError};
 
@@ -303,23 +303,33 @@ impl Agent {
         }
     }
 
+    /// Most passes change next to nothing of what is shown, so only what differs is copied.
     fn show(&mut self, state: State, reason: Option<Reason>, message: &str) {
         self.look_at_attempts();
-        let attempted = self.attempted.as_ref().and_then(|(_, attempt)| attempt.clone());
-        self.board.show(Status {
-            state,
-            reason,
-            message: message.to_owned(),
-            live: self.standing.live.clone(),
-            desired: self.standing.desired.clone(),
-            attempted,
-            source: self.standing.source.clone(),
-            drift: self.standing.drift.clone(),
-            suspended: self.standing.suspended.clone(),
-            quarantine: self.standing.quarantine.clone(),
+        let standing = &self.standing;
+        self.board.show(|shown| {
+            (shown.state, shown.reason) = (state, reason);
+            if shown.message != message {
+                message.clone_into(&mut shown.message);
+            }
+            if let Some((_, attempted)) = &self.attempted {
+                renew(&mut shown.attempted, attempted);
+            }
+            renew(&mut shown.live, &standing.live);
+            renew(&mut shown.desired, &standing.desired);
+            renew(&mut shown.source, &standing.source);
+            renew(&mut shown.drift, &standing.drift);
+            renew(&mut shown.suspended, &standing.suspended);
+            renew(&mut shown.quarantine, &standing.quarantine);
             // Deliveries go on between the passes: whoever looks counts them.
-            outbox: OutboxCounts::default(),
-            failing: Vec::new(),
+            shown.outbox = OutboxCounts::default();
+            shown.failing.clear();
         });
+    }
+}
+
+fn renew<T: Clone + PartialEq>(shown: &mut T, now: &T) {
+    if shown != now {
+        shown.clone_from(now);
     }
 }

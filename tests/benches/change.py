@@ -28,6 +28,8 @@ TRACED_FILES_MAX = 10_000
 
 PERCENT_FILES_MIN = 1_000
 
+REST_SECONDS = 2.0
+
 MANY_FILES = 50_000
 ROUNDS_OF_MANY = 3
 
@@ -60,6 +62,8 @@ def _size(run: Run, size: int) -> None:
         if size >= PERCENT_FILES_MIN:
             changed = size // 100
             _rounds(run, "change.percent", changed, size, agent, control, peers, repository)
+        # Between polls, which are further apart than this, an agent gives back what it does not need.
+        time.sleep(REST_SECONDS)
         memory = processes.memory(agent.pid)
         run.results.add("memory.changes", size, agent.name, "KiB", memory.resident)
         run.results.add("memory.changes.peak", size, agent.name, "KiB", memory.peak)

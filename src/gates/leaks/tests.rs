@@ -175,6 +175,29 @@ fn they_are_told_by_default_and_refuse_when_that_is_wanted() {
     assert_eq!(severity(LeakPolicy::Off), None);
 }
 
+/// What takes a time that grows with the square of a text's length does not end within a test.
+#[test]
+fn a_text_that_is_made_to_take_long_is_looked_at_once() {
+    let token = made_up("ghp_", 36);
+    let line = format!("a: {token} # kconfigd:allow-leak opens nothing\n");
+    for part in
+        ["-AIza", "://u:pass@h ", "://é", "-----BEGIN PRIVATE KEY-----", "eyJ.", &token, &line]
+    {
+        let long = part.repeat(300_000 / part.len());
+        of_rules("a.txt", &long, refusing());
+        of_rules("a.env", &long, refusing());
+    }
+    // A URL that ends nowhere, cut in the middle of a character.
+    for length in 395..405 {
+        of_rules("a.txt", &format!("x://{}{}", "a".repeat(length), "é".repeat(500)), refusing());
+    }
+    let two = format!("{}-{}", made_up("AIza", 35), made_up("AIza", 35));
+    assert_eq!(
+        found("a.txt", &format!("é {two}\nhttps://app:{}@db/x", made_up("", 9))),
+        ["1:3 leak.google_api_key", "2:6 leak.url_password",]
+    );
+}
+
 proptest! {
     #[test]
     fn no_finding_holds_a_part_of_what_it_found(secret in "[A-Za-z0-9]{36,60}") {

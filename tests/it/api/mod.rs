@@ -181,7 +181,7 @@ fn what_is_wrong_with_a_request_is_a_problem_with_a_code() {
         ("GET", "/api/config/history?limit=many", &[], b"", 400, "bad_request"),
         ("GET", "/api/config/history/x", &[], b"", 400, "bad_request"),
         ("GET", "/api/config/history/99", &[], b"", 404, "not_found"),
-        ("GET", "/api/config/diff?from=nowhere", &[], b"", 404, "not_found"),
+        ("GET", "/api/config/diff?from=nowhere", &[], b"", 409, "revision_not_fetched"),
         (
             "GET",
             "/api/config/diff?from=0123456789abcdef0123456789abcdef01234567",

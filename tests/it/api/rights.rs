@@ -1,9 +1,8 @@
 use serde_json::{Value, json};
 
-use super::tokens::now;
 use super::{profiles, served};
 use crate::support::api::Api;
-use crate::support::issuer::{Issuer, SigningKey};
+use crate::support::issuer::{Issuer, SigningKey, now};
 use crate::support::{Agent, Repo, wait_until};
 
 const ACTIONS: [&str; 9] = [

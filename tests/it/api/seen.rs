@@ -64,7 +64,7 @@ fn nothing_of_another_file_is_seen_on_any_route() {
         }
         match path.as_str() {
             "/api/profiles/{id}" => {
-                paths.extend(["dev", HIDDEN].map(|id| path.replace("{id}", id)))
+                paths.extend(["dev", HIDDEN].map(|id| path.replace("{id}", id)));
             }
             "/api/config/diff" => paths.extend(
                 ["from=1&to=2", "from=2&to=3", "from=3&to=live", "from=live&to=desired"]

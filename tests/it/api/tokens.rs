@@ -1,19 +1,15 @@
 //! JSON Web Tokens: who is let in by one, and what becomes of that while the issuer is away.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::{profiles, served};
 use crate::support::api::{Answer, Api};
-use crate::support::issuer::{Health, Issuer, SigningKey, encoded};
+use crate::support::issuer::{Health, Issuer, SigningKey, encoded, now};
 use crate::support::{Agent, Authority, Repo, Running, wait_until};
 
 const STATUS: &str = "/api/config/status";
-
-pub(crate) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
 
 fn claims(issuer: &str, role: &str) -> Value {
     json!({"iss": issuer, "aud": "kconfigd", "sub": "ann@example.com", "iat": now(),
@@ -202,7 +198,7 @@ fn an_issuer_that_does_not_answer_is_left_alone_and_no_request_hangs_on_it() {
     issuer.is(Health::Silent);
     let since = Instant::now();
     assert_code(&ask(&api, &token), 503, "issuer_unavailable");
-    assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
+    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
     assert_eq!(issuer.asked().len(), asked);
     // Others are not held up by it.
     assert_eq!(api.get(STATUS).status, 200);

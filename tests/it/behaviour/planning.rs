@@ -70,6 +70,8 @@ fn a_plan_says_what_is_touched_what_that_needs_and_who_is_told() {
     assert_eq!(plan["impact"]["nodes"], json!(["all"]));
     assert_eq!(plan["cost"]["files"], 4, "{plan:#}");
     assert!(plan["cost"]["fsyncs"].as_u64() > Some(4), "{plan:#}");
+    assert!(plan["cost"]["bytes"].as_u64() > Some(0), "{plan:#}");
+    assert!(plan["cost"]["expected_ms"].is_u64(), "by what the first one took: {plan:#}");
     let said = agent.run(&["plan"]).stdout;
     for line in
         ["  agents/bus      restart  service of the profile edge", "reloads: readers", "tells: all"]

@@ -212,7 +212,7 @@ fn wrong(operation: &Operation, document: &Value, chance: &Chance) -> Wrong {
     if !is_open {
         let mut strange = right.clone();
         strange.nobody = true;
-        if chance.which % 2 == 0 {
+        if chance.which.is_multiple_of(2) {
             strange.headers.push(("authorization", "Basic YTpi".to_owned()));
         }
         ways.push(strange);

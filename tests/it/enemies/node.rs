@@ -312,9 +312,9 @@ fn a_redirect_to_this_machine_or_its_metadata_is_not_followed() {
 }
 
 #[test]
-fn thousands_of_queued_events_delay_no_other_node_and_cost_little() {
-    const NODES: usize = 40;
-    const EVENTS: usize = 60;
+fn ten_thousand_queued_events_delay_no_other_node_and_cost_little() {
+    const NODES: usize = 200;
+    const EVENTS: usize = 50;
     let repo = Repo::new();
     repo.commit(&[("a.yaml", "a: 0\n")]);
     // They take connections and answer nothing; every event for them stays in the outbox.

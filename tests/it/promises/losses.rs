@@ -326,12 +326,15 @@ fn any_file_of_the_mirror_may_be_damaged() {
     assert!(all.len() >= 10, "{all:#?}");
     for (name, damage) in [("garbled", garble as fn(&Path)), ("truncated", truncate)] {
         for file in &all {
+            let when = format!("{} is {name}", file.display());
             std::fs::remove_dir_all(&mirror).expect("the mirror");
             copy(&kept, &mirror);
             damage(file);
-            machine.advance(&format!("{} is {name}", file.display()));
+            machine.stays_without_the_remote(&when);
+            machine.advance(&when);
         }
     }
+    eprintln!("{} files, each garbled and truncated, without the remote and with it", all.len());
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -1,9 +1,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::Chance;
 use crate::support::{Agent, Ran, Repo, wait_until};
 
-/// A small volume of its own below the live path's parent. Taken away when dropped.
+/// A small volume of its own. Taken away when dropped.
 struct Volume {
     folder: PathBuf,
 }
@@ -116,4 +117,48 @@ fn a_volume_that_cannot_be_written_leaves_the_live_tree() {
     let ran = agent.once();
     assert_eq!(ran.code, 0, "{ran:#?}");
     assert_eq!(agent.live("a.yaml").as_deref(), Some("a: 2\n"));
+}
+
+#[test]
+fn a_full_state_volume_leaves_the_live_tree_and_nothing_half_made() {
+    let repo = Repo::new();
+    repo.commit(&[("a.yaml", "a: 0\n")]);
+    let agent = Agent::of(&repo);
+    std::fs::create_dir(agent.state_dir()).expect("the state folder");
+    let Some(_volume) = Volume::at(&agent.state_dir(), "2m") else { return };
+    let ran = agent.once();
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    let filler = agent.state_dir().join("filler");
+    let mut chance = Chance::new();
+
+    // From not a byte, with which nothing can be noted, to too few for what the commit brings.
+    for left in [0, 8, 32, 128] {
+        let before = (agent.live_files(), entries(&agent));
+        let live = agent.json(&["status"])["live"].clone();
+        let noise: String =
+            (0..400 << 10).map(|_| char::from(33 + chance.below(90) as u8)).collect();
+        let next = repo.commit(&[("a.yaml", &format!("a: {left}\n")), ("noise", &noise)]);
+        fill(&filler, left << 10);
+        let ran = agent.once();
+        assert_ne!(ran.code, 0, "{left} KiB left: {ran:#?}");
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(said.contains("full") || said.contains("space"), "{left} KiB left: {said}");
+        assert_eq!((agent.live_files(), entries(&agent)), before, "{left} KiB left: {said}");
+        std::fs::remove_file(&filler).expect("the filler");
+        assert_eq!(agent.json(&["status"])["live"], live, "{left} KiB left");
+        let ran = agent.once();
+        assert_eq!(ran.code, 0, "{left} KiB left: {ran:#?}");
+        assert_eq!(agent.json(&["status"])["live"]["revision"], next.as_str());
+        // So that the next one does not find the volume full of packs.
+        std::fs::remove_dir_all(agent.state_dir().join("repo.git")).expect("the mirror");
+    }
+}
+
+/// Fills the volume of a file but for so many bytes.
+fn fill(file: &Path, left: u64) {
+    let mut filler = std::fs::File::create(file).expect("a file");
+    let block = [b'x'; 4096];
+    while std::io::Write::write_all(&mut filler, &block).is_ok() {}
+    let length = filler.metadata().expect("its length").len();
+    filler.set_len(length.saturating_sub(left)).expect("a shorter one");
 }

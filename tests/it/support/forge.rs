@@ -1,13 +1,13 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 use serde_json::{Value, json};
 
+use super::issuer::now;
 use super::wait::PATIENCE;
 
 /// Which forge a delivery looks like.
@@ -100,8 +100,7 @@ impl Forge {
             Kind::GitLabSigned => {
                 let inner = secret.strip_prefix("whsec_").unwrap_or(secret);
                 let key = STANDARD.decode(inner).unwrap_or_else(|_| secret.clone().into_bytes());
-                let sent = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
-                let sent = sent.as_secs().to_string();
+                let sent = now().to_string();
                 let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
                 let tag = hmac::sign(&key, &[b"msg_1.", sent.as_bytes(), b".", body].concat());
                 let signature = format!("v1,{}", STANDARD.encode(tag));

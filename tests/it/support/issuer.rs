@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use kconfigd::clock::{Clock as _, SystemClock};
 use ring::rand::SystemRandom;
 use ring::rsa::PublicKeyComponents;
 use ring::signature::{
@@ -122,6 +123,11 @@ fn point(pair: &EcdsaKeyPair, curve: &str) -> Value {
     let point = &pair.public_key().as_ref()[1..];
     let (x, y) = point.split_at(point.len() / 2);
     json!({"kty": "EC", "crv": curve, "x": encoded(x), "y": encoded(y)})
+}
+
+/// Seconds since 1970, as claims have them.
+pub(crate) fn now() -> u64 {
+    u64::try_from(SystemClock.now().seconds()).unwrap_or_default()
 }
 
 pub(crate) fn encoded(bytes: &[u8]) -> String {
