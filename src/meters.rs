@@ -107,6 +107,9 @@ impl Meters {
         for outcome in DELIVERED {
             drop(meters.deliveries.get_or_create(&OfOutcome { outcome }));
         }
+        for witness in WITNESSES {
+            drop(meters.unwitnessed.get_or_create(&OfWitness { witness }));
+        }
         for limit in LIMITED {
             drop(meters.limited.get_or_create(&OfLimit { limit }));
         }
@@ -249,6 +252,8 @@ const FAMILIES: [&str; 16] = [
 const OTHER: &str = "other";
 /// How attempts to deliver an event end.
 const DELIVERED: [&str; 3] = ["delivered", "failed", "given_up"];
+/// The kinds of witnesses of the audit trail.
+const WITNESSES: [&str; 2] = ["file", "ref"];
 /// The limits of `api.rate_limit`.
 const LIMITED: [&str; 4] = ["reads", "looks", "writes", "hooks"];
 
@@ -282,6 +287,7 @@ mod tests {
             "kconfigd_delivery_attempts_total{outcome=\"given_up\"} 0",
             "kconfigd_passes_by_outcome_total{outcome=\"refused\"} 0",
             "kconfigd_source_throttled_total 0",
+            "kconfigd_audit_witness_failures_total{witness=\"ref\"} 0",
         ] {
             assert!(before.contains(line), "{line} is not in {before}");
         }
