@@ -52,7 +52,8 @@ mod tests {
         };
         let at = Timestamp(3_600_000);
         let id = "evt_1".to_owned();
-        let event = Event { id, sequence: 1, kind: EventKind::ProblemRaised, at, facts, trace: None };
+        let event =
+            Event { id, sequence: 1, kind: EventKind::ProblemRaised, at, facts, trace: None };
         let message = message("a<b>&c", &event);
         assert_eq!(message["text"], ":warning: a&lt;b&gt;&amp;c: revision waits for a person");
         assert_eq!(message["blocks"][1]["text"]["type"], "plain_text");
