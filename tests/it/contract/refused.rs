@@ -8,7 +8,7 @@ use crate::support::Repo;
 use crate::support::api::{Answer, Api};
 
 /// Requests that are tried.
-const CASES: u32 = 1500;
+const CASES: u32 = 1000;
 
 /// A request that the document does not allow.
 #[derive(Clone, Debug)]
