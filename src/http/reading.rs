@@ -1,5 +1,6 @@
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use serde::Deserialize;
 
 use super::Api;
@@ -10,8 +11,8 @@ use super::wire::{
     AuditBody, DeliveryBody, DeploymentBody, FORMAT_VERSION, FindingBody, NodeBody, Page,
     StatusBody,
 };
-use crate::journal::{AuditFilter, Audited};
-use crate::model::{DeploymentId, OutboxCounts, Suspension, Timestamp};
+use crate::journal::{AuditFilter, Audited, Journal, JournalError};
+use crate::model::{ChangeCounts, DeploymentId, OutboxCounts, Outcome, Suspension, Timestamp};
 
 /// Rows of a page, unless fewer are asked for.
 const PAGE_MAX: usize = 200;
@@ -74,6 +75,20 @@ impl Api {
     }
 }
 
+impl Api {
+    /// Reads from the journal on a blocking thread, for what may take longer than a moment.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Journal) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let journal = self.journal.clone();
+        let read = tokio::task::spawn_blocking(move || read(&journal)).await;
+        let ended = "reading the journal ended unexpectedly";
+        let ended = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", ended);
+        Ok(read.map_err(ended)??)
+    }
+}
+
 pub(super) async fn history(
     State(api): State<Api>,
     caller: Caller,
@@ -114,12 +129,36 @@ pub(super) async fn deliveries(
 }
 
 fn hide(caller: &Caller, findings: &mut Vec<FindingBody>) {
-    findings.retain(|finding| finding.file.as_ref().is_none_or(|file| caller.sees(file)));
+    findings.retain(|finding| caller.sees_found(finding.file.as_deref()));
 }
 
 fn seen(caller: &Caller, mut row: DeploymentBody) -> DeploymentBody {
     hide(caller, &mut row.findings);
+    if !caller.sees_all() {
+        // Of all files together.
+        row.changes = ChangeCounts::default().into();
+        // Where nobody ordered it, why it failed is a sentence of ours, which may name files.
+        let is_theirs = row.actor.is_some() && row.outcome != Outcome::Failed.as_str();
+        row.reason = row.reason.filter(|_| is_theirs);
+    }
     row
+}
+
+/// A record without what may name files that somebody does not see.
+fn seen_record(caller: &Caller, mut body: AuditBody) -> AuditBody {
+    if caller.sees_all() {
+        return body;
+    }
+    body.detail = None;
+    body.target = body.target.filter(|target| match body.action.as_str() {
+        "order.publish" | "file.publish" => caller.sees(target),
+        // The path of a request may name a profile.
+        action => !action.starts_with("access."),
+    });
+    // Of a deployment it may be a sentence of ours; the order's record has what the person said.
+    let is_theirs = !body.action.starts_with("deployment.");
+    body.reason = body.reason.filter(|_| is_theirs);
+    body
 }
 
 /// Who is told, each with its newest delivery.
@@ -175,12 +214,7 @@ pub(super) async fn audit(
     let limit = trail.limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
     let found = api.journal.audited(&filter, limit)?;
     let next = (found.len() == limit).then(|| found.last().map(|record| record.id)).flatten();
-    let shown = |audited: &Audited| {
-        let mut body = AuditBody::from(audited);
-        // What more is said may name files.
-        body.detail = body.detail.filter(|_| caller.sees_all());
-        body
-    };
+    let shown = |audited: &Audited| seen_record(&caller, AuditBody::from(audited));
     let items = found.iter().map(shown).collect();
     Ok(Json(Page { format_version: FORMAT_VERSION, items, next }))
 }

@@ -240,7 +240,7 @@ impl Agent {
         }
     }
 
-    fn find(&self, sought: &Sought) -> Result<Head, SyncError> {
+    fn find(&mut self, sought: &Sought) -> Result<Head, SyncError> {
         Ok(match sought {
             Sought::Revision(revision) => Head::of(revision.clone()),
             Sought::Reference(name) => self.source.look_up(name)?,

@@ -37,7 +37,7 @@ pub(in crate::http) async fn guard(
 
 impl Needs {
     /// Who calls.
-    fn caller(&self, request: &Request) -> Result<Caller, Problem> {
+    pub(in crate::http) fn caller(&self, request: &Request) -> Result<Caller, Problem> {
         let peer = request.extensions().get::<Peer>().ok_or_else(unknown_caller)?;
         let Peer::Address(from) = peer else { return Ok(operator(request)) };
         let what = what(request);

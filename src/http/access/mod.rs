@@ -118,6 +118,12 @@ impl Caller {
         self.rights.paths.as_ref().is_none_or(|paths| paths.mean_file(path))
     }
 
+    /// Whether they may see what was found: in a file that they see; what is said of no file may
+    /// name any.
+    pub(super) fn sees_found(&self, file: Option<&str>) -> bool {
+        file.map_or_else(|| self.sees_all(), |file| self.sees(file))
+    }
+
     /// Whether they may see all files: what tells of files it does not name, such as a count, is for
     /// them alone.
     pub(super) fn sees_all(&self) -> bool {
