@@ -75,6 +75,34 @@ fn what_is_live_can_be_read_compared_and_explained() {
 }
 
 #[test]
+fn a_branch_is_compared_though_nobody_fetched_it_and_nothing_follows_from_that() {
+    let repo = Repo::new();
+    let first = profiles(&repo);
+    let (agent, _serve, api) = served(&repo, "");
+    let before = agent.json(&["status"]);
+    repo.branch("review", &first);
+    let text = "extends: base\nbus: nats\nworkers: 9\n";
+    let there = repo.change().on("review").write("profiles/dev.yaml", text).commit("more");
+    let diff = api.get("/api/config/diff?from=live&to=origin%2Freview").json();
+    assert_eq!(diff["to"]["revision"], there.as_str(), "{diff:#}");
+    let keys = &diff["plan"]["files"][0]["detail"]["keys"];
+    assert_eq!(keys[0], json!({"key": "workers", "old": null, "new": "9"}), "{diff:#}");
+    // The verb asks the agent; a revision that only its id is known of is brought too.
+    let unseen = repo.change().on("review").write("x.txt", "x\n").commit("a file");
+    let told = agent.json(&["diff", "1", &unseen]);
+    assert_eq!(told["files"].as_array().map(Vec::len), Some(2), "{told:#}");
+    let nowhere = api.get("/api/config/diff?to=nowhere");
+    assert_eq!(nowhere.status, 409, "{nowhere:#?}");
+    assert_eq!(nowhere.json()["code"], "revision_not_fetched");
+    assert!(nowhere.text.contains("branch or tag `nowhere`"), "{nowhere:#?}");
+    let after = agent.json(&["status"]);
+    for kept in ["state", "live", "desired", "attempted", "quarantine"] {
+        assert_eq!(after[kept], before[kept], "{kept}");
+    }
+    assert_eq!(after["source"]["error"], Value::Null);
+}
+
+#[test]
 fn documents_are_tried_and_nothing_is_kept_of_them() {
     let repo = Repo::new();
     profiles(&repo);
