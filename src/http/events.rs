@@ -44,7 +44,6 @@ pub struct Feed {
 }
 
 /// An event, and its body for those who may see all of it.
-#[derive(Clone)]
 struct Shown {
     event: Event,
     body: String,
@@ -201,8 +200,10 @@ impl Again {
 
 /// What there is for who listens.
 enum Found {
-    /// An event, with its body where that is made for all.
-    Event(Event, Option<String>),
+    /// An event as it is told to all.
+    Shared(Arc<Shown>),
+    /// One that was missed.
+    Missed(Box<Event>),
     /// Nothing for a while.
     Nothing,
 }
@@ -233,12 +234,12 @@ impl Listener {
     async fn next(&mut self) -> Option<Sent> {
         let sent = self.find().await?;
         self.caller = self.again.caller(&self.api, &self.caller)?;
-        match sent {
-            Found::Event(event, shared) => {
-                Some(self.show(&event, shared.as_deref()).unwrap_or_else(alive))
-            }
-            Found::Nothing => Some(alive()),
-        }
+        let sent = match sent {
+            Found::Shared(shown) => self.show(&shown.event, Some(&shown.body)),
+            Found::Missed(event) => self.show(&event, None),
+            Found::Nothing => None,
+        };
+        Some(sent.unwrap_or_else(alive))
     }
 
     async fn find(&mut self) -> Option<Found> {
@@ -246,7 +247,7 @@ impl Listener {
             if let Some(event) = self.waiting.pop() {
                 self.last = event.sequence;
                 if self.is_wanted(&event) {
-                    return Some(Found::Event(event, None));
+                    return Some(Found::Missed(Box::new(event)));
                 }
                 continue;
             }
@@ -270,8 +271,7 @@ impl Listener {
                 Ok(shown) if shown.event.sequence > self.last => {
                     self.last = shown.event.sequence;
                     if self.is_wanted(&shown.event) {
-                        let Shown { event, body } = Arc::unwrap_or_clone(shown);
-                        return Some(Found::Event(event, Some(body)));
+                        return Some(Found::Shared(shown));
                     }
                 }
                 Ok(_) => {}

@@ -225,5 +225,5 @@ fn written(body: &[u8], limits: &Limits) -> Result<Vec<u8>, Problem> {
     })?;
     let found = read.first().and_then(|body| body.root.get("document"));
     let root = found.ok_or_else(|| Problem::bad_request("the body has no `document`"))?;
-    Ok(emit(&Document { root: root.clone() }).into_bytes())
+    Ok(emit(&Document { root: root.clone().unquoted() }).into_bytes())
 }

@@ -214,7 +214,7 @@ fn neither_errors_nor_orders_nor_counts_tell_a_narrow_role_of_other_files() {
     for id in ["nothing", "mine", "lost"] {
         assert_eq!(said(id), (status, text.clone()), "{id}");
     }
-    assert_eq!(admin.get("/api/profiles/lost").status, 409);
+    assert_eq!(admin.get("/api/profiles/lost").status, 404);
     assert_eq!(admin.get("/api/profiles/a%20b").status, 400);
     let blob = repo.git().args(["rev-parse", "main:profiles/dev.yaml"]).output().unwrap().stdout;
     let blob = String::from_utf8(blob).unwrap();

@@ -329,6 +329,7 @@ fn a_push_that_is_not_allowed_is_told_and_written_down_and_leaves_the_state_alon
     let repo = Repo::new();
     profiles(&repo);
     // It can be read by everybody, and written by nobody.
+    assert!(repo.git().args(["config", "http.receivepack", "false"]).status().unwrap().success());
     let server = GitServer::start(repo.root());
     let (_agent, _serve, api) = following(&server.url(), "");
     wait_until("something is live", || api.get("/readyz").status == 200);
