@@ -178,7 +178,7 @@ fn what_is_wrong_with_a_request_is_a_problem_with_a_code() {
         ("GET", "/api/config/history?limit=many", &[], b"", 400, "bad_request"),
         ("GET", "/api/config/history/x", &[], b"", 400, "bad_request"),
         ("GET", "/api/config/history/99", &[], b"", 404, "not_found"),
-        ("GET", "/api/config/diff?from=nowhere", &[], b"", 404, "not_found"),
+        ("GET", "/api/config/diff?from=nowhere", &[], b"", 409, "revision_not_fetched"),
         (
             "GET",
             "/api/config/diff?from=0123456789abcdef0123456789abcdef01234567",
@@ -253,11 +253,11 @@ fn what_a_hidden_file_says_is_in_no_profile_and_a_document_keeps_all_its_digits(
     let printed = agent.run(&["profile"]);
     assert!(printed.stdout.contains("workers: (hidden)"), "{printed:#?}");
 
-    let body = "{\"id\": \"edge\", \"document\": {\"mode\": \"off\", \"n\": 12345678901234567890123, \"k\": \"8\"}}";
+    let body = "{\"id\": \"edge\", \"document\": {\"mode\": \"off\", \"digits\": 12345678901234567890123, \"k\": \"8\"}}";
     let made =
         api.send("POST", "/api/profiles", &[("content-type", "application/json")], body.as_bytes());
     assert_eq!(made.status, 201, "{made:#?}");
     agent.wait_until_live(made.json()["revision"].as_str().unwrap());
     let written = agent.live("profiles/edge.yaml").expect("the profile");
-    assert_eq!(written, "mode: \"off\"\nn: 12345678901234567890123\nk: \"8\"\n");
+    assert_eq!(written, "mode: \"off\"\ndigits: 12345678901234567890123\nk: \"8\"\n");
 }
