@@ -1,17 +1,20 @@
 //! The board: what the running agent shows of itself, for the routes and verbs to read.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
-use crate::model::{DeploymentId, Report, Status};
+use crate::model::{DeploymentId, Report, Status, Timestamp};
 
 /// The state of the running agent, and how its passes ended.
 #[derive(Clone)]
 pub struct Board {
     status: Arc<RwLock<Option<Status>>>,
     passes: Arc<watch::Sender<Passes>>,
+    /// When the source is asked next; 0: nobody has said yet.
+    asks_at: Arc<AtomicI64>,
 }
 
 /// How many ends of wishes are kept for those who wait for them.
@@ -51,7 +54,8 @@ impl Passes {
 
 impl Default for Board {
     fn default() -> Self {
-        Self { status: Arc::default(), passes: Arc::new(watch::Sender::new(Passes::default())) }
+        let passes = Arc::new(watch::Sender::new(Passes::default()));
+        Self { status: Arc::default(), passes, asks_at: Arc::default() }
     }
 }
 
@@ -65,6 +69,17 @@ impl Board {
     /// Shows a status.
     pub fn show(&self, status: Status) {
         *self.status.write().unwrap_or_else(PoisonError::into_inner) = Some(status);
+    }
+
+    /// The source is asked next at this moment, unless something makes that earlier.
+    pub fn asks_at(&self, at: Timestamp) {
+        self.asks_at.store(at.0, Ordering::Relaxed);
+    }
+
+    /// When the source is asked next.
+    #[must_use]
+    pub fn next_ask(&self) -> Option<Timestamp> {
+        Some(Timestamp(self.asks_at.load(Ordering::Relaxed))).filter(|at| at.0 != 0)
     }
 
     /// A pass begins.

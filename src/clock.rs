@@ -24,6 +24,14 @@ impl Clock for SystemClock {
     }
 }
 
+/// The wall clock at its finest, in nanoseconds since 1970, for those who measure spans for others.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads it")]
+pub fn nanos_since_epoch() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// A clock that stands until it is moved.
 #[derive(Clone, Debug, Default)]
 pub struct ManualClock(Arc<AtomicI64>);

@@ -30,6 +30,7 @@ pub mod profiles;
 pub mod progress;
 pub mod render;
 pub mod source;
+pub mod telemetry;
 pub mod trees;
 pub mod trust;
 

@@ -3,11 +3,23 @@
 # what is named, and behind a tab why it must not be.
 set -eu
 found=0
-while IFS="$(printf '\t')" read -r name why; do
+tab=$(printf '\t')
+while IFS=$tab read -r name why || [ -n "$name" ]; do
 	case $name in '' | '#'*) continue ;; esac
-	if places=$(grep -rnF -- "$name" "$1"); then
-		printf '%s\n' "$places" | sed "s|^$1/||; s|\$|: $why|"
+	status=0
+	places=$(grep -rnF -- "$name" "$1") || status=$?
+	case $status in
+	0)
+		printf '%s\n' "$places" | while IFS= read -r place; do
+			printf '%s: %s\n' "${place#"$1"/}" "$why"
+		done
 		found=1
-	fi
+		;;
+	1) ;;
+	*)
+		echo "the tree could not be searched for $name" >&2
+		exit 2
+		;;
+	esac
 done <"$2"
 exit $found

@@ -11,6 +11,7 @@ mod run;
 mod secret_files;
 mod signals;
 mod systemd;
+mod witness;
 
 pub use error::AppError;
 pub use once::{Deliveries, Once, once};
@@ -30,6 +31,23 @@ pub fn control_socket(state_dir: &Path) -> PathBuf {
 #[must_use]
 pub fn journal_file(state_dir: &Path) -> PathBuf {
     state_dir.join("kconfigd.db")
+}
+
+/// Files that a process may have open, if the system lets it: for connections, and what the agent opens.
+const FILES_WANTED: u64 = 16_384;
+
+/// Raises the number of files that this process may have open, within what the system allows. Many
+/// systems begin at 1,024 for the sake of programs that could not have more.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(FILES_WANTED, |most| most.min(FILES_WANTED));
+    if limit.current.is_some_and(|current| current < wanted) {
+        let raised = Rlimit { current: Some(wanted), maximum: limit.maximum };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            tracing::debug!(%error, "the limit of open files stays");
+        }
+    }
 }
 
 /// Starts what all of the program needs once: TLS's cryptography.

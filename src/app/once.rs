@@ -1,11 +1,15 @@
 use std::time::Duration;
 
-use super::run::audience;
+use super::run::{audience, exporter};
+use super::witness::Witness;
 use super::{AppError, Engine};
 use crate::journal::Journal;
 use crate::model::{By, PassOutcome, Report, Trigger, WishKind};
 use crate::notify::{Deliverer, DeliveryReport};
 use crate::sync::Agent;
+
+/// How long the witnesses of the audit trail may take at the end.
+const WITNESS_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// What one pass by hand came to.
 pub struct Once {
@@ -65,10 +69,19 @@ pub async fn once(
         Deliveries::None => None,
         Deliveries::Within(limit) => {
             let journal = std::sync::Arc::new(journal.clone());
-            let deliverer = Deliverer::new(journal, clock, audience(&settings));
+            let deliverer = Deliverer::new(journal, clock.clone(), audience(&settings));
             Some(deliverer.deliver_once(limit).await)
         }
     };
+    if settings.audit.has_witness() {
+        let (given, mut witness) = (settings.clone(), Witness::new(journal.clone(), clock));
+        let giving = tokio::task::spawn_blocking(move || witness.give(&given));
+        // What is not given in time is given by the next run.
+        drop(tokio::time::timeout(WITNESS_TIME_MAX, giving).await);
+    }
+    if let Some(traces) = exporter() {
+        traces.finish(settings.telemetry.as_ref()).await;
+    }
     Ok(Once { report, journal, deliveries })
 }
 

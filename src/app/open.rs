@@ -11,6 +11,7 @@ use crate::journal::{Journal, JournalError, Opened};
 use crate::model::Timestamp;
 use crate::source::Remote;
 use crate::sync::{Agent, Parts, Started};
+use crate::telemetry;
 use crate::trees::{Lock, LockError, RealDisk, Trees, TreesError};
 
 /// An agent that has recovered and holds both locks.
@@ -48,6 +49,7 @@ impl Engine {
 pub fn open(settings: Settings, verb: &str) -> Result<Engine, AppError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let settings = Arc::new(settings);
+    telemetry::switch(settings.telemetry.as_ref());
     make_state_dir(&settings.state_dir)?;
     let holder = format!("kconfigd {verb}, process {}", std::process::id());
     let lock = Lock::take(&settings.state_dir.join("lock"), &holder)?;

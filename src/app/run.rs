@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
@@ -8,15 +9,17 @@ use super::beside::Beside;
 use super::secret_files::admin_token;
 use super::signals::{Signals, Told};
 use super::systemd::Systemd;
-use super::{AppError, control_socket, open};
+use super::witness::Witness;
+use super::{AppError, control_socket, open, raise_open_files};
 use crate::config::{self, ApiSettings, Settings, Sources};
 use crate::http::{self, Access, Api, Feed};
 use crate::journal::Journal;
 use crate::memory;
 use crate::model::{PassOutcome, Report, Revision, Trigger};
-use crate::notify::{Audience, Deliverer, Handle, payload};
+use crate::notify::{Audience, Deliverer, Endpoint, Handle, payload};
 use crate::source::Remote;
 use crate::sync::Agent;
+use crate::telemetry::{self, Exporter, Work};
 use crate::triggers::Bell;
 
 /// How the agent is used.
@@ -42,6 +45,8 @@ const LONG_WAIT: Duration = Duration::from_secs(2);
 /// How long nothing happens before memory is given back: what comes within it, such as the next of
 /// some pushes, does not wait for it, nor for pages that have to be read again.
 const QUIET: Duration = Duration::from_secs(1);
+/// The shortest wait for what is due by the clock alone, in case that could not be written down.
+const DUE_PAUSE_MIN: Duration = Duration::from_secs(1);
 /// A pass that takes longer than its time limits and this much more is not making progress.
 const PASS_SLACK: Duration = Duration::from_secs(10 * 60);
 
@@ -54,8 +59,9 @@ struct Running {
     /// Tells those who listen to events that there may be new ones.
     feed: Feed,
     journal: Journal,
-    /// What the journal counted when the deliverer was woken last.
-    delivered_at: Option<u64>,
+    /// What the journal counted when the deliverer was woken last: changes, and those of deliveries
+    /// alone, such as one that is to be sent again.
+    delivered_at: Option<(u64, u64)>,
     systemd: Systemd,
     turning: watch::Sender<Option<Instant>>,
     /// When work was done whose memory is not given back yet.
@@ -79,6 +85,7 @@ pub async fn run(
         path: "the process".into(),
         source,
     })?;
+    raise_open_files();
     let mut engine = open(settings, mode.verb())?;
     engine.agent = if dry { engine.agent.dry() } else { engine.agent.preparing() };
     let (settings, watched) = watch::channel(engine.settings.clone());
@@ -96,13 +103,15 @@ pub async fn run(
             source,
         })?),
     };
+    let access = Access::new(admin_token);
+    let asking = access.clone().run(engine.clock.clone());
     let api = Api::new(http::Parts {
         journal: engine.journal.clone(),
         board: engine.board.clone(),
         bell: bell.clone(),
         clock: engine.clock.clone(),
         settings: watched,
-        access: Access::new(admin_token),
+        access,
         name: audience(&engine.settings).source,
         stop: stop.subscribe(),
     });
@@ -124,6 +133,15 @@ pub async fn run(
             })?)
         }
     };
+    let witness = Witness::new(engine.journal.clone(), engine.clock.clone());
+    let witnessing = witness.run(settings.subscribe());
+    let traces = exporter();
+    let to = settings.subscribe();
+    let exporting = async {
+        if let Some(traces) = traces {
+            traces.run(to, stopped(stop.subscribe())).await;
+        }
+    };
     let running = Running {
         sources,
         settings,
@@ -141,7 +159,7 @@ pub async fn run(
     tracing::info!(mode = mode.verb(), live = %first.live.path.display(), "kconfigd runs");
     let watchdog = watchdog(running.turning.subscribe(), longest_wait(&first));
     let (agent, _locks) = engine.into_agent();
-    let (ended, (), (), (), ()) = tokio::join!(
+    let (ended, (), (), (), (), (), (), ()) = tokio::join!(
         async {
             let ended = running.turn(agent, &mut signals).await;
             stop.send_replace(true);
@@ -151,19 +169,34 @@ pub async fn run(
         http::until_stopped(control, public, stop.subscribe()),
         until(stop.subscribe(), watchdog),
         until(stop.subscribe(), streaming),
+        exporting,
+        until(stop.subscribe(), witnessing),
+        until(stop.subscribe(), asking),
     );
     ended
+}
+
+/// What hands traces to a collector, once in a process.
+pub(super) fn exporter() -> Option<Exporter> {
+    Exporter::take(&rustix::system::uname().nodename().to_string_lossy())
 }
 
 /// Who is told, and in whose name: this machine's.
 pub(super) fn audience(settings: &Settings) -> Audience {
     let name = rustix::system::uname();
     Audience {
-        nodes: settings.nodes.clone(),
+        endpoints: Endpoint::all(settings),
         source: payload::source_of(&name.nodename().to_string_lossy()),
+        place: place_of(&settings.live.path),
         body_bytes_max: usize::try_from(settings.limits.webhook_body_bytes_max)
             .unwrap_or(usize::MAX),
     }
+}
+
+/// What tells an agent from others on the same machine: where it keeps its live tree.
+fn place_of(live: &std::path::Path) -> String {
+    let digest = Sha256::digest(live.as_os_str().as_encoded_bytes());
+    digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
 async fn stopped(mut stop: watch::Receiver<bool>) {
@@ -198,6 +231,16 @@ async fn watchdog(turning: watch::Receiver<Option<Instant>>, timeout: Duration) 
     }
 }
 
+/// What a wait ended with.
+enum Woken {
+    /// There is a reason to look.
+    Look(Trigger),
+    /// Somebody is to be told of a problem, or reminded.
+    Problems,
+    /// We were told to stop.
+    Stop,
+}
+
 /// Work with the agent that came to its end, or not.
 enum Worked<T> {
     /// It did.
@@ -217,7 +260,7 @@ impl Running {
                 Worked::Done(back, ended) => (agent, report) = (back, ended),
                 Worked::Stopped(agent) => return self.end(agent).await,
             }
-            self.tell(&report, agent.live_revision());
+            self.tell(&report, trigger, agent.live_revision());
             if agent.is_untidy() {
                 match self.work(agent, signals, Agent::tidy_up).await? {
                     Worked::Done(back, ()) => agent = back,
@@ -234,13 +277,26 @@ impl Running {
                 trigger = Trigger::Command;
                 continue;
             }
-            match self.wait(&mut agent, &report, &mut beside, signals).await {
-                Some(next) => trigger = next,
-                None => {
-                    self.systemd.stopping();
-                    return self.end(Some(agent)).await;
+            trigger = loop {
+                match self.wait(&mut agent, &report, &mut beside, signals).await {
+                    Woken::Look(next) => break next,
+                    Woken::Problems => {
+                        match self.work(agent, signals, Agent::tell_problems).await? {
+                            Worked::Done(back, ()) => agent = back,
+                            Worked::Stopped(agent) => return self.end(agent).await,
+                        }
+                        self.wake();
+                    }
+                    Woken::Stop => {
+                        self.systemd.stopping();
+                        return self.end(Some(agent)).await;
+                    }
                 }
-            }
+                if std::mem::take(&mut self.must_reload) {
+                    self.reload(&mut agent);
+                    break Trigger::Signal;
+                }
+            };
         }
     }
 
@@ -255,16 +311,17 @@ impl Running {
         Ok(())
     }
 
-    /// Waits for the next reason to look. `None`: told to stop.
+    /// Waits for the next reason to do something.
     async fn wait(
         &mut self,
         agent: &mut Agent,
         report: &Report,
         beside: &mut Beside,
         signals: &mut Signals,
-    ) -> Option<Trigger> {
+    ) -> Woken {
         loop {
             let (wait, at) = agent.next_look(chance());
+            let due = agent.until_problem_due().map(|due| due.max(DUE_PAUSE_MIN));
             if report.outcome != PassOutcome::InSync || wait >= LONG_WAIT {
                 self.worked_at = Some(Instant::now());
             }
@@ -272,21 +329,22 @@ impl Running {
                 () = quiet(wait, &mut self.worked_at) => match at {
                     Trigger::Drift => match agent.scan() {
                         Some(scan) => beside.scan(scan),
-                        None => return Some(at),
+                        None => return Woken::Look(at),
                     },
-                    _ => return Some(at),
+                    _ => return Woken::Look(at),
                 },
+                () = due_in(due) => return Woken::Problems,
                 scanned = beside.scanned() => {
                     agent.saw(scanned);
-                    return Some(Trigger::Drift);
+                    return Woken::Look(Trigger::Drift);
                 }
-                rung = self.bell.rung() => return Some(rung),
+                rung = self.bell.rung() => return Woken::Look(rung),
                 told = signals.next() => match told {
                     Told::Reload => {
                         self.reload(agent);
-                        return Some(Trigger::Signal);
+                        return Woken::Look(Trigger::Signal);
                     }
-                    Told::Stop => return None,
+                    Told::Stop => return Woken::Stop,
                 },
             }
         }
@@ -341,18 +399,27 @@ impl Running {
         }
     }
 
-    fn tell(&mut self, report: &Report, live: Option<&Revision>) {
+    fn tell(&mut self, report: &Report, trigger: Trigger, live: Option<&Revision>) {
         let live =
             live.map_or_else(|| "nothing is live".to_owned(), |r| format!("live {}", r.short()));
         self.systemd.ready(&format!("{live}; {}", report.message));
         match report.outcome {
             PassOutcome::InSync => tracing::debug!("{}", report.message),
             PassOutcome::Refused(_) | PassOutcome::Failed | PassOutcome::Unreachable(_) => {
-                tracing::warn!(outcome = ?report.outcome, "{}", report.message);
+                Work::after(trigger.as_str(), report).span().in_scope(|| {
+                    tracing::warn!(outcome = ?report.outcome, "{}", report.message);
+                });
             }
-            _ => tracing::info!(outcome = ?report.outcome, "{}", report.message),
+            _ => Work::after(trigger.as_str(), report).span().in_scope(|| {
+                tracing::info!(outcome = ?report.outcome, "{}", report.message);
+            }),
         }
-        let changes = self.journal.changes();
+        self.wake();
+    }
+
+    /// Wakes who hands on what is in the outbox, where there may be something new.
+    fn wake(&mut self) {
+        let changes = (self.journal.changes(), self.journal.outbox_changes());
         if self.delivered_at.replace(changes) != Some(changes) {
             self.deliverer.wake();
             self.feed.wake();
@@ -392,6 +459,7 @@ impl Running {
         let new = Arc::new(new);
         agent.reconfigure(new.clone(), Box::new(source))?;
         self.deliverer.reconfigure(audience(&new));
+        telemetry::switch(new.telemetry.as_ref());
         self.settings.send_replace(new);
         Ok(restart)
     }
@@ -408,6 +476,14 @@ fn usable(old: &ApiSettings, new: &ApiSettings) -> Result<(), AppError> {
             Ok(())
         }
         Ok(()) => Ok(()),
+    }
+}
+
+/// Waits for what is due; for ever where nothing is.
+async fn due_in(due: Option<Duration>) {
+    match due {
+        Some(due) => tokio::time::sleep(due).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -2,7 +2,7 @@
 //! owner's alone: what the audit trail is signed with, and the first admin token.
 
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -59,7 +59,8 @@ pub(super) fn admin_token(state_dir: &Path) -> io::Result<PathBuf> {
 fn read_or_make(path: &Path, make: impl FnOnce() -> io::Result<String>) -> io::Result<Secret> {
     match read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        found => return found,
+        Ok(found) => return restrict(path).map(|()| found),
+        Err(error) => return Err(error),
     }
     let value = Secret::new(make()?);
     // Written beside and renamed: a crash in between leaves no half of a secret.
@@ -74,6 +75,16 @@ fn read_or_make(path: &Path, make: impl FnOnce() -> io::Result<String>) -> io::R
     file.sync_all()?;
     std::fs::rename(&aside, path)?;
     Ok(value)
+}
+
+/// A file that others may read, such as one that came out of a backup, is its owner's alone again.
+fn restrict(path: &Path) -> io::Result<()> {
+    let mode = std::fs::metadata(path)?.permissions().mode();
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    tracing::warn!(file = %path.display(), mode = format!("{:o}", mode & 0o777), "others could read this secret: it is its owner's alone again; if somebody may have, remove it, and the next start makes another");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
 }
 
 fn read(path: &Path) -> io::Result<Secret> {

@@ -78,7 +78,7 @@ fn list(journal: &Journal, args: &AuditArgs, output: &Output) -> Result<Exit, Fa
     let found = journal.audited(&filter, limit)?;
     let next = (found.len() == limit).then(|| found.last().map(|record| record.id)).flatten();
     let items = found.iter().map(AuditBody::from).collect();
-    let body = Page { format_version: FORMAT_VERSION, items, next };
+    let body = Page::new(items, next);
     output.result(&body, |page| words(page, &body, SystemClock.now()))?;
     Ok(Exit::Done)
 }

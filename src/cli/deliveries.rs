@@ -4,7 +4,7 @@ use super::render::{Output, Page as Printed};
 use super::status::{Reading, reading, since};
 use crate::clock::{Clock as _, SystemClock};
 use crate::http::orders::OrderBody;
-use crate::http::wire::{DeliveryBody, FORMAT_VERSION, Page};
+use crate::http::wire::{DeliveryBody, Page};
 use crate::model::{By, Timestamp};
 
 /// `deliveries`: events on their way, and those that were given up; `redeliver` sends one again.
@@ -30,11 +30,7 @@ pub(super) async fn run(
         }
         Reading::Journal(journal) => {
             let items = journal.deliveries(args.failed, args.limit.max(1), None)?;
-            Page {
-                format_version: FORMAT_VERSION,
-                items: items.iter().map(Into::into).collect(),
-                next: None,
-            }
+            Page::new(items.iter().map(Into::into).collect(), None)
         }
     };
     output.result(&body, |page| words(page, &body, SystemClock.now()))?;

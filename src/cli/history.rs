@@ -3,7 +3,7 @@ use super::exit::{Exit, Failure};
 use super::render::{Output, Page as Printed, short};
 use super::status::{Reading, reading, since};
 use crate::clock::{Clock as _, SystemClock};
-use crate::http::wire::{DeploymentBody, FORMAT_VERSION, Page};
+use crate::http::wire::{DeploymentBody, Page};
 use crate::model::{DeploymentId, Timestamp};
 
 /// `history`: the deployments, newest first.
@@ -20,11 +20,8 @@ pub(super) async fn run(
         }
         Reading::Journal(journal) => {
             let page = journal.history(args.limit.max(1), args.before.map(DeploymentId))?;
-            Page {
-                format_version: FORMAT_VERSION,
-                items: page.items.iter().map(Into::into).collect(),
-                next: page.next.map(|id| id.0),
-            }
+            let items = page.items.iter().map(Into::into).collect();
+            Page::new(items, page.next.map(|id| id.0))
         }
     };
     output.result(&body, |page| words(page, &body, SystemClock.now()))?;

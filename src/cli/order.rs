@@ -19,7 +19,7 @@ pub(super) async fn plan(
     output: &Output,
 ) -> Result<Exit, Failure> {
     let settings = sync::settings(global, &args.source)?;
-    let sought = sought(&settings, args.revision.as_deref())?;
+    let sought = args.revision.as_deref().map(Sought::of);
     let body = OrderBody {
         revision: sought.as_ref().map(ToString::to_string),
         dry_run: true,
@@ -128,13 +128,6 @@ fn revision_of(settings: &Settings, text: Option<&str>) -> Result<Option<Revisio
         Failure::new(Exit::Source, format!("`{text}` is not a revision that is known here"))
             .hint("give a full commit id (40 digits), or one of `kconfigd history`")
     })
-}
-
-/// What a plan is asked for: besides revisions, a branch or a tag of the source.
-fn sought(settings: &Settings, text: Option<&str>) -> Result<Option<Sought>, Failure> {
-    let Some(text) = text else { return Ok(None) };
-    let known = known_as(settings, text)?;
-    Ok(Some(known.map_or_else(|| Sought::of(text), Sought::Revision)))
 }
 
 /// The revision of which a text is the id, or the beginning of it.

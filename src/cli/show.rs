@@ -5,7 +5,7 @@ use super::status::{Reading, reading};
 use crate::http::wire::{
     DeploymentBody, DetailBody, FileBody, FindingBody, ImpactBody, PlanBody, ReportBody, UnitBody,
 };
-use crate::model::DeploymentId;
+use crate::model::{DeploymentId, FINDINGS_SHOWN_MAX};
 
 /// `show ID`: one deployment, whole.
 pub(super) async fn run(global: &Global, args: ShowArgs, output: &Output) -> Result<Exit, Failure> {
@@ -69,9 +69,9 @@ pub(super) fn report(output: &Output, report: &ReportBody) -> Result<(), Failure
     })
 }
 
-/// Findings, each with its place and what to do.
+/// Findings, each with its place and what to do; of many the first.
 pub(super) fn findings(page: &mut Page, findings: &[FindingBody]) {
-    for finding in findings {
+    for finding in findings.iter().take(FINDINGS_SHOWN_MAX) {
         let style = if finding.severity == "error" { BAD } else { WARN };
         let place = match (&finding.file, finding.line, finding.column) {
             (Some(file), Some(line), Some(column)) => format!("{file}:{line}:{column}: "),
@@ -85,6 +85,9 @@ pub(super) fn findings(page: &mut Page, findings: &[FindingBody]) {
             let hint = page.styled(DIM, format!("    hint: {hint}"));
             page.line(hint);
         }
+    }
+    if let Some(more @ 1..) = findings.len().checked_sub(FINDINGS_SHOWN_MAX) {
+        page.line(format!("  and {more} more: `-o json` tells all of them"));
     }
 }
 

@@ -6,8 +6,9 @@ use super::exit::{Exit, Failure};
 use super::render::{BAD, BOLD, GOOD, Output, Page, WARN, ago, short};
 use crate::app::journal_file;
 use crate::clock::{Clock as _, SystemClock};
+use crate::http::parties::parties;
 use crate::http::standing::status_of;
-use crate::http::wire::StatusBody;
+use crate::http::wire::{PartyBody, StatusBody};
 use crate::journal::Journal;
 use crate::model::Timestamp;
 
@@ -47,7 +48,10 @@ pub(super) async fn run(
     let now = SystemClock.now();
     let body: StatusBody = match reading(&state_dir).await? {
         Reading::Agent(client) => client.get("/api/config/status").await?,
-        Reading::Journal(journal) => StatusBody::new(&status_of(&journal)?, now, false),
+        Reading::Journal(journal) => {
+            let status = status_of(&journal)?;
+            StatusBody::new(&status, &parties(None, &status, None, now), now, false)
+        }
     };
     output.result(&body, |page| words(page, &body, now))?;
     Ok(if args.exit_code { exit_of(&body.state) } else { Exit::Done })
@@ -130,9 +134,39 @@ fn words(page: &mut Page, status: &StatusBody, now: Timestamp) {
             }
         },
     );
+    let failing: Vec<&PartyBody> = status.parties.iter().filter(|p| p.state != "closed").collect();
+    for party in failing.iter().take(PARTIES_SHOWN) {
+        row("outside", outside(party, now));
+    }
+    if failing.len() > PARTIES_SHOWN {
+        row("outside", format!("and {} more: see -o json", failing.len() - PARTIES_SHOWN));
+    }
     if !status.agent_running {
         row("agent", "not running; this is what it wrote down last".to_owned());
     }
+}
+
+/// Parties that fail and are shown one by one.
+const PARTIES_SHOWN: usize = 8;
+
+/// Somebody outside who fails: since when, how often, when it is tried next, and why.
+fn outside(party: &PartyBody, now: Timestamp) -> String {
+    let lasting =
+        party.since.as_deref().map_or_else(String::new, |at| format!(" for {}", since(at, now)));
+    let next = party.next_try_at.as_deref().and_then(|at| Timestamp::parse(at).ok());
+    let next = match next.map(|at| at.since(now).as_secs()) {
+        None => String::new(),
+        Some(0) => ", tried now".to_owned(),
+        Some(seconds) => format!(", next in {}", ago(seconds)),
+    };
+    // The row of the source says why.
+    let why = party.error.as_deref().filter(|_| party.kind != "source");
+    let why = why.map_or_else(String::new, |error| format!(": {error}"));
+    let times = match party.failures {
+        1 => "1 failure".to_owned(),
+        failures => format!("{failures} failures"),
+    };
+    format!("{} {} fails{lasting}, {times}{next}{why}", party.kind, party.name)
 }
 
 /// How long ago an RFC 3339 moment was.

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::decode::glob;
+use super::jwt::{self, JwtSettings};
+use super::rates::{self, Rates};
 use super::reader::Reader;
 use super::table::nearest;
 use super::values::{self, Read, shown};
@@ -21,6 +23,8 @@ pub struct ApiSettings {
     pub tokens: Vec<TokenSettings>,
     /// JSON Web Tokens of an issuer; `None`: none are taken.
     pub jwt: Option<JwtSettings>,
+    /// How much may be asked within a time.
+    pub rates: Rates,
     /// All roles, the built-in ones first.
     pub roles: Vec<Role>,
 }
@@ -58,30 +62,6 @@ pub struct TokenSettings {
     pub role: String,
 }
 
-/// JSON Web Tokens: who issues them, and how their signatures are verified.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JwtSettings {
-    /// `iss`, exactly.
-    pub issuer: String,
-    /// What `aud` has to hold.
-    pub audience: String,
-    /// Where the keys are.
-    pub keys: JwtKeys,
-    /// The claim that names the role, or a list of which one names it.
-    pub role_claim: String,
-}
-
-/// Where the keys of an issuer are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum JwtKeys {
-    /// A key set at an address.
-    Url(String),
-    /// A key set found by the issuer's own description (OpenID Connect Discovery).
-    Discovered,
-    /// A public key in PEM, or a key set, in a file.
-    File(PathBuf),
-}
-
 impl ApiSettings {
     /// A role by its name.
     #[must_use]
@@ -90,8 +70,6 @@ impl ApiSettings {
     }
 }
 
-const CLAIM: &str = "role";
-
 /// Reads the group; `None` had findings.
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<ApiSettings> {
     let roles = roles(reader);
@@ -99,7 +77,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<ApiSettings> {
         listen: listen(reader)?,
         tls: tls(reader, &roles),
         tokens: tokens(reader, &roles),
-        jwt: jwt(reader),
+        jwt: jwt::read(reader),
+        rates: rates::read(reader),
         roles,
     })
 }
@@ -198,36 +177,6 @@ fn known(role: &str, roles: &[Role]) -> Read<()> {
         Some(meant) => format!("{} is not a role; did you mean `{meant}`?", shown(role)),
         None => format!("{} is not a role; there are {}", shown(role), names.join(", ")),
     })
-}
-
-fn jwt(reader: &mut Reader<'_>) -> Option<JwtSettings> {
-    let issuer = reader.text("api.jwt.issuer");
-    let audience = reader.text("api.jwt.audience");
-    let role_claim = reader.text("api.jwt.role_claim").unwrap_or_else(|| CLAIM.to_owned());
-    let keys = match reader.only_one(&["api.jwt.jwks_url", "api.jwt.key_file"]) {
-        Some("api.jwt.key_file") => reader.path("api.jwt.key_file").map(JwtKeys::File),
-        Some(_) => reader.text("api.jwt.jwks_url").map(JwtKeys::Url),
-        None => Some(JwtKeys::Discovered),
-    };
-    match (issuer, audience) {
-        (Some(issuer), Some(audience)) => {
-            Some(JwtSettings { issuer, audience, keys: keys?, role_claim })
-        }
-        (None, None) => {
-            if let Some(key) = reader.only_one(&["api.jwt.jwks_url", "api.jwt.key_file"]) {
-                reader.wrong(key, "needs `issuer` and `audience` beside it");
-            }
-            None
-        }
-        (Some(_), None) => {
-            reader.wrong("api.jwt.issuer", "needs `audience` beside it: a token that was issued for another service is refused");
-            None
-        }
-        (None, Some(_)) => {
-            reader.wrong("api.jwt.audience", "needs `issuer` beside it");
-            None
-        }
-    }
 }
 
 /// Roles of the settings, behind the built-in ones.

@@ -10,11 +10,11 @@ use super::settings::{
 };
 use super::table::nearest;
 use super::values::{self, shown};
-use super::{git, later, programs, secrets, validation};
+use super::{git, programs, secrets, validation};
 use crate::model::{EventKind, Limits, TreePath};
 
 /// Bytes of a node's name.
-const NAME_BYTES_MAX: usize = 63;
+pub(super) const NAME_BYTES_MAX: usize = 63;
 
 /// Reads everything. `None`: something that has no default is missing or wrong, and found.
 pub(super) fn settings(
@@ -22,7 +22,6 @@ pub(super) fn settings(
     file: Option<PathBuf>,
     environment: &[(String, String)],
 ) -> Option<Settings> {
-    later::refuse(reader);
     let profile = profile(reader);
     let state_dir = state_dir(reader, environment);
     let source = git::source(reader);
@@ -37,8 +36,10 @@ pub(super) fn settings(
     let reload = programs::reload(reader);
     let health = programs::health(reader);
     let nodes = nodes(reader);
+    let alerts = super::alerts::read(reader);
     let api = super::api::read(reader);
-    let audit_kept_for = reader.duration("audit.keep_for");
+    let audit = super::audit::read(reader);
+    let telemetry = super::telemetry::read(reader);
     let shutdown_grace = reader.duration("shutdown_grace");
     let (state_dir, live) = (state_dir?, live?);
     if let Err(message) = check_live(&live.path, &state_dir) {
@@ -60,8 +61,10 @@ pub(super) fn settings(
         reload,
         health,
         nodes,
+        alerts,
         api: api?,
-        audit_kept_for,
+        audit,
+        telemetry,
         shutdown_grace,
     })
 }
@@ -197,10 +200,12 @@ fn nodes(reader: &mut Reader<'_>) -> Vec<NodeSettings> {
 
 fn events(item: &mut Reader<'_>) -> Vec<EventKind> {
     let event = |word: String| {
-        EventKind::from_word(&word).ok_or_else(|| {
-            let meant = nearest(&word, EventKind::ALL.iter().map(|kind| kind.as_str()));
+        let for_nodes = |kind: &&EventKind| kind.is_for_nodes();
+        EventKind::from_word(&word).filter(|kind| kind.is_for_nodes()).ok_or_else(|| {
+            let words = EventKind::ALL.iter().filter(for_nodes).map(|kind| kind.as_str());
+            let meant = nearest(&word, words);
             let meant = meant.map(|kind| format!("; did you mean {kind}?")).unwrap_or_default();
-            format!("{} is not an event{meant}", shown(&word))
+            format!("{} is not an event that nodes are told of{meant}", shown(&word))
         })
     };
     item.optional("nodes[].events", |node| values::texts(node)?.into_iter().map(event).collect())

@@ -51,9 +51,7 @@ pub(super) fn json(node: &Node, kind: Kind) -> Json {
             scalar.text.parse::<u64>().map_or_else(|_| scalar.text.as_ref().into(), Json::from)
         }
         (Value::Scalar(scalar), _) if scalar.is_null() => Json::Null,
-        (Value::Scalar(scalar), Kind::AnyList | Kind::AnyMap | Kind::Items)
-            if scalar.style == Style::Plain =>
-        {
+        (Value::Scalar(scalar), Kind::AnyMap | Kind::Items) if scalar.style == Style::Plain => {
             serde_json::from_str(&scalar.text)
                 .ok()
                 .filter(|value: &Json| value.is_boolean() || value.is_u64())

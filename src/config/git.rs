@@ -1,5 +1,6 @@
 //! The `gitops` block.
 
+use super::commit_status;
 use super::decode::{globs, item_duration};
 use super::location::{http_url, location};
 use super::reader::Reader;
@@ -27,6 +28,7 @@ pub(super) fn source(reader: &mut Reader<'_>) -> Option<SourceSettings> {
         warn_of_unused(reader, location, &auth, &tls);
     }
     let verify = verify::verify(reader, reference.as_ref());
+    let commit_status = commit_status::read(reader, location.as_ref());
     Some(SourceSettings {
         interval: reader.duration("gitops.sync_interval"),
         jitter: reader.optional("gitops.jitter", values::percent).unwrap_or_default(),
@@ -46,6 +48,7 @@ pub(super) fn source(reader: &mut Reader<'_>) -> Option<SourceSettings> {
             _ => WriteBack::Push,
         },
         webhook_secret_file: reader.path("gitops.webhook_secret_file"),
+        commit_status,
         location: location?,
         reference: reference?,
     })

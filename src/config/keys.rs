@@ -1,7 +1,7 @@
 use super::table::Key;
 use super::table::Kind::{
-    Address, AnyList, AnyMap, Bool, Bytes, Count, Deletions, Duration, Items, Labels, Mode, Owner,
-    Path, Percent, Text, Texts, Url, Word,
+    Address, AnyMap, Bool, Bytes, Count, Deletions, Duration, Items, Labels, Mode, Owner, Path,
+    Pause, Percent, Text, Texts, Url, Word,
 };
 
 macro_rules! keys {
@@ -17,7 +17,7 @@ pub(super) const KEYS: &[Key] = keys! {
     "profile": Text, "null", "developer_node"
         => "The profile that this node runs: `profiles/<name>.yaml` of the tree.";
     "needs": Word(&["everything", "profile"]), "everything", "profile"
-        => "What of the repository's profiles, agents, plugins and klp files is part of the tree: everything, or only what `profile` uses, so that this machine has nothing that it does not need. See [profiles](profiles.md#only-what-it-needs).";
+        => "What of the folders `profiles/`, `agents/`, `plugins/` and `klp/` is part of the tree: everything, or only what `profile` uses, so that this machine has nothing that it does not need. See [profiles](profiles.md#only-what-it-needs).";
     "state_dir": Path, "null", "/var/lib/kconfigd"
         => "The folder of the mirror, the journal, the socket and the lock. Without it: `$STATE_DIRECTORY`, else `/var/lib/kconfigd` for root, else `$XDG_STATE_HOME/kconfigd` or `~/.local/state/kconfigd`.";
     "shutdown_grace": Duration { min_ms: 0 }, "10s", "30s"
@@ -64,6 +64,19 @@ pub(super) const KEYS: &[Key] = keys! {
     "gitops.webhook_secret_file": Path, "null", "webhook.key"
         => "The secret that push webhooks at `POST /hooks/git` of `serve` are verified with, one a line: during a change all of them count. Without it none is taken. See [push webhooks](push-webhooks.md).";
 
+    "gitops.commit_status.forge": Word(&["github", "gitlab", "gitea"]), "null", "gitea"
+        => "Whose API the statuses of commits are sent to; `gitea` is Forgejo's too. Without it, what the repository's address tells. See [commit status](commit-status.md).";
+    "gitops.commit_status.api_url": Url, "null", "https://git.example.com/api/v1"
+        => "The API's address. Without it, what follows from the repository's.";
+    "gitops.commit_status.project": Text, "null", "kos/config"
+        => "The repository as the forge names it. Without it, what the repository's address tells.";
+    "gitops.commit_status.token_file": Path, "null", "forge.token"
+        => "The file with an access token that may set statuses. With it, the forge is told what becomes of each commit.";
+    "gitops.commit_status.context": Text, "null", "config/edge-1"
+        => "The name of the status at the commit. Without it, `kconfigd/` and the name of this machine.";
+    "gitops.commit_status.target_url": Text, "null", "https://edge-1.example.com/diff?to={revision}"
+        => "Where the status leads; `{revision}` is the commit.";
+
     "gitops.auth.username": Text, "null", "deploy"
         => "The user name that goes with `token_file` (without it `x-access-token`) or `password_file`.";
     "gitops.auth.token_file": Path, "null", "git.token"
@@ -105,6 +118,8 @@ pub(super) const KEYS: &[Key] = keys! {
         => "What has to be signed: the commit that is to be live (`head`), it and every commit since the last accepted one (`all`), or the tag that names it (`tag`, with `gitops.tag` or `gitops.semver`).";
     "gitops.verify.allowed_signers_file": Path, "null", "allowed_signers"
         => "The SSH keys that may sign, one a line, as `ssh-keygen` and git have them. Read at each use.";
+    "gitops.verify.revoked_keys_file": Path, "null", "revoked_keys"
+        => "SSH keys that were taken back, one public key a line: what they signed is refused, whenever that was. Read at each use.";
     "gitops.verify.keyring_file": Path, "null", "keyring.asc"
         => "The OpenPGP keys that may sign, as `gpg --export` writes them. Read at each use.";
 
@@ -161,6 +176,12 @@ pub(super) const KEYS: &[Key] = keys! {
         => "The address and port that `kconfigd serve` listens on.";
     "audit.keep_for": Duration { min_ms: 3_600_000 }, "400d", "90d"
         => "How long records of the audit trail are kept; what goes leaves a signed beginning. See [security](security.md#the-audit-trail).";
+    "audit.checkpoint_file": Path, "null", "/mnt/witness/edge-1.checkpoints"
+        => "A file that checkpoints of the audit trail are written to, a line each: somewhere that whoever can write the state folder cannot. See [witnesses](security.md#witnesses).";
+    "audit.checkpoint_ref": Text, "null", "refs/kconfigd/audit/edge-1"
+        => "A reference of the repository that is followed that checkpoints are pushed to, as a chain of commits of its own.";
+    "audit.checkpoint_every": Duration { min_ms: 1000 }, "1m", "15m"
+        => "How often a checkpoint goes there, where anything was written to the trail since the one before.";
     "api.tls.cert_file": Path, "null", "server.pem"
         => "The server's certificate and those that lead to its authority, in PEM: `serve` then speaks HTTPS. Read again when it changes. See [security](security.md#tls).";
     "api.tls.key_file": Path, "null", "server.key"
@@ -181,11 +202,30 @@ pub(super) const KEYS: &[Key] = keys! {
         => "The file with the token, or with `sha256:` and its hash in hexadecimal. Read again when it changes.";
     "api.tokens[].role": Text, "null", "publisher"
         => "`viewer`, `operator`, `publisher`, `admin`, or one of `api.roles`.";
-    "api.jwt.issuer": Text, "null", "null" => "Who issues tokens.";
-    "api.jwt.audience": Text, "null", "null" => "Whom they are issued for.";
-    "api.jwt.jwks_url": Url, "null", "null" => "Where the issuer's keys are.";
-    "api.jwt.key_file": Path, "null", "null" => "The issuer's key, in a file.";
-    "api.jwt.role_claim": Text, "null", "null" => "The claim that names the role.";
+    "api.jwt.issuer": Text, "null", "https://id.example.com/realms/edge"
+        => "Who issues JSON Web Tokens that are taken, exactly as their `iss`. Needs `audience`. See [security](security.md#json-web-tokens).";
+    "api.jwt.audience": Text, "null", "kconfigd"
+        => "Whom they are issued for: what their `aud` has to hold.";
+    "api.jwt.jwks_url": Url, "null", "https://id.example.com/realms/edge/protocol/openid-connect/certs"
+        => "Where the issuer's keys are, as a key set. Without it and `key_file`, they are found by the issuer's own description (OpenID Connect Discovery).";
+    "api.jwt.key_file": Path, "null", "issuer.pem"
+        => "The issuer's key in a file: a public key or a certificate in PEM, or a key set. Read again when it changes; no network is needed.";
+    "api.jwt.algorithms": Texts, "[]", "[ES256, EdDSA]"
+        => "How tokens may be signed: `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384`, `EdDSA`. Empty: all of these.";
+    "api.jwt.role_claim": Text, "role", "realm_access.roles"
+        => "The claim that names the role, or a list of which the first one counts that is a role here. Dots lead into claims.";
+    "api.jwt.ca_file": Path, "null", "ca.pem"
+        => "A private certificate authority of the issuer; it is then the only one that counts.";
+    "api.jwt.keep_keys": Duration { min_ms: 60_000 }, "24h", "4h"
+        => "How long keys go on counting while the issuer cannot be asked for them again.";
+    "api.rate_limit.reads": Text, "100000/s", "500/s"
+        => "How much one caller may read within a time, as `100/s`, `600/m`, `1000/h` or `off`; an address ten times as much. See [security](security.md#rate-limits).";
+    "api.rate_limit.looks": Text, "1200/m", "120/m"
+        => "The same for what reads trees: diffs, profiles, trials of documents.";
+    "api.rate_limit.writes": Text, "300/m", "30/m"
+        => "The same for orders, and profiles that are written.";
+    "api.rate_limit.hooks": Text, "600/m", "off"
+        => "Push webhooks from one address within a time.";
     "api.roles": AnyMap, "{}", "{scheduler: {actions: [read], paths: [agents/schedulerAgent.yaml]}}"
         => "Roles beside the built-in ones: a name, with `actions` and, where not all files may be seen, `paths`. See [security](security.md).";
 
@@ -267,7 +307,32 @@ pub(super) const KEYS: &[Key] = keys! {
         => "How often the probes are asked. One probe may take as long, at least a second and at most ten.";
     "health.failures": Count { min: 1, max: 1000 }, "3", "5"
         => "How many failures of one probe in a row roll back. One that fails when the time is over does too.";
-    "alerts": AnyList, "[]", "[]" => "Whom to tell of problems and recoveries.";
+    "alerts": Items, "[]", "[{name: ops, slack: {url_file: slack.url}, remind_every: 4h}]"
+        => "Who is told of problems and of their end. See [alerts](alerts.md).";
+    "alerts[].name": Text, "null", "ops"
+        => "Its name: letters, digits, `.`, `_` and `-`; unique.";
+    "alerts[].slack.url_file": Path, "\"\"", "slack.url"
+        => "Slack: the file with the address of an incoming webhook, which is a credential. One of `slack`, `pagerduty` and `webhook` has to be there.";
+    "alerts[].pagerduty.routing_key_file": Path, "\"\"", "pagerduty.key"
+        => "PagerDuty, Events API v2: the file with the integration's routing key.";
+    "alerts[].pagerduty.url": Url, "https://events.pagerduty.com/v2/enqueue", "https://events.eu.pagerduty.com/v2/enqueue"
+        => "Where PagerDuty takes events.";
+    "alerts[].webhook.url": Url, "\"\"", "https://alerts.example.com/kconfigd"
+        => "A webhook: where a signed CloudEvent is sent.";
+    "alerts[].webhook.secret_file": Path, "\"\"", "alerts.key"
+        => "What it is signed with, as in `nodes[].secret_file`.";
+    "alerts[].problems": Texts, "[]", "[rolled_back, unhealthy]"
+        => "The problems it is told of; empty: all of them. See [the list](alerts.md#problems).";
+    "alerts[].severity": Word(&["warning", "error", "critical"]), "warning", "error"
+        => "The least severity that it is told of.";
+    "alerts[].after": Duration { min_ms: 0 }, "1m", "10m"
+        => "How long a problem has to last before it is told: what passes by itself wakes nobody.";
+    "alerts[].remind_every": Pause { min_ms: 1000 }, "off", "4h"
+        => "How often it is told again that a problem is still there.";
+    "alerts[].timeout": Duration { min_ms: 1 }, "10s", "3s"
+        => "How long one attempt may take.";
+    "alerts[].deliver_for": Duration { min_ms: 0 }, "3d", "12h"
+        => "How long it is tried before it is given up and shown as failed.";
 
     "limits.files_max": Count { min: 1, max: 10_000_000 }, "200000", "500000"
         => "Files in a tree.";
@@ -299,6 +364,15 @@ pub(super) const KEYS: &[Key] = keys! {
         => "Bytes kept of what one program prints.";
     "limits.mirror_packs_max": Count { min: 1, max: 10_000 }, "50", "20"
         => "Packs in the mirror before it is packed anew.";
+
+    "telemetry.otlp_endpoint": Url, "null", "http://collector.example.com:4318"
+        => "An OpenTelemetry collector that takes traces as OTLP over HTTP, in JSON: they go to `/v1/traces` below it. Without it nothing is traced. See [operations](operations.md#traces).";
+    "telemetry.headers_file": Path, "null", "otlp.headers"
+        => "Headers for the collector, one a line, as `Authorization: Bearer …`. Read at each use.";
+    "telemetry.service_name": Text, "kconfigd", "kconfigd-edge"
+        => "What the collector knows this service by (`service.name`).";
+    "telemetry.sample": Percent, "100%", "10%"
+        => "The part of all passes that are traced, with their deliveries.";
 
     "mask.files": Texts, "[]", "[\"*.pem\"]"
         => "gitignore-style patterns of files whose values are hidden in every output.";

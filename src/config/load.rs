@@ -7,7 +7,7 @@ use super::gather::Given;
 use super::reader::{Folders, Reader};
 use super::settings::{Mask, RenderSettings, Settings};
 use super::validation::Validation;
-use super::{decode, git, later, validation};
+use super::{decode, git, validation};
 use crate::model::{Finding, Limits};
 
 /// Bytes of a settings file.
@@ -138,7 +138,6 @@ pub struct Tested {
 pub fn load_tested(sources: &Sources) -> Result<Tested, ConfigError> {
     let Gathered { given, folders, file } = gather(sources, &PLACES.map(Path::new))?;
     let mut reader = Reader::new(given, &folders);
-    later::refuse(&mut reader);
     let tested = Tested {
         render: git::render(&mut reader),
         validation: validation::read(&mut reader),

@@ -8,39 +8,49 @@
 //! May read the settings file, `/etc/passwd`, `/etc/group`, and the environment it is given; never
 //! a credential, the network, or what the state folder holds.
 
+mod alerts;
 mod api;
+mod audit;
+mod commit_status;
 mod decode;
 mod effective;
 mod error;
 mod gather;
 mod git;
+mod jwt;
 mod keys;
-mod later;
 mod load;
 mod location;
 mod paths;
 mod policies;
 mod programs;
+mod rates;
 mod reader;
 mod reload;
 mod schema;
 mod secrets;
 mod settings;
 mod table;
+mod telemetry;
 mod validation;
 mod values;
 mod verify;
 
-pub use api::{ApiSettings, JwtKeys, JwtSettings, ServerTls, TokenSettings};
+pub use alerts::{AlertSettings, AlertWay};
+pub use api::{ApiSettings, ServerTls, TokenSettings};
+pub use audit::AuditSettings;
+pub use commit_status::{CommitStatusSettings, Forge};
 pub use effective::Effective;
 pub use error::{ConfigError, Listed};
 pub use gather::Origin;
+pub use jwt::{JwtKeys, JwtSettings, is_loopback, trusted};
 pub(crate) use load::load_bytes;
 pub use load::{Flags, Loaded, Sources, Tested, load, load_state_dir, load_tested};
 pub(crate) use location::location;
 pub use paths::user_name;
 pub use policies::RulePattern;
 pub use programs::{Action, Ask, Check, Health, Probe, Reload};
+pub use rates::{ADDRESS_SHARE, Rates};
 pub use reload::needs_restart;
 pub use schema::schema;
 pub use secrets::Secrets;
@@ -50,6 +60,7 @@ pub use settings::{
     SyncPolicy, Tls, Window, WindowKind, WriteBack,
 };
 pub use table::{Key, Kind, keys};
+pub use telemetry::Telemetry;
 pub use validation::{
     KeyPath, LeakAllowed, LeakPolicy, Preset, ReferenceRule, RuleFile, SchemaRule, Step, Validation,
 };

@@ -72,14 +72,6 @@ impl<'a> Reader<'a> {
         self.given.findings.push(finding);
     }
 
-    /// Notes that a key asks for something which this version cannot do.
-    pub(super) fn unsupported(&mut self, key: &'static str) {
-        let finding = self.finding(key, "is not supported by this version of kconfigd");
-        let hint = "take it out: what it asks for would not be done";
-        let rule = "config.unsupported".to_owned();
-        self.given.findings.push(Finding { rule, ..finding }.hint(hint));
-    }
-
     /// Notes a warning about a key's value.
     pub(super) fn warn(&mut self, key: &'static str, message: &str) {
         let finding = Finding { severity: Severity::Warning, ..self.finding(key, message) };
@@ -154,6 +146,12 @@ impl<'a> Reader<'a> {
     pub(super) fn duration(&mut self, key: &'static str) -> Duration {
         let min = shortest(key);
         self.optional(key, |node| values::duration(node, min)).unwrap_or_default()
+    }
+
+    /// A duration; `None`: off.
+    pub(super) fn pause(&mut self, key: &'static str) -> Option<Duration> {
+        let min = shortest(key);
+        self.optional(key, |node| values::pause(node, min)).flatten()
     }
 
     pub(super) fn word(&mut self, key: &'static str) -> &'static str {
@@ -242,7 +240,7 @@ fn kind_of(key: &str) -> Option<Kind> {
 /// The shortest duration that a key takes.
 pub(super) fn shortest(key: &str) -> Duration {
     match kind_of(key) {
-        Some(Kind::Duration { min_ms }) => Duration::from_millis(min_ms),
+        Some(Kind::Duration { min_ms } | Kind::Pause { min_ms }) => Duration::from_millis(min_ms),
         _ => Duration::ZERO,
     }
 }

@@ -51,11 +51,7 @@ fn leaf(key: &Key) -> Json {
     if let Some(default) = default_of(key.path) {
         object.insert("default".to_owned(), effective::json(&default, key.kind));
     }
-    if key.is_later() {
-        object.insert("description".to_owned(), "Not supported by this version.".into());
-        let default = object.get("default").cloned().unwrap_or(Json::Null);
-        object.insert("enum".to_owned(), json!([default, null]));
-    } else if let Some(shape) = shape(key).as_object() {
+    if let Some(shape) = shape(key).as_object() {
         object.extend(shape.clone());
     }
     object.into()
@@ -76,6 +72,9 @@ fn shape(key: &Key) -> Json {
         }
         Kind::Duration { .. } => {
             json!({"type": ["string", "null"], "pattern": "^[0-9]+(ms|s|m|h|d)$"})
+        }
+        Kind::Pause { .. } => {
+            json!({"type": ["string", "boolean", "null"], "pattern": "^(off|[0-9]+(ms|s|m|h|d))$"})
         }
         Kind::Percent => {
             json!({"type": ["string", "integer", "null"], "pattern": "^[0-9.]+%$", "maximum": 0})
@@ -102,7 +101,6 @@ fn shape(key: &Key) -> Json {
             }
             json!({"type": ["array", "null"], "items": item})
         }
-        Kind::AnyList => json!({"type": ["array", "null"]}),
         Kind::AnyMap => json!({"type": ["object", "null"]}),
     }
 }

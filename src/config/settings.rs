@@ -45,10 +45,14 @@ pub struct Settings {
     pub health: super::programs::Health,
     /// Who is told.
     pub nodes: Vec<NodeSettings>,
+    /// Who is told of problems.
+    pub alerts: Vec<super::alerts::AlertSettings>,
     /// Where the API listens, and who may do what there.
     pub api: super::api::ApiSettings,
-    /// How long records of the audit trail are kept.
-    pub audit_kept_for: Duration,
+    /// The audit trail.
+    pub audit: super::audit::AuditSettings,
+    /// Where traces go; `None`: nothing is traced.
+    pub telemetry: Option<super::telemetry::Telemetry>,
     /// How long a pass may still take after SIGTERM.
     pub shutdown_grace: Duration,
 }
@@ -90,6 +94,8 @@ pub struct SourceSettings {
     pub write_back: WriteBack,
     /// The secret of push webhooks.
     pub webhook_secret_file: Option<PathBuf>,
+    /// Where commits get their statuses.
+    pub commit_status: Option<super::commit_status::CommitStatusSettings>,
 }
 
 /// Where a commit goes that is made over the API.

@@ -41,6 +41,11 @@ pub enum Kind {
         /// The shortest that is taken, in milliseconds.
         min_ms: u64,
     },
+    /// A duration, or `off`.
+    Pause {
+        /// The shortest that is taken, in milliseconds.
+        min_ms: u64,
+    },
     /// `0%` to `100%`.
     Percent,
     /// A part of the files or a number of them.
@@ -63,15 +68,9 @@ pub enum Kind {
     Labels,
     /// A list of mappings whose keys are in the table, under `<path>[].`.
     Items,
-    /// A list that this version can only take empty.
-    AnyList,
     /// A mapping whose keys are names.
     AnyMap,
 }
-
-/// Keys (and those below them) that this version knows and cannot honour: anything but the default
-/// is an error, because a gate that is silently skipped is worse than none.
-const LATER: &[&str] = &["alerts", "api.jwt"];
 
 impl Kind {
     /// The kind in words, as the documentation has it.
@@ -87,6 +86,7 @@ impl Kind {
                 format!("duration, at least `{}s`", min_ms / 1000)
             }
             Self::Duration { min_ms } => format!("duration, at least `{min_ms}ms`"),
+            Self::Pause { .. } => "duration, or `off`".to_owned(),
             Self::Percent => "percentage".to_owned(),
             Self::Deletions => "percentage or number of files".to_owned(),
             Self::Word(words) => {
@@ -100,7 +100,7 @@ impl Kind {
             Self::Mode => "octal mode, in quotes".to_owned(),
             Self::Texts => "list of texts".to_owned(),
             Self::Labels => "mapping of texts".to_owned(),
-            Self::Items | Self::AnyList => "list of mappings".to_owned(),
+            Self::Items => "list of mappings".to_owned(),
             Self::AnyMap => "mapping".to_owned(),
         }
     }
@@ -108,7 +108,7 @@ impl Kind {
     /// Whether its environment twin holds JSON.
     #[must_use]
     pub const fn is_json(self) -> bool {
-        matches!(self, Self::Texts | Self::Labels | Self::Items | Self::AnyList | Self::AnyMap)
+        matches!(self, Self::Texts | Self::Labels | Self::Items | Self::AnyMap)
     }
 }
 
@@ -124,16 +124,6 @@ impl Key {
     #[must_use]
     pub fn is_required(&self) -> bool {
         self.path.contains("[]") && self.default == "null"
-    }
-
-    /// Whether this version takes nothing but the default.
-    #[must_use]
-    pub fn is_later(&self) -> bool {
-        LATER.iter().any(|later| {
-            self.path
-                .strip_prefix(later)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        })
     }
 }
 
@@ -191,12 +181,5 @@ mod tests {
         );
         assert_eq!(find("profile").unwrap().twin().unwrap(), "KCONFIGD_PROFILE");
         assert_eq!(find("nodes[].name").unwrap().twin(), None);
-    }
-
-    #[test]
-    fn what_this_version_cannot_honour_is_known() {
-        let later: Vec<_> = KEYS.iter().filter(|k| k.is_later()).map(|k| k.path).collect();
-        assert!(later.contains(&"alerts") && later.contains(&"api.jwt.issuer"));
-        assert!(!later.contains(&"api.tls.cert_file"));
     }
 }

@@ -79,6 +79,15 @@ pub(super) fn duration(node: &Node, min: Duration) -> Read<Duration> {
     Ok(value)
 }
 
+/// A duration, or `off`, which is none.
+pub(super) fn pause(node: &Node, min: Duration) -> Read<Option<Duration>> {
+    match text(node)?.as_str() {
+        // YAML 1.1 would have made it a `false`.
+        "off" | "false" => Ok(None),
+        _ => duration(node, min).map(Some).map_err(|why| format!("{why}; or off")),
+    }
+}
+
 /// Reads `500ms`, `30s`, `5m`, `24h` or `7d`.
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<Duration> {

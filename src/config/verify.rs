@@ -14,6 +14,8 @@ pub struct Verify {
     pub what: VerifyWhat,
     /// SSH keys that may sign: the format of `ssh-keygen`, see allowed_signers in ssh-keygen(1).
     pub allowed_signers_file: Option<PathBuf>,
+    /// SSH keys that were taken back and sign nothing any more: public keys, one a line.
+    pub revoked_keys_file: Option<PathBuf>,
     /// OpenPGP keys that may sign: what `gpg --export` writes, armored or not.
     pub keyring_file: Option<PathBuf>,
 }
@@ -57,6 +59,7 @@ impl VerifyMode {
 const MODE: &str = "gitops.verify.mode";
 const WHAT: &str = "gitops.verify.what";
 const SIGNERS: &str = "gitops.verify.allowed_signers_file";
+const REVOKED: &str = "gitops.verify.revoked_keys_file";
 const KEYRING: &str = "gitops.verify.keyring_file";
 
 /// Reads the group; `reference` is what is followed.
@@ -73,6 +76,7 @@ pub(super) fn verify(reader: &mut Reader<'_>, reference: Option<&Reference>) -> 
             _ => VerifyWhat::Head,
         },
         allowed_signers_file: reader.path(SIGNERS),
+        revoked_keys_file: reader.path(REVOKED),
         keyring_file: reader.path(KEYRING),
     };
     let has_keys = verify.allowed_signers_file.is_some() || verify.keyring_file.is_some();

@@ -68,6 +68,14 @@ pub fn after_restart(bake: &Bake, bake_time: Duration, now: Timestamp) -> Bake {
     bake
 }
 
+/// The same bake under a clock that was set back, or a bake time that is shorter now: what is live is
+/// never watched for longer than that from now on.
+#[must_use]
+pub fn within(bake: Bake, bake_time: Duration, now: Timestamp) -> Bake {
+    let latest = now.plus(bake_time);
+    Bake { until: bake.until.min(latest), ..bake }
+}
+
 /// How long until the next look: the next round of probes, or the end. A clock that stepped back
 /// does not make the wait longer than the interval.
 #[must_use]
@@ -134,6 +142,13 @@ mod tests {
         let twice = after_restart(&once, Duration::from_secs(1), Timestamp(5500));
         let verdict = Watch::default().judge(&twice, 3, Timestamp(5500));
         assert!(matches!(verdict, Verdict::Failed(_)));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_no_bake_longer() {
+        let second = Duration::from_secs(1);
+        assert_eq!(within(bake(), second, Timestamp(500)).until, Timestamp(1000));
+        assert_eq!(within(bake(), second, Timestamp(-9_000)).until, Timestamp(-8_000));
     }
 
     proptest! {

@@ -4,11 +4,16 @@
 
 pub mod admit;
 pub mod bake;
+pub mod commit_status;
 pub mod cost;
 pub mod drift;
 pub mod impact;
+pub mod issuer;
 pub mod next;
+pub mod parties;
 pub mod patterns;
+pub mod problems;
+pub mod rate;
 pub mod recover;
 pub mod retry;
 pub mod schedule;

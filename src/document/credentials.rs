@@ -96,19 +96,25 @@ pub struct Credential {
     pub at: Range<usize>,
 }
 
-/// Tokens and keys of known issuers, and JSON Web Tokens, in the order of their kinds.
+/// Tokens and keys of known issuers, and JSON Web Tokens, in the order of their kinds. Whether one is
+/// only shown as an example ([`is_example`]) is for whoever asks to say. Takes time by the length of
+/// the text, whatever is in it.
 #[must_use]
 pub fn credentials(text: &str) -> Vec<Credential> {
     let mut found = Vec::new();
     for shape in SHAPES {
-        for (at, begins) in text.match_indices(shape.begins) {
-            let before = text[..at].chars().next_back();
-            let rest = &text[at + begins.len()..];
-            let length = rest.chars().take_while(|c| (shape.goes_on)(*c)).count();
-            let at = at..at + begins.len() + length;
-            let is_one = length >= shape.least && !before.is_some_and(word);
-            if is_one && !is_example(&text[at.clone()]) {
-                found.push(Credential { rule: shape.rule, what: shape.what, at });
+        let mut from = 0;
+        while let Some(at) = text[from..].find(shape.begins).map(|at| from + at) {
+            let begun = at + shape.begins.len();
+            if text[..at].chars().next_back().is_some_and(word) {
+                from = begun;
+                continue;
+            }
+            let length = text[begun..].find(|c| !(shape.goes_on)(c)).unwrap_or(text.len() - begun);
+            // What begins inside of it is a part of it, and so is shorter.
+            from = begun + length;
+            if length >= shape.least {
+                found.push(Credential { rule: shape.rule, what: shape.what, at: at..from });
             }
         }
     }
@@ -166,5 +172,13 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(&text[found[0].at.clone()], key);
         assert_eq!(credentials("AKIA and no more, xAKIAA1A1A1A1A1A1A1A1A1"), []);
+    }
+
+    #[test]
+    fn what_begins_inside_of_a_credential_is_a_part_of_it() {
+        let text = format!("glpat-short,glpat-{},end", "glpat-".repeat(4));
+        let found = credentials(&text);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(&text[found[0].at.clone()], format!("glpat-{}", "glpat-".repeat(4)));
     }
 }

@@ -3,6 +3,10 @@ use super::{Document, Node, Scalar, Style, Value};
 /// Characters that a key without `? ` may have (YAML 1.2.2, 7.4.2), some kept for quotes.
 const SIMPLE_KEY_MAX: usize = 1000;
 
+/// Names how [`emit`] writes: what it makes of a document is part of digests, so it stays as it is, and
+/// another way to write would be another number.
+pub const EMITTER: u32 = 1;
+
 /// Writes a document as YAML in block style that parses to the same tree. Scalars keep their text,
 /// and their quotes where they can; aliases stay expanded, and comments are lost.
 #[must_use]

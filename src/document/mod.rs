@@ -20,7 +20,7 @@ mod yaml;
 
 pub use credentials::{Credential, credentials, is_example};
 pub use detail::{Detail, detail, text_difference};
-pub use emit::emit;
+pub use emit::{EMITTER, emit};
 pub use keys::{key_changes, on_one_line};
 pub use mask::Masker;
 pub use merge::{Conflict, merge};
@@ -38,7 +38,7 @@ pub const DEPTH_CAP: u64 = 200;
 pub const NODES_MAX: u64 = 1_000_000;
 
 /// Findings told about one file; those after it are left out.
-const FINDINGS_MAX: usize = 50;
+const FINDINGS_MAX: usize = 1_000;
 
 /// A format that is parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -138,7 +138,8 @@ pub(super) fn check(
     }
     if whole_set {
         let known = (&schemas.built_in, record.findings.as_slice());
-        references::check(mirror, tree, rules, &record.facts, known, found)?;
+        let (facts, extended) = (&record.facts, &mut record.extended);
+        references::check(mirror, tree, rules, facts, known, extended, found)?;
     }
     policies.judge_all(mirror, tree, found)?;
     if remembers && is_whole {

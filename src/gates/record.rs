@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::kos::PresetNeed;
+use super::kos::{Extended, Member, PresetNeed};
 use super::references::{Facts, Need, Use};
 use crate::model::{Finding, ObjectId, Severity};
 use crate::objects::Mirror;
@@ -12,13 +12,14 @@ use crate::objects::Mirror;
 /// The kind under which it is remembered.
 const KIND: &str = "gates";
 /// Findings that are remembered; of a tree with more nothing is, and all of it is read again.
-const FINDINGS_MAX: usize = 1000;
+const FINDINGS_MAX: usize = 10_000;
 
 /// What a tree came to under some rules, file by file: the next tree is looked at where it differs
 /// from this one, whether it was refused or not. There is one for each set of rules.
 ///
 /// As text: a line for the schemas, one for the findings (JSON), then the facts, line by line: `@`
-/// and a path, and below it what that file says. Ten thousand files are read in a few milliseconds.
+/// and a path, and below it what that file says; then the profiles that extend others: `+` and a
+/// path, and below it the files that it is made of and what was found. Ten thousand files are read in a few milliseconds.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Record {
     pub(super) tree: Option<ObjectId>,
@@ -28,6 +29,8 @@ pub(super) struct Record {
     pub(super) findings: Vec<Finding>,
     /// What single files say of others, by their paths.
     pub(super) facts: BTreeMap<String, Facts>,
+    /// What profiles came to with all that they extend, by their paths.
+    pub(super) extended: BTreeMap<String, Extended>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -73,6 +76,11 @@ impl Record {
             append(&mut text, format_args!("@{path}\n"));
             write_facts(facts, &mut text);
         }
+        let told: usize = self.extended.values().map(|extended| extended.findings.len()).sum();
+        for (path, extended) in self.extended.iter().filter(|_| told <= FINDINGS_MAX) {
+            append(&mut text, format_args!("+{path}\n"));
+            write_extended(extended, &mut text)?;
+        }
         Ok(text)
     }
 
@@ -85,10 +93,16 @@ impl Record {
         };
         let findings: Vec<Stored> = serde_json::from_str(findings).ok()?;
         let mut facts: Vec<(String, Facts)> = Vec::new();
+        let mut extended: Vec<(String, Extended)> = Vec::new();
         for line in rest.lines() {
-            match line.strip_prefix('@') {
-                Some(path) => facts.push((path.to_owned(), Facts::default())),
-                None => read_fact(line, &mut facts.last_mut()?.1)?,
+            if let Some(path) = line.strip_prefix('@') {
+                facts.push((path.to_owned(), Facts::default()));
+            } else if let Some(path) = line.strip_prefix('+') {
+                extended.push((path.to_owned(), Extended::default()));
+            } else if let Some((_, extended)) = extended.last_mut() {
+                read_extended(line, extended)?;
+            } else {
+                read_fact(line, &mut facts.last_mut()?.1)?;
             }
         }
         Some(Self {
@@ -96,12 +110,13 @@ impl Record {
             schemas: schemas.split_whitespace().map(id).collect::<Option<_>>()?,
             findings: findings.into_iter().map(Stored::restored).collect(),
             facts: facts.into_iter().collect(),
+            extended: extended.into_iter().collect(),
         })
     }
 }
 
 fn key(rules: &str) -> [u8; 32] {
-    Sha256::digest(format!("gates 2 {rules}")).into()
+    Sha256::digest(format!("gates 3 {rules}")).into()
 }
 
 /// One line for each fact: what it is, and its parts with tabs between them.
@@ -140,6 +155,33 @@ fn read_fact(line: &str, facts: &mut Facts) -> Option<()> {
             let (line, column) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
             facts.uses.push(Use { need, key: many(parts.next()?), line, column });
         }
+    }
+    Some(())
+}
+
+fn write_extended(extended: &Extended, text: &mut String) -> Result<(), serde_json::Error> {
+    for Member { file, blob, bytes } in &extended.members {
+        let blob = blob.map_or_else(|| "-".to_owned(), |id| id.to_string());
+        append(text, format_args!("m{bytes}\t{blob}\t{}\n", one(file)));
+    }
+    for finding in &extended.findings {
+        append(text, format_args!("!{}\n", serde_json::to_string(&Stored::of(finding))?));
+    }
+    write_facts(&extended.needs, text);
+    Ok(())
+}
+
+fn read_extended(line: &str, extended: &mut Extended) -> Option<()> {
+    if let Some(json) = line.strip_prefix('!') {
+        let finding: Stored = serde_json::from_str(json).ok()?;
+        extended.findings.push(finding.restored());
+    } else if let Some(member) = line.strip_prefix('m') {
+        let mut parts = member.split('\t');
+        let (bytes, blob, file) = (parts.next()?, parts.next()?, parts.next()?);
+        let blob = (blob != "-").then(|| ObjectId::parse(blob)).transpose().ok()?;
+        extended.members.push(Member { file: many(file), blob, bytes: bytes.parse().ok()? });
+    } else {
+        read_fact(line, &mut extended.needs)?;
     }
     Some(())
 }
@@ -223,14 +265,27 @@ mod tests {
         #[test]
         fn what_is_written_is_read_the_same(
             facts in proptest::collection::btree_map("[a-z@/]{1,4}", facts(), 0..4),
+            files in proptest::collection::vec(("[a-z./]{1,4}", proptest::bool::ANY), 0..4),
+            needs in facts(),
             message in ".{0,9}",
         ) {
+            let member = |(file, is_there): (String, bool)| Member {
+                file,
+                blob: is_there.then_some(ObjectId([8; 20])),
+                bytes: u64::from(is_there),
+            };
+            let one = Extended {
+                members: files.into_iter().map(member).collect(),
+                needs,
+                findings: vec![Finding::error("r", message.clone()).in_file("f").at(3, 4)],
+            };
+            let extended = [("profiles/a.yaml".to_owned(), one)].into();
             let findings = vec![
                 Finding::error("r", message).in_file("f").at(1, 2).hint("h"),
                 Finding::warning("w", "without a place"),
             ];
             let schemas = vec![None, Some(ObjectId([7; 20]))];
-            let record = Record { tree: None, schemas, findings, facts };
+            let record = Record { tree: None, schemas, findings, facts, extended };
             prop_assert_eq!(Record::read(&record.write().unwrap()), Some(record));
         }
 

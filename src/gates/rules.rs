@@ -231,7 +231,7 @@ impl Rules {
     #[must_use]
     pub fn key(&self) -> String {
         /// Grows when a rule family says something else of the same tree.
-        const RULES_VERSION: u32 = 6;
+        const RULES_VERSION: u32 = 7;
         let Limits {
             files_max,
             file_bytes_max,

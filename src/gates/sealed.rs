@@ -65,7 +65,7 @@ impl Opening {
 }
 
 /// What an encrypted file becomes.
-enum Opened {
+pub(super) enum Opened {
     /// It is none, or it is looked at as it is.
     AsItIs,
     /// Nobody here can decrypt it, or it is damaged.
@@ -73,7 +73,7 @@ enum Opened {
     Plain(Plain),
 }
 
-fn open(path: &TreePath, bytes: &[u8], rules: &Rules) -> Opened {
+pub(super) fn open(path: &TreePath, bytes: &[u8], rules: &Rules) -> Opened {
     let sealed = &rules.opening.sealed;
     if matches!(sealed, Sealed::AsTheyAre) || !secrets::may_be_encrypted(path, bytes) {
         return Opened::AsItIs;

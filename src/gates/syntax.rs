@@ -5,7 +5,7 @@ use crate::document::{Document, Format, Node, Scalar, Style, Value};
 use crate::model::Finding;
 
 /// Warnings told about one file; those after it are left out.
-const WARNINGS_MAX: usize = 20;
+const WARNINGS_MAX: usize = 1_000;
 
 /// What is to say about a file's YAML or JSON; nothing about files of other kinds.
 ///

@@ -204,13 +204,16 @@ fn other_limits_are_other_rules() {
 #[test]
 fn no_number_of_findings_hides_an_error() {
     let (_keep, mirror) = mirror();
-    let mut items: Vec<Item> =
-        (0..500).map(|n| link(&mirror, &format!("l{n:03}"), "nowhere")).collect();
+    // A warning a line: integers beyond 64 bits.
+    let warned: String = (0..900).map(|n| format!("k{n}: 99999999999999999999\n")).collect();
+    let mut items: Vec<Item> = (0..6)
+        .map(|n| item(&mirror, &format!("l{n}.yaml"), FileMode::Regular, warned.as_bytes()))
+        .collect();
     items.push(item(&mirror, "z.yaml", FileMode::Regular, b"a: [1\n"));
     let tree = mirror.write_tree(&items).unwrap();
     let found = check(&mirror, tree, None, &Rules::new(&Limits::default())).unwrap();
-    assert_eq!((found.len(), found[0].rule.as_str()), (202, "yaml.syntax"));
-    assert!(found.last().unwrap().message.starts_with("300 more"));
+    assert_eq!((found.len(), found[0].rule.as_str()), (5_002, "yaml.syntax"));
+    assert!(found.last().unwrap().message.starts_with("400 more"));
 }
 
 #[test]

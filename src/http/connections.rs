@@ -20,9 +20,11 @@ use super::tls::{Encrypted, HANDSHAKE_TIME_MAX, Tls};
 
 /// Connections at once; more wait in the system's queue.
 const CONNECTIONS_MAX: usize = 4096;
+/// The part of the files that the process may have open that connections may take; the agent needs the rest.
+const FILES_PART: u64 = 2;
 /// How long a connection may take to bring the head of its next request.
-const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
-/// Bytes of a request that are held unread, its head included.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
+/// Bytes of a request's head, and of what is held unread of a request.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// How long requests under way are waited for at the end. No pass runs any more by then.
 const ENDING_TIME_MAX: Duration = Duration::from_secs(2);
@@ -35,7 +37,7 @@ pub(super) async fn serve<L: Listener>(
     peer: impl Fn(&L::Addr) -> Peer,
     stop: watch::Receiver<bool>,
 ) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let places = Arc::new(Semaphore::new(connections_max()));
     let mut open = JoinSet::new();
     loop {
         let next = async {
@@ -63,6 +65,13 @@ pub(super) async fn serve<L: Listener>(
     if tokio::time::timeout(ENDING_TIME_MAX, ended).await.is_err() {
         tracing::debug!(connections = open.len(), "connections are closed in the middle");
     }
+}
+
+/// How many there may be, by what the system lets this process have open.
+fn connections_max() -> usize {
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let part = files.map_or(u64::MAX, |files| files / FILES_PART);
+    usize::try_from(part).unwrap_or(CONNECTIONS_MAX).clamp(1, CONNECTIONS_MAX)
 }
 
 /// Agrees on keys with a client.
@@ -100,6 +109,7 @@ async fn converse<I>(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME_MAX)
+        .max_header_size(HEAD_BYTES_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(io), answer);
     let mut connection = std::pin::pin!(connection);

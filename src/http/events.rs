@@ -18,7 +18,7 @@ use serde::Deserialize;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast};
 
 use super::Api;
-use super::access::{Caller, Needs};
+use super::access::{Caller, Needs, Shown as Known, Weight};
 use super::dashboard::Visitor;
 use super::extract::Asked;
 use super::problem::Problem;
@@ -179,22 +179,12 @@ impl FromRequestParts<Api> for Again {
 }
 
 impl Again {
-    /// Who it is by now; `None`: nobody who may listen.
-    fn caller(&self, api: &Api, before: &Caller) -> Option<Caller> {
-        let caller = match self {
-            Self::Session(visitor) => visitor.again(api),
-            Self::Request(request) => {
-                let needs = Needs { api: api.clone(), action: Action::Read };
-                match needs.caller(request) {
-                    // Others at this address guessed: that says nothing of who listens.
-                    Err(problem) if problem.status() == StatusCode::TOO_MANY_REQUESTS => {
-                        Some(before.clone())
-                    }
-                    caller => caller.ok(),
-                }
-            }
-        };
-        caller.filter(|caller| caller.may(Action::Read))
+    /// What is shown by now; `None`: nothing that counts.
+    fn shown(&self, needs: &Needs) -> Option<Result<Known, Problem>> {
+        match self {
+            Self::Session(visitor) => visitor.again(&needs.api).map(|caller| Ok(Known::By(caller))),
+            Self::Request(request) => Some(needs.caller(request)),
+        }
     }
 }
 
@@ -233,13 +223,34 @@ impl Listener {
     /// What is sent next; `None`: nothing more, also when who listens has no right to it any more.
     async fn next(&mut self) -> Option<Sent> {
         let sent = self.find().await?;
-        self.caller = self.again.caller(&self.api, &self.caller)?;
+        self.caller = self.again().await?;
         let sent = match sent {
             Found::Shared(shown) => self.show(&shown.event, Some(&shown.body)),
             Found::Missed(event) => self.show(&event, None),
             Found::Nothing => None,
         };
         Some(sent.unwrap_or_else(alive))
+    }
+
+    /// Who listens by now; `None`: nobody who may.
+    async fn again(&mut self) -> Option<Caller> {
+        let (api, action) = (self.api.clone(), Action::Read);
+        let needs = Needs { api, action, weight: Weight::Read };
+        let known = match self.again.shown(&needs)? {
+            Ok(Known::By(caller)) => Ok(caller),
+            Ok(Known::Token(token, from)) => {
+                needs.holder(&token, from, "GET /api/events").await.map(|(caller, _)| caller)
+            }
+            Err(problem) => Err(problem),
+        };
+        let passes = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
+        let caller = match known {
+            Ok(caller) => caller,
+            // Others at this address guessed, or the issuer is away: that says nothing of who listens.
+            Err(problem) if passes.contains(&problem.status()) => self.caller.clone(),
+            Err(_) => return None,
+        };
+        caller.may(Action::Read).then_some(caller)
     }
 
     async fn find(&mut self) -> Option<Found> {

@@ -4,6 +4,7 @@
 //! what becomes live. Without a right signature nothing of the body is looked at.
 
 mod push;
+mod repository;
 mod secrets;
 mod signature;
 #[cfg(test)]
@@ -11,25 +12,29 @@ mod tests;
 
 use std::path::PathBuf;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::access::Peer;
 use super::problem::Problem;
 use super::wire::FORMAT_VERSION;
 use super::{Api, body};
-use crate::config::Reference;
-use crate::model::Trigger;
+use crate::config::{Location, Reference};
+use crate::model::{Timestamp, Trigger};
 
 /// What the forge is told; it shows this beside the delivery.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-struct Answer {
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub(super) struct Answer {
+    /// [`FORMAT_VERSION`].
     format_version: u32,
     /// Whether the source is asked now.
     accepted: bool,
+    /// Why, or why not.
     reason: String,
 }
 
@@ -44,10 +49,14 @@ pub(crate) enum Ask {
 
 pub(super) async fn git(
     State(api): State<Api>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let settings = api.settings.borrow().clone();
+    if let Some(Extension(Peer::Address(from))) = peer {
+        api.access.admit_hook(&settings.api.rates, from, api.clock.now())?;
+    }
     let Some(file) = settings.source.webhook_secret_file.clone() else {
         return Err(Problem::new(
             StatusCode::NOT_FOUND,
@@ -59,8 +68,9 @@ pub(super) async fn git(
     let claims = signature::claims(&headers)?;
     let bytes_max = settings.limits.http_body_bytes_max;
     let body = body::read(&headers, body, bytes_max, body::BODY_TIME_MAX).await?;
-    let body = verified(file, claims, body).await?;
-    let ask = push::read(&headers, &body, &settings.source.reference);
+    let body = verified(file, claims, body, api.clock.now()).await?;
+    let source = &settings.source;
+    let ask = push::read(&headers, &body, &source.reference, &source.location);
     tracing::debug!(?ask, "a push webhook");
     let (status, accepted, reason) = match ask {
         Ask::Look(reason) => {
@@ -79,10 +89,13 @@ async fn verified(
     file: PathBuf,
     claims: Vec<signature::Claim>,
     body: Vec<u8>,
+    now: Timestamp,
 ) -> Result<Vec<u8>, Problem> {
     let verified = tokio::task::spawn_blocking(move || {
         let secrets = secrets::read(&file)?;
-        Ok::<_, secrets::Unreadable>(signature::matches(&secrets, &claims, &body).then_some(body))
+        Ok::<_, secrets::Unreadable>(
+            signature::matches(&secrets, &claims, &body, now).then_some(body),
+        )
     });
     let internal = |detail: &str| {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "webhook_secret_unreadable", detail)
@@ -112,6 +125,8 @@ pub(crate) fn judge(
     followed: &Reference,
 ) -> Option<Ask> {
     let claims = signature::claims(headers).ok()?;
-    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret);
-    signature::matches(&[key], &claims, body).then(|| push::read(headers, body, followed))
+    let secret = secrets::Secret::new(secret);
+    let followed_at = Location::Http("https://forge.example/edge/config.git".to_owned());
+    signature::matches(&[secret], &claims, body, Timestamp::default())
+        .then(|| push::read(headers, body, followed, &followed_at))
 }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::Api;
 use super::access::Caller;
 use super::extract::{Asked, Bytes, Named, is_json, json, not_json};
+use super::paging::Paging;
 use super::problem::Problem;
 use super::wire::{
     DiffBody, FORMAT_VERSION, FindingBody, Page, PlanBody, PointBody, ProfileBody,
@@ -31,6 +32,10 @@ pub(super) async fn diff(
     caller: Caller,
     Asked(between): Asked<Between>,
 ) -> Result<Json<DiffBody>, Problem> {
+    differing(api, caller, between).await.map(Json)
+}
+
+async fn differing(api: Api, caller: Caller, between: Between) -> Result<DiffBody, Problem> {
     let from = orders::brought(&api, &caller, between.from.as_deref().unwrap_or("live")).await?;
     let to = orders::brought(&api, &caller, between.to.as_deref().unwrap_or("desired")).await?;
     let by = caller.clone();
@@ -39,7 +44,7 @@ pub(super) async fn diff(
         let (plan, told) = view.between(&from, &to)?;
         let plan = PlanBody::new(&plan, &told).seen_by(&by);
         let (from, to) = (PointBody::from(&from), PointBody::from(&to));
-        Ok(Json(DiffBody { format_version: FORMAT_VERSION, from, to, plan }))
+        Ok(DiffBody { format_version: FORMAT_VERSION, from, to, plan })
     })
     .await
 }
@@ -141,6 +146,7 @@ pub(super) fn no_name(name: &str) -> Problem {
 pub(super) async fn profiles(
     State(api): State<Api>,
     caller: Caller,
+    Asked(paging): Asked<Paging>,
 ) -> Result<Json<Page<ProfileEntryBody>>, Problem> {
     let active = api.settings.borrow().profile.clone();
     let by = caller.clone();
@@ -148,11 +154,8 @@ pub(super) async fn profiles(
         let at = view.point("live")?;
         let files = view.profiles(&at)?;
         let seen = files.iter().filter(|file| by.sees(&file.path));
-        Ok(Json(Page {
-            format_version: FORMAT_VERSION,
-            items: seen.map(|file| ProfileEntryBody::new(file, active.as_deref())).collect(),
-            next: None,
-        }))
+        let items = seen.map(|file| ProfileEntryBody::new(file, active.as_deref())).collect();
+        paging.of_named(items, |profile: &ProfileEntryBody| &profile.id).map(Json)
     })
     .await
 }

@@ -8,7 +8,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::Api;
+use super::access::IssuerStanding;
 use super::problem::Problem;
+use crate::decide::issuer::Breaker;
 use crate::decide::next::is_suspended;
 use crate::meters::meters;
 use crate::model;
@@ -29,6 +31,12 @@ struct BuildLabel {
 struct RevisionLabel {
     revision: String,
     digest: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PartyLabel {
+    kind: &'static str,
+    name: String,
 }
 
 /// What Prometheus is told. Worked out when it asks, so that nothing is counted twice.
@@ -52,7 +60,21 @@ pub(super) async fn metrics(State(api): State<Api>) -> Result<impl IntoResponse,
     let outbox = api.journal.outbox_counts()?;
     gauge(&mut registry, "outbox_pending", "Deliveries that are still to be made", outbox.pending);
     gauge(&mut registry, "outbox_failed", "Deliveries that were given up", outbox.failed);
-    if let Some(status) = status {
+    if let Some(issuer) = api.access.issuer(api.clock.now()) {
+        of_issuer(&mut registry, &issuer);
+    }
+    if let Some(mut status) = status {
+        (_, _, status.failing) = api.of_journal()?;
+        let up = Family::<PartyLabel, Gauge>::default();
+        for party in api.parties(&status) {
+            let label = PartyLabel { kind: party.kind.as_str(), name: party.name };
+            up.get_or_create(&label).set(i64::from(party.breaker == model::Breaker::Closed));
+        }
+        registry.register(
+            "party_up",
+            "1 while the circuit breaker of an outside party is closed",
+            up,
+        );
         of_status(&mut registry, &status, api.clock.now());
     }
     let mut text = String::new();
@@ -60,6 +82,19 @@ pub(super) async fn metrics(State(api): State<Api>) -> Result<impl IntoResponse,
         Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "metrics", error.to_string())
     })?;
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text))
+}
+
+/// Who issues JSON Web Tokens, once its keys were asked for.
+fn of_issuer(registry: &mut Registry, issuer: &IssuerStanding) {
+    let help = "1 while the issuer of JSON Web Tokens gives its keys";
+    gauge(registry, "jwt_issuer_up", help, u64::from(issuer.error.is_none()));
+    let is_open = matches!(issuer.breaker, Breaker::Open(_));
+    let help = "1 while the issuer of JSON Web Tokens is left alone after failures";
+    gauge(registry, "jwt_issuer_breaker_open", help, u64::from(is_open));
+    if let Some(at) = issuer.keys_at {
+        let name = "jwt_issuer_last_success_timestamp_seconds";
+        gauge_i64(registry, name, "When the issuer gave its keys last", at.seconds());
+    }
 }
 
 fn of_status(registry: &mut Registry, status: &model::Status, now: model::Timestamp) {

@@ -17,8 +17,11 @@ mod extract;
 mod hooks;
 mod looking;
 mod metrics;
+mod once;
 mod openapi;
 pub mod orders;
+mod paging;
+pub mod parties;
 mod probes;
 mod problem;
 mod reading;
@@ -26,6 +29,7 @@ mod routes;
 mod server;
 mod stamp;
 pub mod standing;
+mod tags;
 mod tls;
 pub mod wire;
 mod writing;
@@ -47,7 +51,7 @@ use crate::config::Settings;
 use crate::journal::Journal;
 use crate::model::Action;
 use crate::triggers::Bell;
-use routes::{Method, Operation, Routes};
+use routes::{Head, Method, Operation, Routes};
 use wire::{
     AuditBody, DeliveryBody, DeploymentBody, DiffBody, NodeBody, Page, ProfileBody,
     ProfileEntryBody, ReportBody, StatusBody, TrialBody, ValidationBody,
@@ -76,6 +80,7 @@ pub struct Api {
     /// Whether the process ends.
     pub stop: watch::Receiver<bool>,
     looks: Arc<Semaphore>,
+    under_way: once::UnderWay,
     of_journal: Arc<Mutex<reading::OfJournal>>,
 }
 
@@ -114,6 +119,7 @@ impl Api {
             feed: Feed::default(),
             name: name.into(),
             stop,
+            under_way: once::UnderWay::default(),
             looks: Arc::new(Semaphore::new(looking::LOOKS_MAX)),
             of_journal: Arc::default(),
         }
@@ -133,12 +139,32 @@ fn public_routes(api: Api) -> Router {
         "gitHook",
         "A forge's push webhook: verified by its signature, then the source is asked",
     );
-    dashboard::routes(api_routes(api).add(hook.gives_nothing(202), hooks::git)).finish()
+    let hook = hook
+        .takes_text("application/json")
+        .takes_text("application/x-www-form-urlencoded")
+        .gives::<hooks::Answer>(200)
+        .gives::<hooks::Answer>(202);
+    dashboard::routes(api_routes(api).add(hook, hooks::git)).finish()
 }
+
+const IF_MATCH: Head = Head {
+    name: "If-Match",
+    is_required: true,
+    pattern: "^(\\*|\"[0-9a-f]{40}\")$",
+    meaning: "The `ETag` of the profile as it was read, or `*`",
+};
+const LAST_EVENT: Head = Head {
+    name: "Last-Event-ID",
+    is_required: false,
+    pattern: "",
+    meaning: "The last event that was heard",
+};
+const YAML: &str = "application/yaml";
 
 const WAIT: (&str, &str) = ("wait", "Seconds to wait for the outcome, such as `30s`");
 const LIMIT: (&str, &str) = ("limit", "Items of a page, at most 200");
 const BEFORE: (&str, &str) = ("before", "Where the page begins: `next` of the one before");
+const CURSOR: (&str, &str) = ("cursor", "The same: `cursor` of the one before");
 
 fn api_routes(api: Api) -> Routes {
     let routes = Routes::new(api);
@@ -181,22 +207,26 @@ fn reading(routes: Routes) -> Routes {
         )
         .add(
             get("/api/config/history", "history", "Deployments, newest first")
-                .asks(&[LIMIT, BEFORE])
-                .gives::<Page<DeploymentBody>>(200),
+                .asks(&[LIMIT, BEFORE, CURSOR])
+                .gives::<Page<DeploymentBody>>(200)
+                .tagged(),
             reading::history,
         )
         .add(
             get("/api/config/history/{id}", "deployment", "One deployment")
-                .gives::<DeploymentBody>(200),
+                .gives::<DeploymentBody>(200)
+                .tagged(),
             reading::deployment,
         )
         .add(
             get("/api/config/diff", "diff", "How two trees differ, in files and keys, and what that touches")
+                .looks()
                 .asks(&[
                     ("from", "`live` (where nothing is said), `desired`, a deployment's number, a revision, or a branch or tag of the source"),
                     ("to", "The same; `desired` where nothing is said"),
                 ])
-                .gives::<DiffBody>(200),
+                .gives::<DiffBody>(200)
+                .tagged(),
             looking::diff,
         )
         .add(
@@ -205,18 +235,22 @@ fn reading(routes: Routes) -> Routes {
                     ("types", "Types of events, with commas between them; all where nothing is said"),
                     ("last_event_id", "The last one that was heard, as the header `Last-Event-ID`"),
                 ])
+                .hears(&[LAST_EVENT])
                 .gives_text(200, "text/event-stream"),
             events::stream,
         )
         .add(
             get("/api/nodes", "nodes", "Who is told, and how their deliveries went")
-                .gives::<Page<NodeBody>>(200),
+                .asks(&[LIMIT, CURSOR])
+                .gives::<Page<NodeBody>>(200)
+                .tagged(),
             reading::nodes,
         )
         .add(
             get("/api/deliveries", "deliveries", "Events on their way, newest first")
-                .asks(&[LIMIT, BEFORE, ("failed", "`true`: those that were given up")])
-                .gives::<Page<DeliveryBody>>(200),
+                .asks(&[LIMIT, BEFORE, CURSOR, ("failed", "`true`: those that were given up")])
+                .gives::<Page<DeliveryBody>>(200)
+                .tagged(),
             reading::deliveries,
         )
 }
@@ -235,17 +269,22 @@ fn profiling(routes: Routes) -> Routes {
                 "profile",
                 "The active profile with all that it extends in it",
             )
+            .looks()
             .asks(&[("name", "Another profile"), AT, EXPLAIN])
             .gives::<ProfileBody>(200),
             looking::profile,
         )
         .add(
             get("/api/profiles", "profiles", "The profiles of the live tree")
-                .gives::<Page<ProfileEntryBody>>(200),
+                .looks()
+                .asks(&[LIMIT, CURSOR])
+                .gives::<Page<ProfileEntryBody>>(200)
+                .tagged(),
             looking::profiles,
         )
         .add(
             get("/api/profiles/{id}", "profileById", "A profile with all that it extends in it")
+                .looks()
                 .asks(&[AT, EXPLAIN])
                 .gives::<ProfileBody>(200),
             looking::profile_by_id,
@@ -263,7 +302,9 @@ fn profiling(routes: Routes) -> Routes {
                 "replaceProfile",
                 "Change a profile, as a commit; needs `If-Match`",
             )
+            .hears(&[IF_MATCH])
             .takes::<ProfileWriteBody>()
+            .takes_text(YAML)
             .gives::<WrittenBody>(200),
             writing::replace,
         )
@@ -274,6 +315,7 @@ fn profiling(routes: Routes) -> Routes {
                 "removeProfile",
                 "Take a profile away, as a commit; needs `If-Match`",
             )
+            .hears(&[IF_MATCH])
             .gives_nothing(204),
             writing::remove,
         )
@@ -285,8 +327,10 @@ fn profiling(routes: Routes) -> Routes {
                 Action::Validate,
                 "What the gates say of a document, of files, or of a revision; nothing is kept",
             )
+            .looks()
             .asks(&[("path", "The body is this file of the tree")])
             .takes::<TrialBody>()
+            .takes_text(YAML)
             .gives::<ValidationBody>(200),
             looking::validate,
         )
@@ -304,6 +348,7 @@ fn auditing(routes: Routes) -> Routes {
         .asks(&[
             LIMIT,
             BEFORE,
+            CURSOR,
             ("name", "Who, exactly"),
             ("action", "What; with a dot at the end, all that begins so"),
             ("outcome", "`done`, `ordered`, `refused` or `failed`"),
@@ -321,6 +366,7 @@ fn changing(routes: Routes) -> Routes {
         post(path, id, action, summary)
             .asks(&[WAIT])
             .takes::<orders::OrderBody>()
+            .or_nothing()
             .gives::<ReportBody>(200)
             .gives::<orders::OrderedBody>(202)
     };
@@ -367,12 +413,14 @@ fn changing(routes: Routes) -> Routes {
                 "Apply nothing until it is resumed",
             )
             .takes::<orders::OrderBody>()
+            .or_nothing()
             .gives_nothing(204),
             orders::suspend,
         )
         .add(
             post("/api/config/resume", "resume", Action::Suspend, "Apply again")
                 .takes::<orders::OrderBody>()
+                .or_nothing()
                 .gives_nothing(204),
             orders::resume,
         )

@@ -61,6 +61,7 @@ pub struct OrderBody {
     /// `drift`: put it right.
     pub repair: bool,
     /// `suspend`: until when, RFC 3339.
+    #[schemars(extend("format" = "date-time"))]
     pub until: Option<String>,
     /// Why.
     pub reason: Option<String>,
@@ -173,7 +174,7 @@ pub(super) fn stop(
 ) -> Result<(), Problem> {
     let since = api.clock.now();
     let actor = caller.by.name.clone();
-    api.journal.suspend(&Suspension { since, until, actor, reason }, caller.by)?;
+    caller.journal(api).suspend(&Suspension { since, until, actor, reason }, caller.by)?;
     api.bell.ring(Trigger::Command);
     Ok(())
 }
@@ -189,7 +190,7 @@ pub(super) async fn resume(
 
 /// Lets it go on.
 pub(super) fn let_go_on(api: &Api, caller: Caller, reason: Option<&str>) -> Result<(), Problem> {
-    api.journal.resume(caller.by, reason, api.clock.now())?;
+    caller.journal(api).resume(caller.by, reason, api.clock.now())?;
     api.bell.ring(Trigger::Command);
     Ok(())
 }
@@ -205,7 +206,7 @@ pub(super) async fn redeliver(
 
 /// Queues a delivery again.
 pub(super) fn send_again(api: &Api, caller: Caller, id: u64) -> Result<(), Problem> {
-    if api.journal.redeliver(id, caller.by, api.clock.now())?.is_none() {
+    if caller.journal(api).redeliver(id, caller.by, api.clock.now())?.is_none() {
         return Err(Problem::unknown(format!("there is no delivery {id}")));
     }
     api.bell.ring(Trigger::Command);
@@ -235,7 +236,7 @@ fn order(
     reason: Option<&str>,
 ) -> Result<(u64, tokio::sync::watch::Receiver<Passes>), Problem> {
     let passes = api.board.follow();
-    let wish = api.journal.wish(kind, &caller.by, reason, api.clock.now())?;
+    let wish = caller.journal(api).wish(kind, &caller.by, reason, api.clock.now())?;
     api.bell.ring(Trigger::Command);
     Ok((wish, passes))
 }
@@ -290,7 +291,10 @@ fn is_word(name: &str) -> bool {
 }
 
 /// The order's number, and that of its deployment as soon as the loop gave it one.
-async fn ordered(wish: u64, mut passes: tokio::sync::watch::Receiver<Passes>) -> Response {
+pub(super) async fn ordered(
+    wish: u64,
+    mut passes: tokio::sync::watch::Receiver<Passes>,
+) -> Response {
     let numbered = tokio::time::timeout(
         NUMBER_WAIT,
         passes.wait_for(|passes| {

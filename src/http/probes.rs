@@ -53,7 +53,7 @@ pub(super) async fn health(State(api): State<Api>) -> (StatusCode, Json<HealthBo
         return (StatusCode::SERVICE_UNAVAILABLE, Json(body));
     };
     let healthy = status.live.is_some() && status.state != model::State::Starting;
-    let told = StatusBody::new(&status, api.clock.now(), true);
+    let told = StatusBody::new(&status, &[], api.clock.now(), true);
     let code = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = HealthBody {
         format_version: FORMAT_VERSION,

@@ -36,6 +36,7 @@ pub(super) struct ProblemBody {
     detail: String,
     /// What the gates said, where that is why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
     findings: Vec<FindingBody>,
 }
 
@@ -55,7 +56,12 @@ impl Problem {
     /// Nobody who is known, by RFC 9110, section 11.6.1.
     pub(super) fn unauthorized(code: &'static str, detail: impl Into<String>) -> Self {
         let mut problem = Self::new(StatusCode::UNAUTHORIZED, code, detail);
-        let challenge = HeaderValue::from_static("Bearer realm=\"kconfigd\"");
+        // A token that was shown and is not taken is told so (RFC 6750, section 3.1).
+        let challenge = HeaderValue::from_static(if code.contains("token") {
+            "Bearer realm=\"kconfigd\", error=\"invalid_token\""
+        } else {
+            "Bearer realm=\"kconfigd\""
+        });
         problem.headers.push((header::WWW_AUTHENTICATE, challenge));
         problem
     }

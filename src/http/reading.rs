@@ -6,30 +6,17 @@ use serde::Deserialize;
 use super::Api;
 use super::access::{Caller, lock};
 use super::extract::{Asked, Named};
+pub(super) use super::paging::Paging;
+use super::paging::{below, limit, of_numbered};
+use super::parties;
 use super::problem::Problem;
 use super::wire::{
-    AuditBody, DeliveryBody, DeploymentBody, FORMAT_VERSION, FindingBody, NodeBody, Page,
-    StatusBody,
+    AuditBody, CountsBody, DeliveryBody, DeploymentBody, FindingBody, NodeBody, Page, StatusBody,
 };
 use crate::journal::{AuditFilter, Audited, Journal, JournalError};
-use crate::model::{ChangeCounts, DeploymentId, OutboxCounts, Outcome, Suspension, Timestamp};
-
-/// Rows of a page, unless fewer are asked for.
-const PAGE_MAX: usize = 200;
-
-#[derive(Deserialize)]
-pub(super) struct Paging {
-    pub(super) limit: Option<usize>,
-    pub(super) before: Option<u64>,
-    #[serde(default)]
-    pub(super) failed: bool,
-}
-
-impl Paging {
-    fn limit(&self) -> usize {
-        self.limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX)
-    }
-}
+use crate::model::{
+    DeploymentId, FailingQueue, OutboxCounts, Party, Status, Suspension, Timestamp,
+};
 
 pub(super) async fn status(
     State(api): State<Api>,
@@ -40,8 +27,9 @@ pub(super) async fn status(
         Some(status) => status,
         None => crate::http::standing::status_of(&api.journal)?,
     };
-    (status.outbox, status.suspended) = api.of_journal()?;
-    let mut body = StatusBody::new(&status, now, true);
+    (status.outbox, status.suspended, status.failing) = api.of_journal()?;
+    let parties = api.parties(&status);
+    let mut body = StatusBody::new(&status, &parties, now, true);
     if !caller.sees_all() {
         body.drift.paths.retain(|drifted| caller.sees(&drifted.path));
         if let Some(attempted) = &mut body.attempted {
@@ -49,6 +37,15 @@ pub(super) async fn status(
         }
         // Sentences for people may name files.
         body.message = body.reason.clone().unwrap_or_else(|| body.state.clone());
+        for party in &mut body.parties {
+            party.error = None;
+        }
+        if let Some(error) = &mut body.source.error {
+            error.message.clone_from(&error.reason);
+        }
+        if let Some(stop) = &mut body.suspended {
+            stop.reason = None;
+        }
         for quarantined in &mut body.quarantine {
             quarantined.message.clone_from(&quarantined.reason);
         }
@@ -57,21 +54,31 @@ pub(super) async fn status(
 }
 
 /// What the status tells out of the journal, and what that counted then.
-pub(super) type OfJournal = Option<((u64, u64), OutboxCounts, Option<Suspension>)>;
+pub(super) type OfJournal = Option<((u64, u64), InJournal)>;
+
+/// Events on their way, an operator's stop, and queues that fail.
+type InJournal = (OutboxCounts, Option<Suspension>, Vec<FailingQueue>);
 
 impl Api {
-    /// Events on their way, and an operator's stop: read again only after something was written.
-    fn of_journal(&self) -> Result<(OutboxCounts, Option<Suspension>), Problem> {
+    /// What the status tells that others write too: read again only after something was written.
+    pub(super) fn of_journal(&self) -> Result<InJournal, Problem> {
         // Counted before it is read: what is written meanwhile is read with the next request.
         let changes = (self.journal.changes(), self.journal.outbox_changes());
         let mut kept = lock(&self.of_journal);
-        if let Some((_, outbox, stop)) = kept.as_ref().filter(|(of, ..)| *of == changes) {
-            return Ok((*outbox, stop.clone()));
+        if let Some((_, known)) = kept.as_ref().filter(|(of, _)| *of == changes) {
+            return Ok(known.clone());
         }
         let outbox = self.journal.outbox_counts()?;
         let stop = self.journal.standing()?.suspended;
-        *kept = Some((changes, outbox, stop.clone()));
-        Ok((outbox, stop))
+        let known = (outbox, stop, self.journal.failing_queues()?);
+        *kept = Some((changes, known.clone()));
+        Ok(known)
+    }
+
+    /// Everybody outside, by a status that knows which queues fail.
+    pub(super) fn parties(&self, status: &Status) -> Vec<Party> {
+        let (now, next) = (self.clock.now(), self.board.next_ask());
+        parties::parties(Some(&self.settings.borrow()), status, next, now)
     }
 }
 
@@ -94,12 +101,9 @@ pub(super) async fn history(
     caller: Caller,
     Asked(paging): Asked<Paging>,
 ) -> Result<Json<Page<DeploymentBody>>, Problem> {
-    let page = api.journal.history(paging.limit(), paging.before.map(DeploymentId))?;
-    Ok(Json(Page {
-        format_version: FORMAT_VERSION,
-        items: page.items.iter().map(|row| seen(&caller, row.into())).collect(),
-        next: page.next.map(|id| id.0),
-    }))
+    let page = api.journal.history(paging.limit(), paging.below()?.map(DeploymentId))?;
+    let items = page.items.iter().map(|row| seen(&caller, row.into())).collect();
+    Ok(Json(of_numbered(items, page.next.map(|id| id.0))))
 }
 
 pub(super) async fn deployment(
@@ -119,13 +123,9 @@ pub(super) async fn deliveries(
 ) -> Result<Json<Page<DeliveryBody>>, Problem> {
     let limit = paging.limit();
     let rows = u32::try_from(limit).unwrap_or(u32::MAX);
-    let items = api.journal.deliveries(paging.failed, rows, paging.before)?;
+    let items = api.journal.deliveries(paging.failed, rows, paging.below()?)?;
     let next = (items.len() == limit).then(|| items.last().map(|d| d.id)).flatten();
-    Ok(Json(Page {
-        format_version: FORMAT_VERSION,
-        items: items.iter().map(Into::into).collect(),
-        next,
-    }))
+    Ok(Json(of_numbered(items.iter().map(Into::into).collect(), next)))
 }
 
 fn hide(caller: &Caller, findings: &mut Vec<FindingBody>) {
@@ -135,34 +135,19 @@ fn hide(caller: &Caller, findings: &mut Vec<FindingBody>) {
 fn seen(caller: &Caller, mut row: DeploymentBody) -> DeploymentBody {
     hide(caller, &mut row.findings);
     if !caller.sees_all() {
-        // Of all files together.
-        row.changes = ChangeCounts::default().into();
-        // Where nobody ordered it, why it failed is a sentence of ours, which may name files.
-        let is_theirs = row.actor.is_some() && row.outcome != Outcome::Failed.as_str();
-        row.reason = row.reason.filter(|_| is_theirs);
+        // A count tells of files that are not seen, and a sentence may name them.
+        row.changes = CountsBody { added: 0, modified: 0, removed: 0 };
+        row.reason = None;
     }
     row
 }
 
-/// A record without what may name files that somebody does not see.
-fn seen_record(caller: &Caller, mut body: AuditBody) -> AuditBody {
-    if caller.sees_all() {
-        return body;
-    }
-    body.detail = None;
-    body.target = body.target.filter(|target| match body.action.as_str() {
-        "order.publish" | "file.publish" => caller.sees(target),
-        // The path of a request may name a profile.
-        action => !action.starts_with("access."),
-    });
-    // Of a deployment it may be a sentence of ours; the order's record has what the person said.
-    let is_theirs = !body.action.starts_with("deployment.");
-    body.reason = body.reason.filter(|_| is_theirs);
-    body
-}
-
 /// Who is told, each with its newest delivery.
-pub(super) async fn nodes(State(api): State<Api>) -> Result<Json<Page<NodeBody>>, Problem> {
+pub(super) async fn nodes(
+    State(api): State<Api>,
+    caller: Caller,
+    Asked(paging): Asked<Paging>,
+) -> Result<Json<Page<NodeBody>>, Problem> {
     let settings = api.settings.borrow().clone();
     let mut items = Vec::new();
     for node in &settings.nodes {
@@ -172,19 +157,20 @@ pub(super) async fn nodes(State(api): State<Api>) -> Result<Json<Page<NodeBody>>
             url: node.url.clone(),
             labels: node.labels.iter().cloned().collect(),
             events: node.events.iter().map(|kind| kind.as_str().to_owned()).collect(),
-            paths: node.paths.clone(),
+            paths: node.paths.iter().filter(|path| caller.sees_of(path)).cloned().collect(),
             last: queue.last.as_ref().map(Into::into),
             pending: queue.counts.pending,
             failed: queue.counts.failed,
         });
     }
-    Ok(Json(Page { format_version: FORMAT_VERSION, items, next: None }))
+    paging.of_named(items, |node| &node.name).map(Json)
 }
 
 #[derive(Clone, Default, Deserialize)]
 pub(super) struct Trail {
     pub(super) limit: Option<usize>,
     pub(super) before: Option<u64>,
+    pub(super) cursor: Option<String>,
     pub(super) name: Option<String>,
     pub(super) action: Option<String>,
     pub(super) outcome: Option<String>,
@@ -204,17 +190,32 @@ pub(super) async fn audit(
         }),
     };
     let filter = AuditFilter {
-        before: trail.before,
+        before: below(trail.before, trail.cursor.as_deref())?,
         name: trail.name,
         action: trail.action,
         outcome: trail.outcome,
         since: moment(trail.since)?,
         until: moment(trail.until)?,
     };
-    let limit = trail.limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
+    let limit = limit(trail.limit);
     let found = api.journal.audited(&filter, limit)?;
     let next = (found.len() == limit).then(|| found.last().map(|record| record.id)).flatten();
-    let shown = |audited: &Audited| seen_record(&caller, AuditBody::from(audited));
+    let shown = |audited: &Audited| {
+        let mut body = AuditBody::from(audited);
+        if !caller.sees_all() {
+            // What more is said may name files.
+            (body.detail, body.reason) = (None, None);
+            body.target = body.target.filter(|target| names_no_file(target) || caller.sees(target));
+        }
+        body
+    };
     let items = found.iter().map(shown).collect();
-    Ok(Json(Page { format_version: FORMAT_VERSION, items, next }))
+    Ok(Json(of_numbered(items, next)))
+}
+
+/// Whether what was done was done to something else than a file: a revision, a deployment, a delivery.
+fn names_no_file(target: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let numbered = ["deployment ", "delivery "].iter().find_map(|kind| target.strip_prefix(kind));
+    is_number(numbered.unwrap_or(target))
 }

@@ -12,8 +12,10 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::generate::SchemaGenerator;
 use schemars::{JsonSchema, Schema};
 
-use super::access::{Needs, guard};
+use super::access::{Needs, Weight, guard};
 use super::dashboard::{Door, Gate, guard as show_in};
+use super::once::{Write, once};
+use super::tags::tagged;
 use super::{Api, openapi, problem};
 use crate::meters::meters;
 use crate::model::Action;
@@ -31,17 +33,35 @@ pub(super) struct Operation {
     pub(super) summary: &'static str,
     /// `None`: open to everybody.
     pub(super) needs: Option<Action>,
+    /// Which limit counts it.
+    pub(super) weight: Weight,
+    /// Whether its answers have tags, and are not given again to who has them.
+    pub(super) is_tagged: bool,
     /// Parameters of the query and what they mean.
     pub(super) query: &'static [(&'static str, &'static str)],
-    pub(super) takes: Option<Takes>,
+    /// Headers of its own.
+    pub(super) heads: &'static [Head],
+    /// What its body may be; nothing: it has none.
+    pub(super) takes: Vec<Takes>,
+    /// Whether it may also have none.
+    pub(super) may_be_empty: bool,
     pub(super) gives: Vec<Gives>,
+}
+
+/// A header of a request.
+pub(super) struct Head {
+    pub(super) name: &'static str,
+    pub(super) is_required: bool,
+    pub(super) pattern: &'static str,
+    pub(super) meaning: &'static str,
 }
 
 /// What a request's body is.
 #[derive(Clone, Copy)]
 pub(super) struct Takes {
     pub(super) content: &'static str,
-    pub(super) schema: Describe,
+    /// `None`: a text.
+    pub(super) schema: Option<Describe>,
 }
 
 /// What an answer is.
@@ -101,21 +121,70 @@ impl Operation {
     }
 
     /// One that is open to everybody who reaches the address.
-    pub(super) const fn open(
+    pub(super) fn open(
         method: Method,
         path: &'static str,
         id: &'static str,
         summary: &'static str,
     ) -> Self {
-        Self { method, path, id, summary, needs: None, query: &[], takes: None, gives: Vec::new() }
+        let weight = if matches!(method, Method::Get) { Weight::Read } else { Weight::Write };
+        Self {
+            method,
+            path,
+            id,
+            summary,
+            needs: None,
+            weight,
+            is_tagged: false,
+            query: &[],
+            heads: &[],
+            takes: Vec::new(),
+            may_be_empty: false,
+            gives: Vec::new(),
+        }
+    }
+
+    /// The same, whose answers stay right for a while.
+    pub(super) fn tagged(self) -> Self {
+        Self { is_tagged: true, ..self }.gives_nothing(304)
+    }
+
+    /// The same, which reads trees.
+    pub(super) fn looks(self) -> Self {
+        Self { weight: Weight::Look, ..self }
+    }
+
+    /// Whether it changes something for somebody who is known, and takes an `Idempotency-Key`.
+    pub(super) fn is_write(&self) -> bool {
+        self.needs.is_some() && self.weight == Weight::Write
+    }
+
+    /// The status of its answer, where it has no body.
+    fn done(&self) -> u16 {
+        self.gives.iter().find(|gives| gives.content.is_empty()).map_or(204, |gives| gives.status)
     }
 
     pub(super) fn asks(self, query: &'static [(&'static str, &'static str)]) -> Self {
         Self { query, ..self }
     }
 
-    pub(super) fn takes<T: JsonSchema>(self) -> Self {
-        Self { takes: Some(Takes { content: JSON, schema: describe::<T> }), ..self }
+    pub(super) fn hears(self, heads: &'static [Head]) -> Self {
+        Self { heads, ..self }
+    }
+
+    pub(super) fn takes<T: JsonSchema>(mut self) -> Self {
+        self.takes.push(Takes { content: JSON, schema: Some(describe::<T>) });
+        self
+    }
+
+    pub(super) fn takes_text(mut self, content: &'static str) -> Self {
+        self.takes.push(Takes { content, schema: None });
+        self
+    }
+
+    /// What it takes may be left out.
+    pub(super) fn or_nothing(self) -> Self {
+        Self { may_be_empty: true, ..self }
     }
 
     pub(super) fn gives<T: JsonSchema>(mut self, status: u16) -> Self {
@@ -167,8 +236,15 @@ impl Routes {
         T: 'static,
     {
         let mut route: MethodRouter<Api> = on(operation.method.filter(), handler);
+        if operation.is_tagged {
+            route = route.layer(axum::middleware::from_fn(tagged));
+        }
+        if operation.is_write() {
+            let write = Write { api: self.api.clone(), done: operation.done() };
+            route = route.layer(axum::middleware::from_fn_with_state(write, once));
+        }
         if let Some(action) = operation.needs {
-            let needs = Needs { api: self.api.clone(), action };
+            let needs = Needs { api: self.api.clone(), action, weight: operation.weight };
             route = route.layer(axum::middleware::from_fn_with_state(needs, guard));
         }
         let counted = counting(operation.method, operation.path);
@@ -200,7 +276,8 @@ impl Routes {
     pub(super) fn finish(mut self) -> Router {
         self = self.add(
             Operation::open(Method::Get, "/openapi.json", "openapi", "This description")
-                .gives_text(200, JSON),
+                .gives_text(200, JSON)
+                .tagged(),
             openapi::serve,
         );
         let document: Arc<str> = openapi::document(&self.operations).into();

@@ -24,5 +24,6 @@ pub fn status_of(journal: &Journal) -> Result<Status, JournalError> {
         suspended: standing.suspended,
         quarantine: standing.quarantine,
         outbox: journal.outbox_counts()?,
+        failing: journal.failing_queues()?,
     })
 }

@@ -32,6 +32,10 @@ const MESSAGE_CHARS_MAX: usize = 10_000;
 /// A profile as it is to be.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend("oneOf" = [
+    {"required": ["document"], "properties": {"document": {"type": "object"}}},
+    {"required": ["yaml"], "properties": {"yaml": {"type": "string"}}},
+]))]
 pub(super) struct ProfileWriteBody {
     /// Its name; for a new one.
     pub id: Option<String>,

@@ -7,6 +7,8 @@
 
 mod chain;
 pub(super) mod deeds;
+#[cfg(test)]
+mod edits_tests;
 mod record;
 mod seal;
 #[cfg(test)]

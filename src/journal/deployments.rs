@@ -67,6 +67,8 @@ pub struct Adoption {
     pub wish: Option<u64>,
     /// When.
     pub at: Timestamp,
+    /// What is told of it.
+    pub events: Vec<(Event, Vec<String>)>,
 }
 
 /// A page of the history, newest first.
@@ -249,6 +251,9 @@ impl Journal {
             }
             if adoption.accepted {
                 accept(tx, &adoption.line, &adoption.revision)?;
+            }
+            for (event, nodes) in &adoption.events {
+                outbox::record(tx, event, nodes)?;
             }
             Ok(())
         })

@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    ChangeLists, DeploymentId, Digest, EventFacts, Finding, Origin, Revision, Severity,
+    ChangeLists, DeploymentId, Digest, EventFacts, Finding, Origin, Problem, Revision, Severity,
+    Timestamp,
 };
 
 /// Entries of one list that are recorded: more than a message carries, so that the message knows
@@ -51,6 +52,12 @@ struct Record {
     message: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     findings: Vec<FindingRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<String>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -74,8 +81,11 @@ struct FindingRecord {
     hint: Option<String>,
 }
 
-/// Writes facts as JSON.
-pub(super) fn to_json(facts: &EventFacts) -> Result<String, serde_json::Error> {
+/// Writes facts as JSON, with the trace that their event belongs to.
+pub(super) fn to_json(
+    facts: &EventFacts,
+    trace: Option<&str>,
+) -> Result<String, serde_json::Error> {
     serde_json::to_string(&Record {
         deployment: facts.deployment.map(|d| d.0),
         revision: facts.revision.as_ref().map(ToString::to_string),
@@ -94,6 +104,9 @@ pub(super) fn to_json(facts: &EventFacts) -> Result<String, serde_json::Error> {
         reason: facts.reason.clone(),
         message: facts.message.clone(),
         findings: facts.findings.iter().take(LIST_MAX).map(FindingRecord::of).collect(),
+        problem: facts.problem.map(|p| p.as_str().to_owned()),
+        since: facts.since.map(|at| at.0),
+        trace: trace.map(str::to_owned),
     })
 }
 
@@ -101,13 +114,14 @@ fn first(list: &[String]) -> Vec<String> {
     list.iter().take(LIST_MAX).cloned().collect()
 }
 
-/// Reads facts back.
-pub(super) fn from_json(text: &str) -> Result<EventFacts, DamagedFacts> {
+/// Reads facts back, and the trace.
+pub(super) fn from_json(text: &str) -> Result<(EventFacts, Option<String>), DamagedFacts> {
     let record: Record = serde_json::from_str(text)?;
     let revision = |text: Option<String>| text.map(|t| Revision::parse(&t)).transpose();
     let digest = |text: Option<String>| text.map(|t| Digest::parse(&t)).transpose();
     let origin = |word: String| Origin::from_word(&word).ok_or(DamagedFacts::Word(word));
-    Ok(EventFacts {
+    let problem = |word: String| Problem::from_word(&word).ok_or(DamagedFacts::Word(word));
+    let facts = EventFacts {
         deployment: record.deployment.map(DeploymentId),
         revision: revision(record.revision)?,
         previous_revision: revision(record.previous_revision)?,
@@ -125,7 +139,10 @@ pub(super) fn from_json(text: &str) -> Result<EventFacts, DamagedFacts> {
         reason: record.reason,
         message: record.message,
         findings: record.findings.into_iter().map(FindingRecord::read).collect::<Result<_, _>>()?,
-    })
+        problem: record.problem.map(problem).transpose()?,
+        since: record.since.map(Timestamp),
+    };
+    Ok((facts, record.trace))
 }
 
 impl FindingRecord {
@@ -185,17 +202,21 @@ mod tests {
                 Finding::error("yaml.syntax", "bad").in_file("a").at(3, 7).hint("do"),
                 Finding::warning("w", "hm"),
             ],
+            problem: Some(Problem::Held),
+            since: Some(Timestamp(7)),
         };
-        assert_eq!(from_json(&to_json(&facts).unwrap()).unwrap(), facts);
+        let trace = Some("00-1-2-01".to_owned());
+        let written = to_json(&facts, trace.as_deref()).unwrap();
+        assert_eq!(from_json(&written).unwrap(), (facts, trace));
         let none = EventFacts::default();
-        assert_eq!(to_json(&none).unwrap(), "{}");
-        assert_eq!(from_json("{}").unwrap(), none);
+        assert_eq!(to_json(&none, None).unwrap(), "{}");
+        assert_eq!(from_json("{}").unwrap(), (none, None));
     }
 
     #[test]
     fn a_record_is_bounded_and_longer_than_what_a_message_carries() {
         let many = EventFacts { touches: vec![String::new(); 5000], ..EventFacts::default() };
-        let kept = from_json(&to_json(&many).unwrap()).unwrap().touches.len();
+        let kept = from_json(&to_json(&many, None).unwrap()).unwrap().0.touches.len();
         assert!(kept == LIST_MAX && kept > 200);
     }
 

@@ -127,7 +127,7 @@ impl From<&Intent> for WireIntent {
                     id: event.id.clone(),
                     kind: event.kind.as_str().to_owned(),
                     at: event.at.0,
-                    facts: facts::to_json(&event.facts).unwrap_or_default(),
+                    facts: facts::to_json(&event.facts, event.trace.as_deref()).unwrap_or_default(),
                     nodes: nodes.clone(),
                 })
                 .collect(),
@@ -177,12 +177,14 @@ fn revision(text: Option<String>) -> Option<Option<Revision>> {
 
 impl WireRecorded {
     fn into_event(self) -> Option<(Event, Vec<String>)> {
+        let (facts, trace) = facts::from_json(&self.facts).ok()?;
         let event = Event {
             id: self.id,
             sequence: 0,
             kind: EventKind::from_word(&self.kind)?,
             at: Timestamp(self.at),
-            facts: facts::from_json(&self.facts).ok()?,
+            facts,
+            trace,
         };
         Some((event, self.nodes))
     }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::audit::{self, Sealer};
 use super::error::query;
-use super::{JournalError, outbox, publications};
+use super::{JournalError, Once, outbox, publications, repeats};
 use crate::model::Timestamp;
 
 /// The journal. Clones share one connection; each call is short.
@@ -19,6 +19,8 @@ pub struct Journal {
     pub(super) outbox_changes: Arc<AtomicU64>,
     /// What signs the audit trail.
     pub(super) sealer: Arc<OnceLock<Sealer>>,
+    /// The request that this is the journal of, where it is to be done once.
+    pub(super) once: Option<Arc<Once>>,
 }
 
 /// How a journal was found.
@@ -140,6 +142,8 @@ impl Journal {
         connection.execute_batch(audit::SCHEMA).map_err(open)?;
         connection.execute_batch(publications::SCHEMA).map_err(open)?;
         connection.execute_batch(outbox::INDEXES).map_err(open)?;
+        connection.execute_batch(outbox::failing::SCHEMA).map_err(open)?;
+        connection.execute_batch(repeats::SCHEMA).map_err(open)?;
         quick_check(&connection).map_err(open)?;
         Ok(Self::of(connection))
     }
@@ -150,6 +154,7 @@ impl Journal {
             changes: Arc::default(),
             outbox_changes: Arc::default(),
             sealer: Arc::default(),
+            once: None,
         }
     }
 

@@ -13,6 +13,7 @@ use super::facts;
 use super::{Journal, JournalError};
 use crate::model::{Delivery, DeliveryState, Event, Timestamp};
 
+pub(super) mod failing;
 mod looking;
 mod rows;
 
@@ -82,7 +83,7 @@ pub(super) fn record(
     event: &Event,
     nodes: &[String],
 ) -> rusqlite::Result<u64> {
-    let facts = facts::to_json(&event.facts)
+    let facts = facts::to_json(&event.facts, event.trace.as_deref())
         .map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
     tx.prepare_cached("INSERT INTO events (id, kind, at, facts) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![event.id, event.kind.as_str(), event.at.0, facts])?;
@@ -105,7 +106,9 @@ pub(super) fn record(
             gone.then_some(event.at.0),
             gone.then_some(GONE)
         ])?;
-        if !gone {
+        if gone {
+            failing::lost(tx, node, 1, GONE, event.at)?;
+        } else {
             bound(tx, node, event.at)?;
             wake(tx, node, event.at)?;
         }
@@ -115,13 +118,14 @@ pub(super) fn record(
 
 /// Gives up the oldest deliveries of a node beyond [`PENDING_MAX`].
 fn bound(tx: &Connection, node: &str, now: Timestamp) -> rusqlite::Result<()> {
-    tx.prepare_cached(
-        "UPDATE deliveries SET state = 'failed', finished_at = ?2, last_error = 'queue full'
-         WHERE id IN (SELECT id FROM deliveries WHERE state = 'pending' AND node = ?1
-                      ORDER BY event_sequence DESC, id DESC LIMIT -1 OFFSET ?3)",
-    )?
-    .execute(params![node, now.0, PENDING_MAX])?;
-    Ok(())
+    let lost = tx
+        .prepare_cached(
+            "UPDATE deliveries SET state = 'failed', finished_at = ?2, last_error = 'queue full'
+             WHERE id IN (SELECT id FROM deliveries WHERE state = 'pending' AND node = ?1
+                          ORDER BY event_sequence DESC, id DESC LIMIT -1 OFFSET ?3)",
+        )?
+        .execute(params![node, now.0, PENDING_MAX])?;
+    failing::lost(tx, node, lost, "queue full", now)
 }
 
 /// Makes the oldest delivery of a node due, but not before its `Retry-After`. Only the oldest can
@@ -163,6 +167,7 @@ impl Journal {
             for node in waiting.iter().filter(|w| !nodes.iter().any(|(name, _)| name == *w)) {
                 fail_pending(tx, node, "node is no longer configured", now)?;
             }
+            failing::keep(tx, nodes)?;
             for gone in strings(tx, "SELECT node FROM endpoints_gone")? {
                 let address = nodes.iter().find(|(name, _)| *name == gone).map(|(_, a)| a);
                 tx.execute(
@@ -240,14 +245,13 @@ impl Journal {
     /// # Errors
     /// When SQLite fails.
     pub fn delivered(&self, id: u64, status: u16, now: Timestamp) -> Result<(), JournalError> {
-        self.query("noting a delivery", |connection| {
-            connection
-                .prepare_cached(
-                    "UPDATE deliveries SET state = 'delivered', attempts = attempts + 1,
+        self.change("noting a delivery", |tx| {
+            tx.prepare_cached(
+                "UPDATE deliveries SET state = 'delivered', attempts = attempts + 1,
                  finished_at = ?2, last_status = ?3, last_error = NULL WHERE id = ?1",
-                )?
-                .execute(params![number(id), now.0, status])?;
-            Ok(())
+            )?
+            .execute(params![number(id), now.0, status])?;
+            failing::well(tx, number(id))
         })
     }
 
@@ -263,9 +267,11 @@ impl Journal {
         error: &str,
         next_at: Timestamp,
         not_before: Option<Timestamp>,
+        now: Timestamp,
     ) -> Result<(), JournalError> {
-        self.query("noting a try that failed", |connection| {
-            connection.prepare_cached(
+        self.change("noting a try that failed", |tx| {
+            failing::failed(tx, number(id), error, false, now)?;
+            tx.prepare_cached(
                 "UPDATE deliveries SET attempts = attempts + 1, last_status = ?2, last_error = ?3,
                  next_at = ?4, not_before = ?5 WHERE id = ?1 AND state = 'pending'",
             )?
@@ -291,7 +297,10 @@ impl Journal {
         error: &str,
         now: Timestamp,
     ) -> Result<(), JournalError> {
-        self.query("giving up a delivery", |c| finish(c, number(id), status, error, now))
+        self.change("giving up a delivery", |tx| {
+            failing::failed(tx, number(id), error, true, now)?;
+            finish(tx, number(id), status, error, now)
+        })
     }
 
     /// Stops an endpoint that answered 410: what waits for it is given up, and what comes is
@@ -311,7 +320,8 @@ impl Journal {
                  ON CONFLICT (node) DO UPDATE SET address = ?2, since = ?3",
                 params![node, address, now.0],
             )?;
-            fail_pending(tx, node, GONE, now)
+            let lost = fail_pending(tx, node, GONE, now)?;
+            failing::lost(tx, node, lost, GONE, now)
         })
     }
 
@@ -359,13 +369,17 @@ fn finish(
     Ok(())
 }
 
-fn fail_pending(tx: &Connection, node: &str, error: &str, now: Timestamp) -> rusqlite::Result<()> {
+fn fail_pending(
+    tx: &Connection,
+    node: &str,
+    error: &str,
+    now: Timestamp,
+) -> rusqlite::Result<usize> {
     tx.execute(
         "UPDATE deliveries SET state = 'failed', finished_at = ?2, last_error = ?3
          WHERE state = 'pending' AND node = ?1",
         params![node, now.0, error],
-    )?;
-    Ok(())
+    )
 }
 
 fn strings(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<String>> {

@@ -2,11 +2,13 @@ use super::audit;
 use super::error::query;
 use super::open::{read_meta, write_meta};
 use super::outbox;
+use super::problems;
 use super::wire::{self, WireBake, WireHeld, WireLive, WireQuarantine, WireSource, WireSuspension};
 use super::{Journal, JournalError};
 use crate::model::{
     AuditOutcome, AuditRecord, Bake, By, Desired, DriftKind, DriftState, DriftedPath, Event, Held,
-    LiveState, Quarantine, Reason, Revision, SourceState, State, Suspension, Timestamp,
+    LiveState, OpenProblem, Quarantine, Reason, Revision, SourceState, State, Suspension,
+    Timestamp,
 };
 
 /// How things stand: what a pass begins with and what `status` tells.
@@ -44,6 +46,8 @@ pub struct Standing {
     pub unhealthy: Option<String>,
     /// The state that the last pass left, with its reason and sentence.
     pub state: Option<(State, Option<Reason>, String)>,
+    /// The problems that were there then.
+    pub problems: Vec<OpenProblem>,
 }
 
 impl Journal {
@@ -91,6 +95,9 @@ impl Journal {
             bake: read("bake")?.and_then(|text| Some(wire::from_json::<WireBake>(&text)?.into())),
             unhealthy: read("unhealthy")?,
             state: read("state")?.and_then(|text| state_from(&text)),
+            problems: read(problems::KEY)?
+                .map(|text| problems::from_text(&text))
+                .unwrap_or_default(),
         })
     }
 
@@ -154,20 +161,6 @@ impl Journal {
         self.note("drift", Some(&text), events)
     }
 
-    /// Records the state that a pass leaves.
-    ///
-    /// # Errors
-    /// See [`JournalError`].
-    pub fn note_state(
-        &self,
-        state: State,
-        reason: Option<Reason>,
-        message: &str,
-    ) -> Result<(), JournalError> {
-        let text = wire::to_json(&(state.as_str(), reason.map(Reason::as_str), message));
-        self.note("state", Some(&text), &[])
-    }
-
     /// Stops the agent from applying.
     ///
     /// # Errors
@@ -199,6 +192,7 @@ impl Journal {
     ) -> Result<(), JournalError> {
         self.transaction("note how things stand", |tx| {
             write_meta(tx, key, value)?;
+            self.mark(tx, None)?;
             audit::append(tx, self.sealer(), record)
         })
     }

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{
     Bake, ChangeCounts, Deployment, DeploymentId, Digest, Finding, Held, LiveState, Origin,
     Outcome, Quarantine, QuarantineKey, Reason, Revision, Severity, SourceState, Suspension,
-    Timestamp, Trigger,
+    Timestamp, Trigger, first_findings,
 };
 
 /// A value that the database holds as JSON: the model's types stay free of it.
@@ -57,8 +57,10 @@ impl From<WireFinding> for Finding {
     }
 }
 
+/// The first of them: a repository must not decide how large the journal is.
 pub(super) fn findings_to_json(findings: &[Finding]) -> String {
-    to_json(&findings.iter().map(WireFinding::from).collect::<Vec<_>>())
+    let first = first_findings(findings);
+    to_json(&first.iter().map(WireFinding::from).collect::<Vec<_>>())
 }
 
 pub(super) fn findings_from_json(text: &str) -> Vec<Finding> {
@@ -219,6 +221,10 @@ pub(super) struct WireSource {
     last_attempt_at: Option<i64>,
     last_success_at: Option<i64>,
     error: Option<(String, String)>,
+    #[serde(default)]
+    failures: u32,
+    #[serde(default)]
+    failing_since: Option<i64>,
 }
 
 impl From<&SourceState> for WireSource {
@@ -227,6 +233,8 @@ impl From<&SourceState> for WireSource {
             last_attempt_at: state.last_attempt_at.map(|t| t.0),
             last_success_at: state.last_success_at.map(|t| t.0),
             error: state.error.as_ref().map(|(r, m)| (r.as_str().to_owned(), m.clone())),
+            failures: state.failures,
+            failing_since: state.failing_since.map(|t| t.0),
         }
     }
 }
@@ -237,6 +245,8 @@ impl From<WireSource> for SourceState {
             last_attempt_at: wire.last_attempt_at.map(Timestamp),
             last_success_at: wire.last_success_at.map(Timestamp),
             error: wire.error.and_then(|(r, m)| Some((Reason::from_word(&r)?, m))),
+            failures: wire.failures,
+            failing_since: wire.failing_since.map(Timestamp),
         }
     }
 }

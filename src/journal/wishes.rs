@@ -53,6 +53,7 @@ impl Journal {
             if let WishKind::Publish(one) = kind {
                 publications::insert(tx, order, one)?;
             }
+            self.mark(tx, Some(order))?;
             // What changes nothing needs no witness.
             if !matches!(kind, WishKind::Compare | WishKind::Plan(_) | WishKind::Fetch(_)) {
                 let target =

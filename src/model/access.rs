@@ -46,6 +46,31 @@ words! {
     }
 }
 
+words! {
+    /// How a JSON Web Token may be signed (RFC 7518, section 3.1; RFC 8037): with a key that others
+    /// may know, never with a shared secret, and never not at all.
+    JwtAlgorithm {
+        /// RSA with PKCS#1 v1.5 padding and SHA-256.
+        Rs256 = "RS256",
+        /// The same with SHA-384.
+        Rs384 = "RS384",
+        /// The same with SHA-512.
+        Rs512 = "RS512",
+        /// RSA with PSS padding and SHA-256.
+        Ps256 = "PS256",
+        /// The same with SHA-384.
+        Ps384 = "PS384",
+        /// The same with SHA-512.
+        Ps512 = "PS512",
+        /// ECDSA on P-256 with SHA-256.
+        Es256 = "ES256",
+        /// ECDSA on P-384 with SHA-384.
+        Es384 = "ES384",
+        /// Ed25519.
+        EdDsa = "EdDSA",
+    }
+}
+
 /// Who did or tried something: what the audit trail says of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct By {

@@ -137,7 +137,7 @@ pub enum Sought {
     /// By its id.
     Revision(Revision),
     /// By a branch or a tag of the source, which is asked for it: `my-branch`, `origin/my-branch`,
-    /// `v1.2.3`, `refs/heads/my-branch`.
+    /// `v1.2.3`, `refs/heads/my-branch`; or by the beginning of a revision that was seen here.
     Reference(String),
 }
 

@@ -1,5 +1,7 @@
 use super::deployment::words;
-use super::{ChangeKind, DeploymentId, Digest, Finding, Origin, Plan, Revision, Timestamp};
+use super::{
+    ChangeKind, DeploymentId, Digest, Finding, Origin, Plan, Problem, Revision, Timestamp,
+};
 
 words! {
     /// What happened; the CloudEvents `type`.
@@ -28,6 +30,28 @@ words! {
         SourceUnreachable = "source.unreachable",
         /// It can be reached again.
         SourceRecovered = "source.recovered",
+        /// A problem is there that alerts are told of.
+        ProblemRaised = "problem.raised",
+        /// It is still there.
+        ProblemReminded = "problem.reminded",
+        /// It is over.
+        ProblemResolved = "problem.resolved",
+        /// What the forge is told of a commit where no other event says it.
+        CommitStatus = "commit.status",
+    }
+}
+
+impl EventKind {
+    /// Whether nodes are told; the rest is for alerts or the forge alone.
+    #[must_use]
+    pub const fn is_for_nodes(self) -> bool {
+        !matches!(
+            self,
+            Self::ProblemRaised
+                | Self::ProblemReminded
+                | Self::ProblemResolved
+                | Self::CommitStatus
+        )
     }
 }
 
@@ -44,6 +68,8 @@ pub struct Event {
     pub at: Timestamp,
     /// The rest.
     pub facts: EventFacts,
+    /// What its deliveries follow from, as the header `traceparent`, where the pass was traced.
+    pub trace: Option<String>,
 }
 
 /// The facts of an event; which are there depends on its kind.
@@ -73,6 +99,10 @@ pub struct EventFacts {
     pub message: Option<String>,
     /// What the gates said.
     pub findings: Vec<Finding>,
+    /// The problem that it tells of.
+    pub problem: Option<Problem>,
+    /// Since when that is there.
+    pub since: Option<Timestamp>,
 }
 
 /// Paths by what happened to them, cut to a number that a message can carry.
@@ -102,6 +132,18 @@ impl ChangeLists {
             }
         }
         lists
+    }
+}
+
+words! {
+    /// What a forge shows of a commit.
+    CommitState {
+        /// It is looked at, or waits.
+        Pending = "pending",
+        /// It is live.
+        Success = "success",
+        /// It was refused, failed, or was rolled back.
+        Failure = "failure",
     }
 }
 

@@ -12,8 +12,10 @@ mod event;
 mod finding;
 mod findings;
 mod limits;
+mod party;
 mod path;
 mod plan;
+mod problem;
 mod publication;
 mod report;
 mod revision;
@@ -21,19 +23,21 @@ mod secret;
 mod status;
 mod time;
 
-pub use access::{Action, By, Known, Role};
+pub use access::{Action, By, JwtAlgorithm, Known, Role};
 pub use audit::{AuditOutcome, AuditRecord};
 pub use bake::Bake;
 pub use deployment::{
     ChangeCounts, Deployment, DeploymentId, Origin, Outcome, Sought, Trigger, Wish, WishKind,
 };
 pub use digest::{Digest, EntryDigest, InvalidDigest, blob_digest, tree_digest};
-pub use event::{ChangeLists, Delivery, DeliveryState, Event, EventFacts, EventKind};
+pub use event::{ChangeLists, CommitState, Delivery, DeliveryState, Event, EventFacts, EventKind};
 pub use finding::{Finding, Severity};
-pub use findings::Findings;
+pub use findings::{FINDINGS_SHOWN_MAX, Findings, first_findings, sort_findings};
 pub use limits::Limits;
+pub use party::{Breaker, Failing, FailingQueue, Party, PartyKind};
 pub use path::{InvalidPath, TreePath};
 pub use plan::{Change, ChangeKind, Entry, FileMode, Impact, KeyChange, Needs, Plan, Touched};
+pub use problem::{OpenProblem, Problem, Symptom, ToldOf, Urgency};
 pub use publication::{Before, Publication};
 pub use report::{PassOutcome, Report};
 pub use revision::{InvalidRevision, ObjectId, Revision};

@@ -37,6 +37,25 @@ pub enum PassOutcome {
 }
 
 impl PassOutcome {
+    /// One of each.
+    pub const EACH: [Self; 15] = [
+        Self::InSync,
+        Self::Applied,
+        Self::Returned,
+        Self::RolledBack,
+        Self::Unhealthy,
+        Self::Repaired,
+        Self::Held(Reason::Drift),
+        Self::Refused(Reason::ValidationRefused),
+        Self::Unreachable(Reason::SourceUnreachable),
+        Self::Failed,
+        Self::Unrecorded,
+        Self::Declined,
+        Self::Planned,
+        Self::Published,
+        Self::Conflicted(Reason::FileChanged),
+    ];
+
     /// The stable words for it, and the reason where it has one.
     #[must_use]
     pub const fn words(&self) -> (&'static str, Option<Reason>) {

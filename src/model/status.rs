@@ -1,5 +1,5 @@
 use super::deployment::words;
-use super::{DeploymentId, Digest, Finding, Origin, Outcome, Revision, Timestamp};
+use super::{DeploymentId, Digest, FailingQueue, Finding, Origin, Outcome, Revision, Timestamp};
 
 words! {
     /// The agent's state in one word.
@@ -116,6 +116,8 @@ pub struct Status {
     pub quarantine: Vec<Quarantine>,
     /// Events on their way.
     pub outbox: OutboxCounts,
+    /// Queues of the outbox that fail.
+    pub failing: Vec<FailingQueue>,
 }
 
 /// The live tree.
@@ -168,6 +170,10 @@ pub struct SourceState {
     pub last_success_at: Option<Timestamp>,
     /// What is wrong with it now: a code and a sentence.
     pub error: Option<(Reason, String)>,
+    /// Tries in a row that failed.
+    pub failures: u32,
+    /// When the first of them did.
+    pub failing_since: Option<Timestamp>,
 }
 
 /// How a path of the live tree differs from what it should be.

@@ -1,4 +1,4 @@
-//! One attempt to deliver one event to one node: one POST, whose outcome goes into the journal.
+//! One attempt to deliver one event to one endpoint: one POST, whose outcome goes into the journal.
 //!
 //! SQLite (which syncs the disk when it commits) and the secret's file are used on the blocking
 //! pool: the runtime has one thread, and everybody else's timers and sockets hang on it.
@@ -7,28 +7,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ring::rand::SystemRandom;
-use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
-use super::client::{self, Answer, Request};
-use super::{SigningKeys, payload};
+use super::client::{self, Answer, Clients};
+use super::endpoint::Endpoint;
+use super::request::{self, Request, Voice};
 use crate::clock::Clock;
-use crate::config::NodeSettings;
 use crate::decide::retry::delivery_delay;
 use crate::journal::{Journal, JournalError};
 use crate::meters::meters;
 use crate::model::{Delivery, Timestamp};
+use crate::telemetry::Work;
 
 /// All that an attempt needs.
 pub(super) struct Attempt {
     pub(super) journal: Arc<Journal>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) node: Arc<NodeSettings>,
-    /// The client, or why there is none.
-    pub(super) client: Result<reqwest::Client, String>,
-    pub(super) source: Arc<str>,
-    pub(super) body_bytes_max: usize,
-    /// When it must have ended, if that is before the node's own timeout.
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) clients: Clients,
+    pub(super) voice: Arc<Voice>,
+    /// When it must have ended, if that is before the endpoint's own timeout.
     pub(super) until: Option<Instant>,
 }
 
@@ -51,11 +49,7 @@ pub(super) enum Outcome {
 struct Prepared {
     delivery: Delivery,
     request: Result<Request, String>,
-}
-
-/// What stands for a node's address in the journal: its URL may hold a credential.
-pub(super) fn fingerprint(node: &NodeSettings) -> String {
-    Sha256::digest(&node.url).iter().map(|byte| format!("{byte:02x}")).collect()
+    work: Work,
 }
 
 impl Attempt {
@@ -63,20 +57,22 @@ impl Attempt {
     pub(super) async fn make(self) -> Outcome {
         let this = Arc::new(self);
         let preparing = Arc::clone(&this);
-        let (delivery, answer) = match blocking(move || preparing.prepare()).await {
+        let Prepared { delivery, request, work } = match blocking(move || preparing.prepare()).await
+        {
             Ok(None) => return Outcome::Idle,
-            Ok(Some(Prepared { delivery, request: Ok(request) })) => {
-                (delivery, this.send(request).await)
-            }
-            Ok(Some(Prepared { delivery, request: Err(error) })) => {
-                (delivery, Answer::failed(error))
-            }
-            Err(error) => return unrecorded(&this.node.name, &error),
+            Ok(Some(prepared)) => prepared,
+            Err(error) => return unrecorded(&this.endpoint.name, &error),
         };
+        let answer = match request {
+            Ok(request) => this.send(request).await,
+            Err(error) => Answer::failed(error),
+        };
+        work.answered(answer.status(), answer.error());
         let recording = Arc::clone(&this);
-        match blocking(move || recording.record(&delivery, answer)).await {
+        let record = move || work.span().in_scope(|| recording.record(&delivery, answer));
+        match blocking(record).await {
             Ok(outcome) => outcome,
-            Err(error) => unrecorded(&this.node.name, &error),
+            Err(error) => unrecorded(&this.endpoint.name, &error),
         }
     }
 
@@ -84,30 +80,28 @@ impl Attempt {
     /// a key there is none.
     fn prepare(&self) -> Result<Option<Prepared>, JournalError> {
         let now = self.clock.now();
-        let Some((delivery, event)) = self.journal.next_for(&self.node.name, now)? else {
+        let Some((delivery, event)) = self.journal.next_for(&self.endpoint.name, now)? else {
             return Ok(None);
         };
-        let request = SigningKeys::read(&self.node.secret_file).and_then(|keys| {
-            let body = payload::body(&event, &self.source, self.body_bytes_max)?;
-            let signature = keys.sign(&event.id, now, &body);
-            Ok(Request { id: event.id, timestamp: now.seconds(), signature, body })
-        });
+        let work = Work::delivery(&self.endpoint.name, &event);
+        let request = request::make(&self.endpoint, &event, &self.voice, now);
+        let request = request.map(|request| request.within(&self.endpoint, work.traceparent()));
         let request = request.map_err(|error| client::chain(&error));
-        Ok(Some(Prepared { delivery, request }))
+        Ok(Some(Prepared { delivery, request, work }))
     }
 
     async fn send(&self, request: Request) -> Answer {
         let left = self.until.map(|until| until.saturating_duration_since(Instant::now()));
-        let timeout = left.map_or(self.node.timeout, |left| left.min(self.node.timeout));
-        match &self.client {
-            Ok(client) => client::send(client, &self.node.url, timeout, request).await,
-            Err(error) => Answer::failed(error.clone()),
+        let timeout = left.map_or(self.endpoint.timeout, |left| left.min(self.endpoint.timeout));
+        match self.clients.of(request.url.expose()) {
+            Ok(client) => client::send(&client, &self.endpoint.way, timeout, request).await,
+            Err(error) => Answer::failed(error),
         }
     }
 
     fn record(&self, delivery: &Delivery, answer: Answer) -> Result<Outcome, JournalError> {
         let (journal, now) = (&self.journal, self.clock.now());
-        let (node, event, id) = (&self.node.name, &delivery.event_id, delivery.id);
+        let (node, event, id) = (&self.endpoint.name, &delivery.event_id, delivery.id);
         match answer {
             Answer::Taken(status) => {
                 journal.delivered(id, status, now)?;
@@ -116,16 +110,25 @@ impl Attempt {
                 Ok(Outcome::Delivered)
             }
             Answer::Gone => {
-                let error = "the node answered 410 Gone; nothing more is sent to it until its \
-                             url changes or a delivery is sent again";
-                journal.give_up(id, Some(410), error, now)?;
+                let who = self.endpoint.way.noun();
+                let error = format!(
+                    "{who} answered 410 Gone; nothing more is sent to it until its url changes or a \
+                     delivery is sent again"
+                );
+                journal.give_up(id, Some(410), &error, now)?;
                 meters().delivery("given_up");
-                journal.endpoint_gone(node, &fingerprint(&self.node), now)?;
+                journal.endpoint_gone(node, &self.endpoint.fingerprint(), now)?;
                 tracing::warn!(node, event, "{error}");
-                Ok(Outcome::GivenUp(error.to_owned()))
+                Ok(Outcome::GivenUp(error))
+            }
+            Answer::Refused { status, error } => {
+                journal.give_up(id, Some(status), &error, now)?;
+                meters().delivery("given_up");
+                tracing::warn!(node, event, "given up: {error}; see `kconfigd deliveries`");
+                Ok(Outcome::GivenUp(error))
             }
             Answer::Failed { status, error, .. }
-                if now.since(delivery.queued_at) >= self.node.deliver_for =>
+                if now.since(delivery.queued_at) >= self.endpoint.deliver_for =>
             {
                 journal.give_up(id, status, &error, now)?;
                 meters().delivery("given_up");
@@ -136,7 +139,7 @@ impl Attempt {
                 let attempt = delivery.attempts.saturating_add(1);
                 let delay = delivery_delay(attempt, chance()).max(retry_after.unwrap_or_default());
                 let not_before = retry_after.map(|wait| now.plus(wait));
-                journal.failed_attempt(id, status, &error, now.plus(delay), not_before)?;
+                journal.failed_attempt(id, status, &error, now.plus(delay), not_before, now)?;
                 meters().delivery("failed");
                 // The first failure is news; a node that stays down is no line a minute.
                 if attempt == 1 {

@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::error::Error;
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode, Url, redirect};
+use reqwest::header::RETRY_AFTER;
+use reqwest::{Client, Response, Url, redirect};
 
-use super::{NotifyError, payload};
+use super::NotifyError;
+use super::endpoint::{Meaning, Way};
+use super::request::Request;
 
 /// The longest `Retry-After` that is honoured; a longer one is taken as this.
 pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_secs(60 * 60);
@@ -19,14 +22,6 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes that are read of an answer's body, so that the connection can be used again.
 const ANSWER_BYTES_MAX: usize = 1024;
 
-/// A signed request.
-pub(super) struct Request {
-    pub(super) id: String,
-    pub(super) timestamp: i64,
-    pub(super) signature: String,
-    pub(super) body: Vec<u8>,
-}
-
 /// What a node made of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer {
@@ -34,6 +29,8 @@ pub(super) enum Answer {
     Taken(u16),
     /// 410: it wants nothing more.
     Gone,
+    /// It will never take this one.
+    Refused { status: u16, error: String },
     /// Anything else.
     Failed { status: Option<u16>, error: String, retry_after: Option<Duration> },
 }
@@ -43,26 +40,46 @@ impl Answer {
     pub(super) fn failed(error: String) -> Self {
         Self::Failed { status: None, error, retry_after: None }
     }
+
+    /// The status that the node answered with, if it answered.
+    pub(super) const fn status(&self) -> Option<u16> {
+        match self {
+            Self::Taken(status) => Some(*status),
+            Self::Gone => Some(410),
+            Self::Refused { status, .. } => Some(*status),
+            Self::Failed { status, .. } => *status,
+        }
+    }
+
+    /// What went wrong, if something did.
+    pub(super) fn error(&self) -> Option<&str> {
+        match self {
+            Self::Taken(_) => None,
+            Self::Gone => Some("the endpoint answered 410 Gone"),
+            Self::Refused { error, .. } | Self::Failed { error, .. } => Some(error),
+        }
+    }
 }
 
 /// The clients, made when first needed: a machine's root certificates are a megabyte that one
-/// whose nodes are all `http` never loads.
-#[derive(Default)]
-pub(super) struct Clients(HashMap<(bool, bool), Client>);
+/// whose nodes are all `http` never loads. Clones share them.
+#[derive(Clone, Default)]
+pub(super) struct Clients(Arc<Mutex<HashMap<(bool, bool), Client>>>);
 
 impl Clients {
     /// The client for a URL. Loopback addresses are never reached through a proxy; others are when
     /// the environment says so.
-    pub(super) fn of(&mut self, url: &str) -> Result<Client, String> {
+    pub(super) fn of(&self, url: &str) -> Result<Client, String> {
         let url = Url::parse(url)
-            .map_err(|error| format!("the node's url is not one: {error}; see nodes[].url"))?;
+            .map_err(|error| format!("the url is not one: {error}; see its settings"))?;
         let tls = url.scheme() == "https";
         let direct = url.host_str().is_some_and(is_loopback);
-        if let Some(client) = self.0.get(&(tls, direct)) {
+        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&(tls, direct)) {
             return Ok(client.clone());
         }
         let client = build(tls, direct).map_err(|error| chain(&error))?;
-        self.0.insert((tls, direct), client.clone());
+        clients.insert((tls, direct), client.clone());
         Ok(client)
     }
 }
@@ -95,17 +112,15 @@ fn build(tls: bool, direct: bool) -> Result<Client, NotifyError> {
 /// Sends `request`; all of it, the answer included, ends within `timeout`.
 pub(super) async fn send(
     client: &Client,
-    url: &str,
+    way: &Way,
     timeout: Duration,
     request: Request,
 ) -> Answer {
+    let who = way.noun();
     let sent = client
-        .post(url)
+        .post(request.url.expose())
         .timeout(timeout)
-        .header(CONTENT_TYPE, payload::CONTENT_TYPE)
-        .header("webhook-id", request.id)
-        .header("webhook-timestamp", request.timestamp)
-        .header("webhook-signature", request.signature)
+        .headers(request.headers)
         .body(request.body)
         .send()
         .await;
@@ -115,35 +130,47 @@ pub(super) async fn send(
             return Answer::failed(format!("no answer within {timeout:.1?}"));
         }
         // The URL may hold a credential; the innermost cause is what says something.
-        Err(error) => return Answer::failed(root(&error.without_url())),
+        Err(error) => return Answer::failed(root(who, &error.without_url())),
     };
     let status = response.status();
-    let answer = match status {
-        StatusCode::GONE => Answer::Gone,
-        _ if status.is_success() => Answer::Taken(status.as_u16()),
-        _ => Answer::Failed {
+    let retry_after = retry_after(&response);
+    let said = beginning(response).await;
+    if status.is_success() {
+        return Answer::Taken(status.as_u16());
+    }
+    match way.meaning(status.as_u16(), &said) {
+        Meaning::Gone => Answer::Gone,
+        Meaning::Known => Answer::Taken(status.as_u16()),
+        Meaning::Refused => Answer::Refused {
+            status: status.as_u16(),
+            error: format!("{who} answered {status}, which sending it again would not change"),
+        },
+        Meaning::Failed => Answer::Failed {
             status: Some(status.as_u16()),
             error: if status.is_redirection() {
-                format!("the node answered {status}: redirects are not followed; correct its url")
+                format!("{who} answered {status}: redirects are not followed; correct its url")
             } else {
-                format!("the node answered {status}")
+                format!("{who} answered {status}")
             },
-            retry_after: retry_after(&response),
+            retry_after,
         },
-    };
-    drain(response).await;
-    answer
+    }
 }
 
-/// Reads a little of the body and drops it. The answer has been given: what fails here counts not.
-async fn drain(mut response: Response) {
-    let mut read = 0;
-    while read <= ANSWER_BYTES_MAX {
+/// Reads a little of the body, so that the connection can be used again. The status has been given:
+/// what fails here counts not.
+async fn beginning(mut response: Response) -> String {
+    let mut read = Vec::new();
+    while read.len() <= ANSWER_BYTES_MAX {
         match response.chunk().await {
-            Ok(Some(chunk)) => read += chunk.len(),
-            Ok(None) | Err(_) => return,
+            Ok(Some(chunk)) => {
+                let room = (ANSWER_BYTES_MAX + 1).saturating_sub(read.len());
+                read.extend(chunk.iter().take(room));
+            }
+            Ok(None) | Err(_) => break,
         }
     }
+    String::from_utf8_lossy(&read).into_owned()
 }
 
 /// `Retry-After` in seconds, or as a date held against the answer's own `Date` (RFC 9110, 10.2.3),
@@ -163,12 +190,12 @@ fn wait_of(value: &str, date: Option<&str>) -> Option<Duration> {
 }
 
 /// The innermost cause.
-fn root(error: &(dyn Error + 'static)) -> String {
+fn root(who: &str, error: &(dyn Error + 'static)) -> String {
     let mut cause = error;
     while let Some(next) = cause.source() {
         cause = next;
     }
-    format!("cannot reach the node: {cause}")
+    format!("cannot reach {who}: {cause}")
 }
 
 /// An error with its causes, in one line.

@@ -1,6 +1,6 @@
-//! The loop over the outbox: each node in order, one attempt in flight, none waiting for another.
+//! The loop over the outbox: each endpoint in order, one attempt in flight, none waiting for another.
 //!
-//! All attempts are futures of one task. A node for which nothing is due costs a map entry.
+//! All attempts are futures of one task. An endpoint for which nothing is due costs a map entry.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -15,8 +15,9 @@ use tokio::time::Instant;
 
 use super::attempt::{self, Attempt, JOURNAL_PAUSE, Outcome, blocking};
 use super::client::Clients;
+use super::endpoint::Endpoint;
+use super::request::Voice;
 use crate::clock::Clock;
-use crate::config::NodeSettings;
 use crate::journal::Journal;
 use crate::model::{OutboxCounts, Timestamp};
 
@@ -34,12 +35,24 @@ const RECORDING_GRACE: Duration = Duration::from_secs(1);
 /// Who is told, and in whose name: what a change of settings may change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Audience {
-    /// The nodes.
-    pub nodes: Vec<NodeSettings>,
+    /// Nodes, alerts and the forge.
+    pub endpoints: Vec<Endpoint>,
     /// The CloudEvents `source`, see [`super::payload::source_of`].
     pub source: String,
+    /// What tells this agent from others on the same machine, in a few letters.
+    pub place: String,
     /// Bytes in one body.
     pub body_bytes_max: usize,
+}
+
+impl Audience {
+    fn voice(&self) -> Arc<Voice> {
+        Arc::new(Voice {
+            source: self.source.clone(),
+            place: self.place.clone(),
+            body_bytes_max: self.body_bytes_max,
+        })
+    }
 }
 
 /// Delivers what is in the outbox.
@@ -53,7 +66,7 @@ pub struct Deliverer {
     lanes: BTreeMap<String, Lane>,
     /// Nodes with an attempt in flight, also those that have left the settings since.
     busy: BTreeSet<String>,
-    source: Arc<str>,
+    voice: Arc<Voice>,
     next_upkeep: Timestamp,
     /// When attempts must have ended.
     until: Option<Instant>,
@@ -108,9 +121,9 @@ impl DeliveryReport {
     }
 }
 
-/// One node.
+/// One endpoint.
 struct Lane {
-    node: Arc<NodeSettings>,
+    endpoint: Arc<Endpoint>,
     /// When its next delivery is due; `None`: nothing waits.
     due: Option<Timestamp>,
 }
@@ -123,7 +136,7 @@ impl Deliverer {
     /// Makes a deliverer, which does nothing before it runs.
     #[must_use]
     pub fn new(journal: Arc<Journal>, clock: Arc<dyn Clock>, audience: Audience) -> Self {
-        let source = audience.source.as_str().into();
+        let voice = audience.voice();
         let (sender, audience) = watch::channel(Arc::new(audience));
         let (outcomes, counted) = watch::channel(0);
         let (wake, sender) = (Arc::new(Notify::new()), Arc::new(sender));
@@ -136,7 +149,7 @@ impl Deliverer {
             clients: Clients::default(),
             lanes: BTreeMap::new(),
             busy: BTreeSet::new(),
-            source,
+            voice,
             next_upkeep: Timestamp::default(),
             until: None,
             report: DeliveryReport::default(),
@@ -217,24 +230,23 @@ impl Deliverer {
     /// Starts an attempt for each node whose delivery is due, the longest due first.
     fn launch(&mut self, flying: &Flying) {
         let now = self.clock.now();
-        let mut due: Vec<(Timestamp, Arc<NodeSettings>)> = self
+        let mut due: Vec<(Timestamp, Arc<Endpoint>)> = self
             .lanes
             .iter()
             .filter(|(name, _)| !self.busy.contains(*name))
-            .filter_map(|(_, lane)| Some((lane.due?, Arc::clone(&lane.node))))
+            .filter_map(|(_, lane)| Some((lane.due?, Arc::clone(&lane.endpoint))))
             .filter(|(due, _)| attempt::is_due(*due, now))
             .collect();
         due.sort_by_key(|(due, _)| *due);
-        for (_, node) in due.into_iter().take(IN_FLIGHT_MAX.saturating_sub(flying.len())) {
-            let name = node.name.clone();
+        for (_, endpoint) in due.into_iter().take(IN_FLIGHT_MAX.saturating_sub(flying.len())) {
+            let name = endpoint.name.clone();
             self.busy.insert(name.clone());
             let attempt = Attempt {
                 journal: Arc::clone(&self.journal),
                 clock: Arc::clone(&self.clock),
-                client: self.clients.of(&node.url),
-                node,
-                source: Arc::clone(&self.source),
-                body_bytes_max: self.audience.borrow().body_bytes_max,
+                clients: self.clients.clone(),
+                endpoint,
+                voice: Arc::clone(&self.voice),
                 until: self.until,
             };
             flying.push(Box::pin(async move { (name, attempt.make().await) }));
@@ -303,13 +315,16 @@ impl Deliverer {
     /// Takes over the settings, at the start and when they change.
     async fn take_audience(&mut self) {
         let audience = Arc::clone(&self.audience.borrow_and_update());
-        self.source = audience.source.as_str().into();
-        let lane = |node: &NodeSettings| Lane { node: Arc::new(node.clone()), due: None };
-        self.lanes = audience.nodes.iter().map(|n| (n.name.clone(), lane(n))).collect();
+        self.voice = audience.voice();
+        let lane = |endpoint: &Endpoint| Lane { endpoint: Arc::new(endpoint.clone()), due: None };
+        self.lanes = audience.endpoints.iter().map(|e| (e.name.clone(), lane(e))).collect();
         let (journal, now) = (Arc::clone(&self.journal), self.clock.now());
-        let nodes: Vec<_> =
-            audience.nodes.iter().map(|n| (n.name.clone(), attempt::fingerprint(n))).collect();
-        if let Err(error) = blocking(move || journal.set_nodes(&nodes, now)).await {
+        let set = move || {
+            let named = |endpoint: &Endpoint| (endpoint.name.clone(), endpoint.fingerprint());
+            let nodes: Vec<_> = audience.endpoints.iter().map(named).collect();
+            journal.set_nodes(&nodes, now)
+        };
+        if let Err(error) = blocking(set).await {
             tracing::error!("the outbox cannot be brought in line with the nodes: {error}");
         }
         self.look(None).await;

@@ -42,6 +42,21 @@ pub enum NotifyError {
         #[source]
         source: serde_json::Error,
     },
+    /// Something in an event cannot be part of a request's headers.
+    #[error("event {event} cannot be put into a request's headers")]
+    Header {
+        /// The event's id.
+        event: String,
+        /// Why.
+        #[source]
+        source: reqwest::header::InvalidHeaderValue,
+    },
+    /// An event says nothing of a commit.
+    #[error("event {event} says nothing of a commit that a forge could show")]
+    NoCommit {
+        /// The event's id.
+        event: String,
+    },
     /// The body of an event does not fit the limit, however much is left out.
     #[error("event {event} does not fit {limit} bytes; raise limits.webhook_body_bytes_max")]
     BodyLimit {

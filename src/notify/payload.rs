@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use super::NotifyError;
+use crate::decide::problems::{Step, sentences};
 use crate::model::{ChangeLists, Event, EventFacts, EventKind, Finding};
 
 /// The media type of the body.
@@ -18,11 +19,14 @@ const TEXT_MAX: [usize; 3] = [1000, 200, 40];
 /// Characters of the name in a `source`.
 const SOURCE_NAME_MAX: usize = 128;
 
+/// What a `source` begins with.
+pub(super) const SOURCE_PREFIX: &str = "urn:kconfigd:";
+
 /// The CloudEvents `source` of the machine or profile called `name`: `urn:kconfigd:<name>`, with
 /// what a URI does not allow percent-encoded.
 #[must_use]
 pub fn source_of(name: &str) -> String {
-    let mut source = "urn:kconfigd:".to_owned();
+    let mut source = SOURCE_PREFIX.to_owned();
     for byte in name.chars().take(SOURCE_NAME_MAX).collect::<String>().bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             source.push(char::from(byte));
@@ -147,8 +151,20 @@ struct Told<'a> {
     message: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     findings: Option<Vec<WireFinding<'a>>>,
+    #[serde(flatten)]
+    problem: Option<WireProblem>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     truncated: bool,
+}
+
+/// A problem: what alerts are told.
+#[derive(Serialize)]
+struct WireProblem {
+    problem: &'static str,
+    severity: &'static str,
+    since: Option<String>,
+    title: String,
+    what_to_do: String,
 }
 
 #[derive(Default, Serialize)]
@@ -172,7 +188,7 @@ struct WireFinding<'a> {
 fn envelope<'a>(event: &'a Event, source: &'a str, cut: Cut) -> Envelope<'a> {
     let data = match event.kind {
         EventKind::Applied | EventKind::RolledBack => Data::Deployed(deployed(&event.facts, cut)),
-        _ => Data::Told(told(event.kind, &event.facts, cut)),
+        _ => Data::Told(told(event.kind, source, &event.facts, cut)),
     };
     Envelope {
         specversion: "1.0",
@@ -204,7 +220,7 @@ fn deployed(facts: &EventFacts, cut: Cut) -> Deployed<'_> {
     }
 }
 
-fn told(kind: EventKind, facts: &EventFacts, cut: Cut) -> Told<'_> {
+fn told<'a>(kind: EventKind, source: &str, facts: &'a EventFacts, cut: Cut) -> Told<'a> {
     let mut scissors = Scissors { cut, used: false };
     let told_always = kind == EventKind::Refused;
     Told {
@@ -221,6 +237,16 @@ fn told(kind: EventKind, facts: &EventFacts, cut: Cut) -> Told<'_> {
         message: facts.message.as_deref().map(|m| scissors.text(m)),
         findings: (told_always || !facts.findings.is_empty())
             .then(|| scissors.findings(&facts.findings)),
+        problem: facts.problem.map(|problem| {
+            let machine = source.strip_prefix(SOURCE_PREFIX).unwrap_or(source);
+            WireProblem {
+                problem: problem.as_str(),
+                severity: problem.urgency().as_str(),
+                since: facts.since.map(|at| at.to_string()),
+                title: sentences::title(machine, Step::of(kind), facts),
+                what_to_do: sentences::advice(facts),
+            }
+        }),
         truncated: scissors.used,
     }
 }

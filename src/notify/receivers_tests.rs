@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use tempfile::TempDir;
 
-use super::{Audience, Deliverer, DeliveryReport, SigningKeys};
+use super::{Audience, Deliverer, DeliveryReport, Endpoint, SigningKeys};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::NodeSettings;
 use crate::journal::Journal;
@@ -41,10 +41,11 @@ async fn deliver(url: &str, secret_file: PathBuf) -> DeliveryReport {
         kind: EventKind::Applied,
         at: SystemClock.now(),
         facts: EventFacts { deployment, ..EventFacts::default() },
+        trace: None,
     };
     journal.record_event(&event, &["a".to_owned()]).unwrap();
     // So far on in the schedule that one more failure is the last try within the limit.
-    (0..5).for_each(|_| journal.failed_attempt(1, None, "", event.at, None).unwrap());
+    (0..5).for_each(|_| journal.failed_attempt(1, None, "", event.at, None, event.at).unwrap());
     let node = NodeSettings {
         name: "a".to_owned(),
         url: url.to_owned(),
@@ -56,7 +57,8 @@ async fn deliver(url: &str, secret_file: PathBuf) -> DeliveryReport {
         deliver_for: Duration::from_secs(600),
     };
     let source = "urn:kconfigd:test".to_owned();
-    let audience = Audience { nodes: vec![node], source, body_bytes_max: 20_000 };
+    let endpoints = vec![Endpoint::of_node(&node)];
+    let audience = Audience { endpoints, source, place: String::new(), body_bytes_max: 20_000 };
     Deliverer::new(journal, Arc::new(SystemClock), audience)
         .deliver_once(Duration::from_secs(40))
         .await

@@ -10,6 +10,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
 use super::NotifyError;
+use crate::model::Secret;
 
 /// Bytes in a secret file.
 const FILE_BYTES_MAX: usize = 64 * 1024;
@@ -33,23 +34,32 @@ pub(super) enum Material {
     Ed25519Public(Vec<u8>),
 }
 
+/// Characters of a credential that is not a key of ours: a token, an address.
+const TEXT_CHARS_MAX: usize = 4096;
+
+/// Reads the one credential in `path`: a token, a routing key, an address. White space around it
+/// does not count.
+///
+/// Blocks on the file system. Errors name the file, never what stands there.
+pub(super) fn read_text(path: &Path) -> Result<Secret, NotifyError> {
+    let shape = |problem| NotifyError::SecretFileShape { path: path.to_owned(), problem };
+    let bytes = read_bytes(path)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| shape("is not text"))?.trim();
+    match text {
+        "" => Err(shape("is empty; it holds one line, the credential")),
+        _ if text.len() > TEXT_CHARS_MAX || !text.bytes().all(|b| b.is_ascii_graphic()) => {
+            Err(shape("holds more than one line or word; it holds the credential alone"))
+        }
+        _ => Ok(Secret::new(text.to_owned())),
+    }
+}
+
 /// Reads the keys in `path`. Blank lines and lines that start with `#` do not count.
 ///
 /// Blocks on the file system. Errors name the file and the line, never what stands there.
 pub(super) fn read(path: &Path) -> Result<Vec<Material>, NotifyError> {
-    let failed = |source| NotifyError::SecretFile { path: path.to_owned(), source };
-    // Looked at before it is opened: opening a pipe that nobody writes to would wait for ever.
-    if !std::fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
-    }
-    // Allocated once: a vector that grows would leave copies behind that nobody wipes.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(FILE_BYTES_MAX + 1));
-    let limit = u64::try_from(FILE_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
-    File::open(path).and_then(|f| f.take(limit).read_to_end(&mut bytes)).map_err(failed)?;
     let shape = |problem| NotifyError::SecretFileShape { path: path.to_owned(), problem };
-    if bytes.len() > FILE_BYTES_MAX {
-        return Err(shape("is larger than 64 KiB; it holds one key a line"));
-    }
+    let bytes = read_bytes(path)?;
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| shape("is not text; it holds one key a line, whsec_… or whsk_…"))?;
     let mut keys = Vec::new();
@@ -71,6 +81,26 @@ pub(super) fn read(path: &Path) -> Result<Vec<Material>, NotifyError> {
         return Err(shape("holds no key; write one line: `whsec_` and `openssl rand -base64 32`"));
     }
     Ok(keys)
+}
+
+/// Reads a file with credentials, bounded, into memory that is wiped.
+fn read_bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, NotifyError> {
+    let failed = |source| NotifyError::SecretFile { path: path.to_owned(), source };
+    // Looked at before it is opened: opening a pipe that nobody writes to would wait for ever.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
+    }
+    // Allocated once: a vector that grows would leave copies behind that nobody wipes.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(FILE_BYTES_MAX + 1));
+    let limit = u64::try_from(FILE_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
+    File::open(path).and_then(|f| f.take(limit).read_to_end(&mut bytes)).map_err(failed)?;
+    if bytes.len() > FILE_BYTES_MAX {
+        return Err(NotifyError::SecretFileShape {
+            path: path.to_owned(),
+            problem: "is larger than 64 KiB; it holds one key a line",
+        });
+    }
+    Ok(bytes)
 }
 
 /// Reads one line; the error says what is wrong without repeating any of it.

@@ -1,6 +1,6 @@
 use super::mirror::{damaged, object_id, oid};
-use super::{Mirror, ObjectsError};
-use crate::model::{ObjectId, Revision, Timestamp};
+use super::{Item, ItemKind, Mirror, ObjectsError};
+use crate::model::{FileMode, ObjectId, Revision, Timestamp};
 
 /// Who commits what comes over the API; its author is whoever sent it.
 const COMMITTER: &str = "kconfigd";
@@ -16,6 +16,30 @@ pub fn blob_id(bytes: &[u8]) -> ObjectId {
 }
 
 impl Mirror {
+    /// Writes a commit with one file in it, behind another that need not be here. No branch shows it.
+    ///
+    /// # Errors
+    /// [`ObjectsError`] when nothing can be written.
+    pub fn chain(
+        &self,
+        parent: Option<&Revision>,
+        (name, bytes): (&str, &[u8]),
+        message: &str,
+        now: Timestamp,
+    ) -> Result<Revision, ObjectsError> {
+        let kind = ItemKind::File(FileMode::Regular);
+        let file = Item { name: name.into(), id: self.write_blob(bytes)?, kind };
+        let tree = self.write_tree(&[file])?;
+        let parent = parent.map(|parent| format!("parent {parent}\n")).unwrap_or_default();
+        let who = format!("{COMMITTER} <{ADDRESS}> {} +0000", now.0.div_euclid(1000));
+        let text = format!("tree {tree}\n{parent}author {who}\ncommitter {who}\n\n{message}\n");
+        let written = || {
+            let odb = self.repository().odb()?;
+            odb.write(git2::ObjectType::Commit, text.as_bytes())
+        };
+        written().map(|id| Revision::from(object_id(id))).map_err(damaged("commit", tree))
+    }
+
     /// Writes a commit. No branch shows it.
     ///
     /// # Errors

@@ -4,7 +4,9 @@ use crate::document::Format;
 use crate::model::TreePath;
 
 /// The folders of what profiles use, and of profiles themselves.
-pub const FOLDERS: [&str; 4] = ["profiles", "agents", "plugins", "klp"];
+pub const FOLDERS: [&str; 4] = ["profiles", "agents", "plugins", FEDERATION];
+/// The folder of the federation, all of which only those use that take part in it.
+pub const FEDERATION: &str = "klp";
 
 /// What a file is, by its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

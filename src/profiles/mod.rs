@@ -11,12 +11,13 @@ mod tests;
 mod usage;
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::document::{self, Document, Format, Masker, Node, Value, on_one_line};
 use crate::model::{Limits, TreePath};
 
 pub use error::ProfileError;
-pub use layout::{FOLDERS, Part, stem};
+pub use layout::{FEDERATION, FOLDERS, Part, stem};
 pub use usage::Usage;
 
 /// The folder that profiles are in.
@@ -35,7 +36,14 @@ pub struct Profile {
     pub files: Vec<String>,
     /// What it says, without `extends`.
     pub document: Document,
-    parts: Vec<Document>,
+    pieces: Vec<Arc<Piece>>,
+}
+
+/// One file of a profile, read: what it says without `extends`, and what it extends.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    document: Document,
+    next: Next,
 }
 
 /// A value that is no mapping with values, and where it comes from.
@@ -82,8 +90,22 @@ pub fn resolve<E>(
     limits: &Limits,
     mut read: impl FnMut(&str) -> Result<Option<Vec<u8>>, E>,
 ) -> Result<Result<Profile, ProfileError>, E> {
+    assemble(name, |file| {
+        Ok(read(file)?.map(|bytes| Piece::read(file, &bytes, limits).map(Arc::new)))
+    })
+}
+
+/// The same of files that are read already. `piece` gives a file of the tree, `None` where there is
+/// none.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn assemble<E>(
+    name: &str,
+    mut piece: impl FnMut(&str) -> Result<Option<Result<Arc<Piece>, ProfileError>>, E>,
+) -> Result<Result<Profile, ProfileError>, E> {
     let mut files = Vec::new();
-    let mut parts: Vec<Document> = Vec::new();
+    let mut pieces: Vec<Arc<Piece>> = Vec::new();
     let mut next = Some((name.to_owned(), Named::Asked));
     while let Some((name, named)) = next {
         let file = file_of(&name);
@@ -97,21 +119,28 @@ pub fn resolve<E>(
         if files.len() == CHAIN_MAX {
             return Ok(Err(ProfileError::TooMany { named }));
         }
-        let Some(bytes) = read(&file)? else {
-            return Ok(Err(ProfileError::Missing { name, file, named }));
+        let piece = match piece(&file)? {
+            Some(Ok(piece)) => piece,
+            Some(Err(error)) => return Ok(Err(error)),
+            None => return Ok(Err(ProfileError::Missing { name, file, named })),
         };
-        let mut part = match parse(&file, &bytes, limits) {
-            Ok(part) => part,
-            Err(error) => return Ok(Err(error)),
-        };
-        next = match take_extends(&file, &mut part) {
-            Ok(extends) => extends,
-            Err(error) => return Ok(Err(error)),
-        };
+        next = piece.next.clone();
         files.push(file);
-        parts.push(part);
+        pieces.push(piece);
     }
-    Ok(lay(name, files, parts))
+    Ok(lay(name, files, pieces))
+}
+
+impl Piece {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// [`ProfileError`]: it is no YAML, no one mapping, or does not name what it extends.
+    pub fn read(file: &str, bytes: &[u8], limits: &Limits) -> Result<Self, ProfileError> {
+        let mut document = parse(file, bytes, limits)?;
+        let next = take_extends(file, &mut document)?;
+        Ok(Self { document, next })
+    }
 }
 
 /// Who named a profile: for messages.
@@ -168,18 +197,18 @@ fn take_extends(file: &str, part: &mut Document) -> Result<Next, ProfileError> {
     }
 }
 
-fn lay(name: &str, files: Vec<String>, parts: Vec<Document>) -> Result<Profile, ProfileError> {
+fn lay(name: &str, files: Vec<String>, pieces: Vec<Arc<Piece>>) -> Result<Profile, ProfileError> {
     let mut laid: Option<Document> = None;
-    for (file, part) in files.iter().zip(&parts).rev() {
+    for (file, piece) in files.iter().zip(&pieces).rev() {
         laid = Some(match laid {
-            None => part.clone(),
-            Some(below) => document::merge(&below, part).map_err(|conflict| {
+            None => piece.document.clone(),
+            Some(below) => document::merge(&below, &piece.document).map_err(|conflict| {
                 ProfileError::Conflict { file: file.clone(), conflict: Box::new(conflict) }
             })?,
         });
     }
     let document = laid.ok_or_else(|| ProfileError::NotOneMapping { file: file_of(name) })?;
-    Ok(Profile { name: name.to_owned(), files, document, parts })
+    Ok(Profile { name: name.to_owned(), files, document, pieces })
 }
 
 impl Profile {
@@ -247,10 +276,10 @@ impl Profile {
         }
     }
 
-    /// The uppermost part that has this key: what it says is what holds.
+    /// The uppermost file that has this key: what it says is what holds.
     fn giver(&self, key: &[String]) -> Option<(&str, u32)> {
-        self.files.iter().zip(&self.parts).find_map(|(file, part)| {
-            let found = key.iter().try_fold(&part.root, |node, name| node.get(name))?;
+        self.files.iter().zip(&self.pieces).find_map(|(file, piece)| {
+            let found = key.iter().try_fold(&piece.document.root, |node, name| node.get(name))?;
             Some((file.as_str(), found.line))
         })
     }

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use regorus::unstable::{Rule, RuleHead};
 use regorus::{Engine, Value};
 
+use super::older;
 use super::wire::{Broken, Place, SetText, SourceText, Unit};
 
 /// Characters that are kept of what the language says is wrong.
@@ -69,6 +70,7 @@ pub(super) fn compile<E>(
 ) -> Result<Compiled, E> {
     let mut engine = Engine::new();
     engine.set_strict_builtin_errors(false);
+    older::add(&mut engine);
     let mut broken = Vec::new();
     for file in &text.files {
         reads(&file.name)?;

@@ -11,6 +11,7 @@ mod compile;
 mod error;
 mod evaluate;
 mod evaluator;
+mod older;
 mod serve;
 mod trial;
 mod wire;

@@ -1,5 +1,4 @@
-use std::collections::BTreeSet;
-
+use super::needed::Unused;
 use crate::decide::patterns::Patterns;
 use crate::model::Finding;
 
@@ -13,8 +12,8 @@ pub(super) struct Filter {
     include: Option<Patterns>,
     /// `None`: nothing is out.
     exclude: Option<Patterns>,
-    /// Files that the profile does not use.
-    unused: BTreeSet<String>,
+    /// What the profile does not use.
+    unused: Unused,
 }
 
 impl Filter {
@@ -23,17 +22,27 @@ impl Filter {
         let everything = include.is_empty() || include.iter().all(|p| p == "**" || p == "*");
         let include = if everything { None } else { Some(compile("include", include)?) };
         let exclude = if exclude.is_empty() { None } else { Some(compile("exclude", exclude)?) };
-        Ok(Self { include, exclude, unused: BTreeSet::new() })
+        Ok(Self { include, exclude, unused: Unused::new() })
     }
 
-    /// The same without these files.
-    pub(super) fn without(self, unused: BTreeSet<String>) -> Self {
+    /// The same without what a profile does not use.
+    pub(super) fn without(self, unused: Unused) -> Self {
         Self { unused, ..self }
     }
 
-    /// Whether files are left out that a profile does not use.
-    pub(super) fn narrows(&self) -> bool {
-        !self.unused.is_empty()
+    /// Whether something in a folder, or below it, is left out that a profile does not use.
+    pub(super) fn narrows(&self, folder: &str) -> bool {
+        if folder.is_empty() { !self.unused.is_empty() } else { self.unused.contains_key(folder) }
+    }
+
+    /// The names in a folder that are left out since a profile does not use them.
+    pub(super) fn unused_in(&self, folder: &str) -> impl Iterator<Item = &str> {
+        self.unused.get(folder).into_iter().flatten().map(String::as_str)
+    }
+
+    fn is_unused(&self, path: &str) -> bool {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        self.unused.get(folder).is_some_and(|names| names.contains(name))
     }
 
     /// Whether everything is in.
@@ -43,12 +52,13 @@ impl Filter {
 
     /// Whether a folder is not even looked into.
     pub(super) fn leaves_out_folder(&self, path: &str) -> bool {
-        self.exclude.as_ref().is_some_and(|exclude| exclude.mean(path, true))
+        self.is_unused(path)
+            || self.exclude.as_ref().is_some_and(|exclude| exclude.mean(path, true))
     }
 
     /// Whether a file is in. Folders above it that are out have been left out before.
     pub(super) fn takes_file(&self, path: &str) -> bool {
-        !self.unused.contains(path)
+        !self.is_unused(path)
             && !self.exclude.as_ref().is_some_and(|exclude| exclude.mean(path, false))
             && self.include.as_ref().is_none_or(|include| include.mean_file(path))
     }

@@ -25,6 +25,7 @@ use budget::Budget;
 use filter::Filter;
 
 use crate::config::RenderSettings;
+use crate::document::EMITTER;
 use crate::model::{Finding, Findings, Limits, ObjectId, Revision};
 use crate::objects::{Item, Mirror};
 
@@ -47,6 +48,9 @@ pub struct Input<'a> {
 pub struct Rendered {
     /// The tree; `None` where a finding made one impossible.
     pub tree: Option<ObjectId>,
+    /// Where a finding made one impossible, what is left without the files that are to blame: to be
+    /// looked at, so that they hide nothing that is wrong with others, and never to be live.
+    pub rest: Option<ObjectId>,
     /// What is wrong with it so far.
     pub findings: Vec<Finding>,
 }
@@ -64,8 +68,15 @@ pub fn render(mirror: &Mirror, input: &Input<'_>) -> Result<Rendered, RenderErro
         findings: Findings::default(),
         budget: Budget::new(input.limits),
     };
-    let tree = work.tree()?.filter(|_| !work.findings.refuse());
-    Ok(Rendered { tree, findings: work.findings.into_sorted() })
+    let built = work.tree()?;
+    let refuse = work.findings.refuse();
+    // What was not gone through to its end, and what cannot be relied on, is not looked at further.
+    let is_whole = !work.is_over();
+    let findings = work.findings.into_sorted();
+    let rest = built.filter(|_| {
+        refuse && is_whole && !findings.iter().any(|finding| finding.rule == names::ORDER)
+    });
+    Ok(Rendered { tree: built.filter(|_| !refuse), rest, findings })
 }
 
 /// One rendering while it is made.
@@ -132,11 +143,11 @@ impl Work<'_> {
 }
 
 /// Grows when the same commit and settings give another tree, so that nothing old is remembered.
-const RENDER_VERSION: u32 = 1;
+const RENDER_VERSION: u32 = 2;
 
 fn recipe(input: &Input<'_>) -> [u8; 32] {
     let Input { commit: _, settings, submodules, limits, hint: _ } = input;
-    let text = format!("{RENDER_VERSION} {settings:?} {submodules:?} {limits:?}");
+    let text = format!("{RENDER_VERSION} {EMITTER} {settings:?} {submodules:?} {limits:?}");
     Sha256::digest(text.as_bytes()).into()
 }
 

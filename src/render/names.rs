@@ -7,6 +7,9 @@ use crate::objects::{Item, ItemKind};
 /// Longest name that file systems take, in bytes (Linux, `NAME_MAX`).
 const NAME_BYTES_MAX: usize = 255;
 
+/// The rule about folders in which no entry can be found by its name.
+pub(super) const ORDER: &str = "path.order";
+
 /// The entries of a folder whose names can be part of a path, each with its path. The others are
 /// findings, and so is a folder that no git would have written: the order is what finding an entry
 /// by its name relies on.
@@ -22,7 +25,7 @@ pub(super) fn usable(
     if items.windows(2).any(|pair| matches!(pair, [a, b] if git_order(a, b) != Ordering::Less)) {
         let shown = format!("{place}{folder}");
         let text = "the folder's entries are not in the order in which git writes them";
-        let finding = Finding::error("path.order", text)
+        let finding = Finding::error(ORDER, text)
             .in_file(if shown.is_empty() { "." } else { shown.trim_end_matches('/') })
             .hint("something other than git made this commit: commit the files anew");
         findings.push(finding);

@@ -5,6 +5,7 @@ use crate::objects::{Item, ItemKind};
 mod filters;
 mod hostile;
 mod layers;
+mod needs;
 
 struct Bench {
     _keep: tempfile::TempDir,

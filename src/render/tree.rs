@@ -1,5 +1,7 @@
 use std::collections::HashMap;
 
+use sha2::{Digest as _, Sha256};
+
 use super::filter::Filter;
 use super::{RenderError, Work, names};
 use crate::model::{FileMode, Finding, ObjectId, TreePath};
@@ -25,20 +27,25 @@ impl<'w, 'a> Builder<'w, 'a> {
     }
 
     pub(super) fn build(mut self, tree: ObjectId) -> Result<ObjectId, RenderError> {
-        // What the live tree has may be what the profile does not use any more.
-        let hint = self.work.input.hint.filter(|_| !self.filter.narrows());
-        let hint = hint.filter(|hint| self.work.mirror.has(*hint));
+        let hint = self.work.input.hint.filter(|hint| self.work.mirror.has(*hint));
         self.folder(tree, &Place { path: None, depth: 0, hint })
     }
 
     /// Builds one folder; its own id when nothing in it has to change.
     fn folder(&mut self, tree: ObjectId, place: &Place<'_>) -> Result<ObjectId, RenderError> {
-        // What the same settings gave before, they make of itself again.
-        if place.hint == Some(tree) || self.work.is_over() {
+        let path = place.path.map_or("", TreePath::as_str);
+        // What the same settings gave before, they make of itself again; only what a profile used
+        // then it may not use any more.
+        if (place.hint == Some(tree) && !self.filter.narrows(path)) || self.work.is_over() {
             return Ok(tree);
         }
-        let key = (!self.filter.is_everything())
-            .then(|| self.work.key(place.path.map_or("", TreePath::as_str), [tree].into_iter()));
+        let key = (!self.filter.is_everything()).then(|| {
+            let key = self.work.key(path, [tree].into_iter());
+            // What another profile made of the same folder is not remembered for this one.
+            self.filter.unused_in(path).fold(key, |key, name| {
+                Sha256::new_with_prefix(key).chain_update(name).finalize().into()
+            })
+        });
         let known = key.and_then(|key| self.work.mirror.recall_object("filtered", &key));
         if let Some(known) = known {
             return Ok(known);
@@ -56,9 +63,12 @@ impl<'w, 'a> Builder<'w, 'a> {
     fn contents(&mut self, tree: ObjectId, place: &Place<'_>) -> Result<ObjectId, RenderError> {
         let items = self.work.items(tree)?;
         let hints = self.hints(place.hint)?;
-        let mut same = true;
-        let mut built = Vec::with_capacity(items.len());
-        for (path, item) in names::usable(items, place.path, "", &mut self.work.findings) {
+        let count = items.len();
+        let usable = names::usable(items, place.path, "", &mut self.work.findings);
+        // What is left of a tree never has a name that cannot be used.
+        let mut same = usable.len() == count;
+        let mut built = Vec::with_capacity(count);
+        for (path, item) in usable {
             let result = self.item(&path, &item, place.depth, hints.get(&item.name))?;
             same &= result.as_ref() == Some(&item);
             built.extend(result);

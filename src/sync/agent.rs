@@ -19,6 +19,7 @@ use crate::programs::Stop;
 use crate::progress::Progress;
 use crate::source::{Head, Source};
 use crate::sync::SyncError;
+use crate::telemetry::Work;
 use crate::trees::{Scanned, Trees};
 use crate::trust::Watch;
 
@@ -94,6 +95,8 @@ pub struct Agent {
     pub(super) unfinished_checks: u32,
     /// What is known of the bake that is watched.
     pub(super) baking: super::baking::Baking,
+    /// What problems depend on beside how things stand.
+    pub(super) watched: super::problems::Watched,
     /// What there is to tidy up.
     pub(super) untidy: super::live::Untidy,
     /// When the outbox was last freed of what is old.
@@ -102,6 +105,8 @@ pub struct Agent {
     pub(super) dry: bool,
     /// Whether the next tree is made ready after publishing.
     pub(super) prepares: bool,
+    /// What is told of the pass while it runs.
+    pub(super) work: Work,
 }
 
 /// The shortest wait after an error.
@@ -152,10 +157,12 @@ impl Agent {
             stop: Stop::default(),
             unfinished_checks: 0,
             baking: super::baking::Baking::default(),
+            watched: super::problems::Watched::default(),
             untidy: super::live::Untidy::default(),
             pruned_at: None,
             dry: false,
             prepares: false,
+            work: Work::none(),
             settings: parts.settings,
             source,
             trees,
@@ -318,6 +325,7 @@ impl Agent {
     pub fn next_look(&self, chance: f64) -> (Duration, Trigger) {
         let now = self.clock.now();
         let ask = self.next_ask(now, chance);
+        self.board.asks_at(now.plus(ask));
         let looks = self.drift_policy().is_some() && self.standing.live.is_some();
         let drift = looks.then(|| self.until_drift_check(now));
         if let Some(bake) = self.until_bake_step(now)

@@ -9,9 +9,9 @@ use crate::gates::{self, GateError};
 use crate::memory;
 use crate::meters::meters;
 use crate::model::{
-    ChangeCounts, Deployment, DeploymentId, Digest, Finding, Held, ObjectId, Origin, Outcome,
-    PassOutcome, Plan, Quarantine, QuarantineKey, Reason, Report, Revision, Timestamp, Trigger,
-    Wish,
+    ChangeCounts, CommitState, Deployment, DeploymentId, Digest, Finding, Held, ObjectId, Origin,
+    Outcome, PassOutcome, Plan, Quarantine, QuarantineKey, Reason, Report, Revision, Timestamp,
+    Trigger, Wish, sort_findings,
 };
 use crate::objects::{Mirror, Summary};
 use crate::progress::Stage;
@@ -72,6 +72,7 @@ impl Agent {
     ) -> Result<Report, SyncError> {
         let attempt = self.begin(head, trigger, wish);
         let now = attempt.started_at;
+        self.work.revision(&head.revision);
         let mirror = self.mirror()?;
         let fetched = self.fetch(head, &mirror)?;
         // Another branch that is only looked at rewrites nothing.
@@ -80,7 +81,10 @@ impl Agent {
         if wish.is_none() && rewrites && self.refuses_rewrites() {
             return self.refuse_rewrite(&attempt);
         }
-        let doubts = match self.verify(&mirror, &attempt, &fetched)? {
+        let timed = meters().time("trust");
+        let verified = self.verify(&mirror, &attempt, &fetched)?;
+        drop(timed);
+        let doubts = match verified {
             Trusted::Yes(warnings) => warnings,
             Trusted::No(report) => return Ok(*report),
         };
@@ -92,20 +96,20 @@ impl Agent {
             return self.take_over(&mirror, &attempt, rendered);
         }
         let quarantined = match wish {
-            None => self.quarantined(&attempt, &rendered.summary.digest),
+            None => self.quarantined(&attempt, &rendered.summary.digest)?,
             Some(_) => None,
         };
         if let Some(report) = quarantined.clone().filter(|_| !self.stop_before_intent) {
             return Ok(report);
         }
+        // Told when it is known whether the rest would let it pass, as `apply` would ask.
+        let mut waits = quarantined;
         if let Err(error) = self.regain_live(&mirror) {
             tracing::warn!(error = %error.chain(), "the mirror has lost the live tree: the plan tells all files as new");
         }
+        let timed = meters().time("plan");
         let plan = self.plan(&mirror, &rendered)?;
-        if let Some(mut report) = quarantined {
-            report.plan = Some(plan);
-            return Ok(report);
-        }
+        drop(timed);
         let passed =
             self.live_tree().filter(|_| self.standing.rules.as_ref() == Some(&self.rules_key));
         let timed = meters().time("gates");
@@ -121,8 +125,11 @@ impl Agent {
             Ok(seals) => seals,
             Err(held) => return self.hold(*held, Some(plan), findings),
         };
+        sort_findings(&mut findings);
         if self.rules.refuse(&findings) {
-            return self.refuse(&attempt, Some(rendered.summary.digest), findings);
+            let mut report = self.refuse(&attempt, Some(rendered.summary.digest), findings)?;
+            report.plan = self.stop_before_intent.then_some(plan);
+            return Ok(report);
         }
         if wish.is_none()
             && let Some(hold) = admit(&plan, &self.terms(now))
@@ -135,7 +142,10 @@ impl Agent {
                 since: now,
                 until: hold.until,
             };
-            return self.hold(held, Some(plan), findings);
+            if !self.stop_before_intent {
+                return self.hold(held, Some(plan), findings);
+            }
+            waits.get_or_insert(Report::new(PassOutcome::Held(held.reason), held.message));
         }
         let next = Next {
             origin: if wish.is_some() { Origin::Apply } else { Origin::Sync },
@@ -148,7 +158,7 @@ impl Agent {
             accepted: attempt.passes_over.is_none().then(|| attempt.revision.clone()),
         };
         if self.stop_before_intent {
-            return self.rehearse(&mirror, &attempt, next);
+            return self.rehearse(&mirror, &attempt, next, waits);
         }
         let _timed = meters().time("apply");
         self.deploy(&mirror, &attempt, next)
@@ -223,14 +233,37 @@ impl Agent {
         };
         let mut rendered = render::render(mirror, &input)?;
         rendered.findings.extend(doubts);
+        sort_findings(&mut rendered.findings);
         let refused = rendered.findings.iter().any(Finding::is_error);
         match rendered.tree.filter(|_| !refused) {
             Some(tree) => {
                 let summary = mirror.summary(tree, live)?;
                 Ok(Ok(Rendered { tree, summary, warnings: rendered.findings }))
             }
-            None => Ok(Err(rendered.findings)),
+            None => self.refused_with_the_rest(mirror, rendered).map(Err),
         }
+    }
+
+    /// All that is wrong with a commit that gives no tree: what one file is to blame for hides
+    /// nothing of the others.
+    fn refused_with_the_rest(
+        &self,
+        mirror: &Mirror,
+        rendered: render::Rendered,
+    ) -> Result<Vec<Finding>, SyncError> {
+        let mut findings = rendered.findings;
+        if let Some(rest) = rendered.rest {
+            match gates::check(mirror, rest, None, &self.rules) {
+                Ok(found) => findings.extend(found),
+                // It is refused as it is; what rules of this node would say comes with the next one.
+                Err(error) if error.is_of_this_node() => {
+                    tracing::debug!(%error, "the other files are not looked at");
+                }
+                Err(error) => return Err(error.into()),
+            }
+            sort_findings(&mut findings);
+        }
+        Ok(findings)
     }
 
     /// The live tree in the mirror, where it still has it.
@@ -264,6 +297,11 @@ impl Agent {
         }
         if let Some(live) = self.standing.live.clone() {
             let rules = self.rules_passed(mirror, rendered.tree)?;
+            let event = self.commit_event(
+                &attempt.revision,
+                CommitState::Success,
+                &format!("live, with the content of deployment {}", live.deployment),
+            );
             self.journal.adopt_revision(
                 &live,
                 &crate::journal::Adoption {
@@ -275,6 +313,7 @@ impl Agent {
                     passed_over: attempt.wish.and(attempt.passes_over.clone()),
                     wish: attempt.wish.map(|w| w.id),
                     at: self.clock.now(),
+                    events: event.into_iter().collect(),
                 },
             )?;
             self.read_standing()?;
@@ -297,18 +336,29 @@ impl Agent {
     }
 
     /// What is not tried again, since the digest is known to be bad under the rules of now.
-    fn quarantined(&mut self, attempt: &Attempt<'_>, digest: &Digest) -> Option<Report> {
+    fn quarantined(
+        &mut self,
+        attempt: &Attempt<'_>,
+        digest: &Digest,
+    ) -> Result<Option<Report>, SyncError> {
         let now = self.clock.now();
         let entry = self.standing.quarantine.iter().find(|entry| {
             entry.key == QuarantineKey::Digest(*digest)
                 && rules_hold(entry, &self.rules_key, "", now)
-        })?;
+        });
+        let Some(entry) = entry.cloned() else { return Ok(None) };
         let message = format!(
             "{} gives content that is in quarantine: {}",
             attempt.revision.short(),
             entry.message
         );
         if !self.stop_before_intent {
+            let of = &attempt.revision;
+            if let Some((event, to)) = self.commit_event(of, CommitState::Failure, &message)
+                && !self.has_told_forge(of)?
+            {
+                self.journal.record_event(&event, &to)?;
+            }
             self.settled = Some(Settled {
                 revision: attempt.revision.clone(),
                 reason: entry.reason,
@@ -318,7 +368,7 @@ impl Agent {
         }
         let mut report = Report::new(PassOutcome::Held(entry.reason), message);
         report.revision = Some(attempt.revision.clone());
-        Some(report)
+        Ok(Some(report))
     }
 
     /// What differs between what is live and a tree.
@@ -400,6 +450,7 @@ impl Agent {
             return Ok(report);
         }
         let id = self.journal.next_deployment()?;
+        self.work.deployment(id);
         let reason = attempt.wish.and_then(|w| w.reason.clone());
         let mut row = self.row(attempt, id, Outcome::Refused, digest);
         row.reason = reason;

@@ -98,6 +98,8 @@ impl Agent {
             self.read_standing()?;
             return Ok(None);
         }
+        self.work.revision(&live.revision);
+        self.work.deployment(live.deployment);
         let mut bake = self.bake_on(bake)?;
         if bake.failed.is_none() {
             let ended = self.reload_all(&mut bake, &live)?;
@@ -125,13 +127,21 @@ impl Agent {
 
     /// A bake that another process began, which ended in the middle of it, begins again.
     fn bake_on(&mut self, bake: Bake) -> Result<Bake, SyncError> {
-        if self.baking.watched == Some(bake.deployment) {
-            return Ok(bake);
-        }
         let now = self.clock.now();
+        if self.baking.watched == Some(bake.deployment) {
+            let shorter = bake::within(bake.clone(), self.bake_time(), now);
+            if shorter.until != bake.until {
+                self.journal.note_bake(&shorter)?;
+                self.read_standing()?;
+            }
+            return Ok(shorter);
+        }
         let bake = bake::after_restart(&bake, self.bake_time(), now);
         self.journal.note_bake(&bake)?;
-        tracing::info!(deployment = %bake.deployment, "the health of what is live was being watched: that begins anew");
+        tracing::info!(
+            deployment = bake.deployment.0,
+            "the health of what is live was being watched: that begins anew"
+        );
         self.read_standing()?;
         self.watch_bake();
         Ok(bake)

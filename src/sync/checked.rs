@@ -4,6 +4,7 @@ use super::surroundings::{Facts, Surroundings, why};
 use super::{Agent, SyncError};
 use crate::config::Check;
 use crate::decide::retry;
+use crate::meters::meters;
 use crate::model::{DeploymentId, Finding, Held, Reason, Report, Timestamp};
 use crate::objects::Mirror;
 use crate::trees::Staged;
@@ -59,7 +60,9 @@ impl Agent {
         if self.settings.checks.is_empty() {
             return Ok(Checked::Accepted(Accepted(staged)));
         }
+        let timed = meters().time("checks");
         let said = self.ask_checks(mirror, attempt, next, id, &staged);
+        drop(timed);
         if matches!(said, Ok(Said::Yes)) {
             self.unfinished_checks = 0;
             return Ok(Checked::Accepted(Accepted(staged)));
@@ -170,15 +173,18 @@ impl Agent {
         now.plus(retry::after_failures(self.unfinished_checks, AGAIN_MIN, AGAIN_MAX, 1.0))
     }
 
-    /// A dry run's checks: on a tree that is thrown away.
+    /// A dry run's checks: on a tree that is thrown away. `waits`: why it would not be applied now,
+    /// which is told of what may be applied at all.
     pub(super) fn rehearse(
         &mut self,
         mirror: &Mirror,
         attempt: &Attempt<'_>,
         next: Next,
+        waits: Option<Report>,
     ) -> Result<Report, SyncError> {
         if !self.settings.checks.is_empty() {
             let id = self.journal.next_deployment()?;
+            self.work.deployment(id);
             let staged = self.stage_next(mirror, attempt, &next, id)?;
             match self.check(mirror, attempt, &next, id, staged)? {
                 Checked::Accepted(accepted) => self.trees.discard(accepted.into_staged())?,
@@ -190,7 +196,11 @@ impl Agent {
                 Checked::Unfinished(why) => return self.hold_unchecked(attempt, next, &why),
             }
         }
-        Ok(super::attempt::planned(attempt, next.plan, next.findings))
+        let mut report = super::attempt::planned(attempt, next.plan, next.findings);
+        if let Some(waits) = waits {
+            (report.outcome, report.message) = (waits.outcome, waits.message);
+        }
+        Ok(report)
     }
 
     /// A check refused it: told as what a gate finds is.

@@ -1,16 +1,16 @@
-use super::Agent;
-use crate::decide::impact;
+use super::{Agent, SyncError};
 use crate::decide::subscribe::Filter;
+use crate::decide::{commit_status, impact};
 use crate::model::{
-    ChangeLists, Deployment, DriftKind, Event, EventFacts, EventKind, Held, LiveState, Plan,
-    Quarantine, Revision, Timestamp,
+    ChangeLists, CommitState, Deployment, DriftKind, Event, EventFacts, EventKind, Held, LiveState,
+    Plan, Quarantine, Revision, Timestamp,
 };
 use crate::trees::Drift;
 
 /// Paths that an event carries at most.
 const PATHS_MAX: usize = 200;
 /// Findings that an event carries at most.
-const FINDINGS_MAX: usize = 20;
+pub(super) const FINDINGS_MAX: usize = 20;
 
 /// Whom an event concerns.
 pub(super) enum Told<'a> {
@@ -40,7 +40,7 @@ impl Agent {
             touches: impact::units(plan.changes.iter().map(|change| change.path.as_str())),
             reason: None,
             message: row.reason.clone(),
-            findings: Vec::new(),
+            ..EventFacts::default()
         };
         let mut paths = plan.changes.iter().map(|change| change.path.as_str());
         self.event(kind, row.finished_at, facts, Told::Changes(&mut paths))
@@ -176,15 +176,64 @@ impl Agent {
         facts: EventFacts,
         told: Told<'_>,
     ) -> (Event, Vec<String>) {
-        let event = Event { id: event_id(), sequence: 0, kind, at, facts };
+        let event = Event { trace: self.work.told(), ..event_of(kind, at, facts) };
         let paths: Vec<&str> = match told {
             Told::Everybody => Vec::new(),
             Told::Changes(paths) => paths.collect(),
         };
-        let wants = |filter: &Filter| filter.wants(kind, paths.iter().copied());
+        let wants =
+            |filter: &Filter| kind.is_for_nodes() && filter.wants(kind, paths.iter().copied());
         let nodes = self.filters.iter().filter(|(_, filter)| wants(filter));
-        (event, nodes.map(|(name, _)| name.clone()).collect())
+        let nodes = nodes.map(|(name, _)| name.clone());
+        let forge = self.forge_of(kind, &event.facts);
+        let told = nodes.chain(forge).collect();
+        (event, told)
     }
+
+    /// The forge, where it is told of an event.
+    fn forge_of(&self, kind: EventKind, facts: &EventFacts) -> Option<String> {
+        let forge = self.settings.source.commit_status.as_ref()?;
+        let has_health = !self.settings.health.probes.is_empty();
+        let live = self.standing.live.as_ref().map(|live| &live.revision);
+        // A head that moved back to what is live is good already.
+        let is_known = kind == EventKind::RevisionDetected && live == facts.revision.as_ref();
+        let is_told = !is_known
+            && commit_status::is_told(kind, has_health)
+            && commit_status::of("", kind, facts).is_some();
+        is_told.then(|| forge.queue())
+    }
+
+    /// What the forge is told of a commit where no event says it.
+    pub(super) fn commit_event(
+        &self,
+        revision: &Revision,
+        state: CommitState,
+        message: &str,
+    ) -> Option<(Event, Vec<String>)> {
+        self.settings.source.commit_status.as_ref()?;
+        let facts = EventFacts {
+            revision: Some(revision.clone()),
+            profile: self.settings.profile.clone(),
+            reason: Some(state.as_str().to_owned()),
+            message: Some(message.to_owned()),
+            ..EventFacts::default()
+        };
+        Some(self.event(EventKind::CommitStatus, self.clock.now(), facts, Told::Everybody))
+    }
+}
+
+impl Agent {
+    /// Whether the forge was told of the head by an event of its own, also by an earlier process.
+    pub(super) fn has_told_forge(&self, head: &Revision) -> Result<bool, SyncError> {
+        let since = self.standing.desired.as_ref().map(|desired| desired.detected_at);
+        let told = self.journal.events_since(EventKind::CommitStatus, since.unwrap_or_default())?;
+        Ok(told.iter().any(|event| event.facts.revision.as_ref() == Some(head)))
+    }
+}
+
+/// An event with an id of its own.
+pub(super) fn event_of(kind: EventKind, at: Timestamp, facts: EventFacts) -> Event {
+    Event { id: event_id(), sequence: 0, kind, at, facts, trace: None }
 }
 
 /// `evt_` and 128 random bits.

@@ -4,6 +4,7 @@ use super::attempt::Attempt;
 use super::checked::{Accepted, Checked};
 use super::{Agent, SyncError};
 use crate::journal::{Completion, Intent, IntentKind};
+use crate::meters::meters;
 use crate::model::{
     ChangeCounts, Deployment, DeploymentId, EventKind, Finding, LiveState, ObjectId, Origin,
     Outcome, PassOutcome, Plan, Quarantine, Report, Revision, Suspension, Timestamp,
@@ -65,6 +66,8 @@ impl Agent {
         back: Option<WayBack>,
     ) -> Result<Report, SyncError> {
         let id = self.journal.next_deployment()?;
+        self.work.revision(&attempt.revision);
+        self.work.deployment(id);
         if let Some(wish) = attempt.wish {
             self.board.make(wish.id, id);
         }
@@ -143,6 +146,7 @@ impl Agent {
             used,
         };
         let now = self.clock.now();
+        let _timed = meters().time("stage");
         Ok(self.trees.stage(mirror, &target, now)?)
     }
 
@@ -206,13 +210,17 @@ impl Agent {
             drop(self.trees.discard(staged));
             return Err(error.into());
         }
-        let live = match self.trees.publish(staged) {
+        let timed = meters().time("publish");
+        let published = self.trees.publish(staged);
+        drop(timed);
+        let live = match published {
             Ok(live) => live,
             Err(error) => {
                 self.journal.drop_intent()?;
                 return Err(error.into());
             }
         };
+        let _timed = meters().time("complete");
         if let Err(error) = self.journal.complete(&intent.completion, &live) {
             // It may be recorded all the same, or be possible now: recovery finds out.
             if self.recover().is_err() {
@@ -285,7 +293,7 @@ impl Agent {
     /// without deployments too.
     fn tidy_rest(&mut self, mirror: &Mirror, now: Timestamp) -> Result<(), SyncError> {
         self.journal.prune_outbox(now.minus(DELIVERED_KEPT))?;
-        self.journal.prune_audit(now.minus(self.settings.audit_kept_for), now)?;
+        self.journal.prune_audit(now.minus(self.settings.audit.kept_for), now)?;
         self.pruned_at = Some(now);
         if mirror.pack_count()? > self.settings.limits.mirror_packs_max {
             let commits: Vec<Revision> = self.standing.accepted.iter().cloned().collect();

@@ -27,6 +27,7 @@ mod live;
 mod looks_tests;
 #[cfg(test)]
 mod order_tests;
+mod problems;
 mod publishing;
 mod recover;
 mod regain;
@@ -34,6 +35,7 @@ mod repair;
 #[cfg(test)]
 mod repair_tests;
 mod show;
+mod sought;
 mod surroundings;
 #[cfg(test)]
 mod told_source;
@@ -48,12 +50,23 @@ use crate::decide::next::{Decision, Observed, decide};
 use crate::meters::meters;
 use crate::model::{Origin, PassOutcome, Report, Sought, Trigger, Wish, WishKind};
 use crate::source::Head;
+use crate::telemetry::Work;
 use repair::Mended;
 use trusted::Trusted;
 
 impl Agent {
     /// One pass. Most end after the first request: in sync.
     pub fn pass(&mut self, trigger: Trigger) -> Report {
+        let work = Work::pass(trigger.as_str());
+        let within = work.span();
+        self.work = work;
+        let report = within.in_scope(|| self.make_pass(trigger));
+        let work = std::mem::replace(&mut self.work, Work::none());
+        work.ended(&report);
+        report
+    }
+
+    fn make_pass(&mut self, trigger: Trigger) -> Report {
         self.board.begin_pass();
         // However this pass ends, the next of its kind is an interval away.
         match trigger {
@@ -61,11 +74,15 @@ impl Agent {
             Trigger::Drift => self.drift_checked_at = Some(self.clock.now()),
             _ => {}
         }
-        let timed = meters().time("pass");
+        let timed = meters().time_pass();
         let asked_at = self.asked_at;
         let wish = self.next_wish();
         let number = wish.as_ref().ok().and_then(Option::as_ref).map(|wish| wish.id);
         self.was_ordered = number.is_some();
+        let is_plan = wish.as_ref().is_ok_and(|wish| {
+            let kind = wish.as_ref().map(|wish| &wish.kind);
+            matches!(kind, Some(WishKind::Plan(_) | WishKind::Fetch(_)))
+        });
         let report = wish
             .and_then(|wish| match self.go(wish.as_ref(), trigger) {
                 Err(error) if error.mirror_damaged() => {
@@ -78,12 +95,19 @@ impl Agent {
             .unwrap_or_else(|error| self.explain(error));
         drop(timed);
         meters().passed(&report);
+        if !is_plan && !self.dry {
+            meters().refused(&report);
+        }
         // The first change after a start is not to wait for what can be made ready before it.
         self.untidy.trees |=
             trigger == Trigger::Start && self.prepares && report.outcome == PassOutcome::InSync;
         let has_asked = trigger == Trigger::Interval || self.asked_at != asked_at;
         let follows = number.is_none() && !matches!(trigger, Trigger::Drift | Trigger::Health);
-        self.remember(&report, number, has_asked, follows);
+        if is_plan {
+            self.leave_as_it_was(&report, number);
+        } else {
+            self.remember(&report, number, has_asked, follows);
+        }
         report
     }
 
@@ -173,11 +197,18 @@ impl Agent {
         }
     }
 
-    /// Goes a part of the way that changes nothing.
+    /// Goes a part of the way that changes nothing: what it learned of the source is forgotten again,
+    /// so that the next pass that follows it finds that out, and tells it.
     fn without_intent<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let (source, desired) = (self.standing.source.clone(), self.standing.desired.clone());
+        let (asked_at, retry_after) = (self.asked_at, self.retry_after);
+        let unfinished_checks = self.unfinished_checks;
         self.stop_before_intent = true;
         let done = work(self);
         self.stop_before_intent = self.dry;
+        (self.standing.source, self.standing.desired) = (source, desired);
+        (self.asked_at, self.retry_after) = (asked_at, retry_after);
+        self.unfinished_checks = unfinished_checks;
         done
     }
 
@@ -220,7 +251,11 @@ impl Agent {
             Some(sought) => self.find(sought)?,
             None => self.ask()?,
         };
-        self.attempt(&head, trigger, None)
+        let mut report = self.attempt(&head, trigger, None)?;
+        if let Some(sought) = sought {
+            self.tell_apart(sought, &mut report)?;
+        }
+        Ok(report)
     }
 
     /// The way up to the commit's being here and trusted.
@@ -238,13 +273,6 @@ impl Agent {
             }
             Trusted::No(report) => Ok(*report),
         }
-    }
-
-    fn find(&mut self, sought: &Sought) -> Result<Head, SyncError> {
-        Ok(match sought {
-            Sought::Revision(revision) => Head::of(revision.clone()),
-            Sought::Reference(name) => self.source.look_up(name)?,
-        })
     }
 
     /// What the source wants.

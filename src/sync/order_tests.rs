@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::crash_tests::Machine;
+use super::told_source::LOST;
 use crate::config::{LiveMode, WriteBack};
 use crate::model::{
-    Before, By, EventKind, PassOutcome, Publication, Reason, State, Timestamp, TreePath, Trigger,
-    WishKind,
+    Before, By, EventKind, PassOutcome, Publication, Reason, Sought, State, Timestamp, TreePath,
+    Trigger, WishKind,
 };
 
 #[test]
@@ -94,6 +95,39 @@ fn a_plan_of_what_is_in_quarantine_tells_what_would_change() {
     machine.wish(&WishKind::Plan(None));
     let report = machine.pass(&mut agent);
     assert!(matches!(report.outcome, PassOutcome::Held(_)) && report.plan.is_some(), "{report:?}");
+}
+
+#[test]
+fn plans_and_fetches_tell_nothing_and_keep_nothing_whatever_they_come_to() {
+    let machine = Machine::new(LiveMode::Symlink);
+    let mut agent = machine.start();
+    machine.pass(&mut agent);
+    let asked_at = agent.asked_at;
+    let kept = |agent: &super::Agent| {
+        let journal = machine.journal.standing().unwrap();
+        let events = machine.journal.events_after(0, 100).unwrap().len();
+        let shown = agent.board.status();
+        (journal.desired, journal.source, journal.state, events, shown, agent.failures)
+    };
+    let before = kept(&agent);
+    machine.show(1);
+    let lost = Sought::Revision(LOST.into());
+    for kind in [
+        WishKind::Plan(None),
+        WishKind::Plan(Some(lost.clone())),
+        WishKind::Fetch(lost),
+        WishKind::Fetch(Sought::Reference("next".to_owned())),
+    ] {
+        machine.wish(&kind);
+        agent.pass(Trigger::Command);
+        assert_eq!(kept(&agent), before, "{kind:?}");
+        assert_eq!(agent.asked_at, asked_at, "the next look is put off");
+        assert!(agent.goes_on());
+    }
+    assert_eq!(machine.pass(&mut agent).outcome, PassOutcome::Applied);
+    let events = machine.journal.events_after(0, 100).unwrap();
+    let detected = events.iter().filter(|event| event.kind == EventKind::RevisionDetected).count();
+    assert_eq!(detected, 2, "{events:?}");
 }
 
 #[test]

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use super::attempt::Attempt;
 use super::trusted::Trusted;
 use super::{Agent, SyncError};
-use crate::config::{Reference, VerifyMode, WriteBack};
+use crate::config::{Reference, RenderSettings, VerifyMode, WriteBack};
 use crate::gates;
 use crate::model::{
     AuditOutcome, AuditRecord, Before, By, Finding, ObjectId, PassOutcome, Publication, Reason,
-    Report, Revision, TreePath, Trigger, Wish,
+    Report, Revision, TreePath, Trigger, Wish, sort_findings,
 };
 use crate::objects::{ItemKind, Mirror};
 use crate::profiles;
@@ -259,7 +259,9 @@ impl Agent {
         }
     }
 
-    /// What rendering and the gates say of a commit of ours, as of any other.
+    /// What rendering and the gates say of a commit of ours, as of any other: of all that is in it,
+    /// since others use what this machine does not need (`needs: profile`), and of what this machine
+    /// makes of it.
     fn findings_of(
         &mut self,
         mirror: &Mirror,
@@ -267,23 +269,41 @@ impl Agent {
         publication: &Publication,
     ) -> Result<Vec<Finding>, SyncError> {
         let submodules: BTreeMap<_, _> = self.source.submodules(commit, mirror)?;
-        let input = Input {
-            commit,
-            settings: &self.settings.render,
-            submodules: &submodules,
-            limits: &self.settings.limits,
-            hint: None,
-        };
-        let rendered = render::render(mirror, &input)?;
-        let mut findings = rendered.findings;
-        if let Some(tree) = rendered.tree {
-            let live =
-                self.live_tree().filter(|_| self.standing.rules.as_ref() == Some(&self.rules_key));
-            let found = gates::check(mirror, tree, live, &self.rules)?;
-            findings.splice(0..0, found);
+        let settings = std::sync::Arc::clone(&self.settings);
+        let whole = RenderSettings { only_for: None, ..settings.render.clone() };
+        let (tree, mut findings) = self.judge(mirror, commit, &whole, &submodules)?;
+        if let Some(tree) = tree {
             findings.extend(self.unresolved(mirror, tree, publication)?);
         }
+        if settings.render.only_for.is_some() {
+            let (_, here) = self.judge(mirror, commit, &settings.render, &submodules)?;
+            for finding in here {
+                if !findings.contains(&finding) {
+                    findings.push(finding);
+                }
+            }
+        }
+        sort_findings(&mut findings);
         Ok(findings)
+    }
+
+    fn judge(
+        &self,
+        mirror: &Mirror,
+        commit: &Revision,
+        settings: &RenderSettings,
+        submodules: &BTreeMap<String, ObjectId>,
+    ) -> Result<(Option<ObjectId>, Vec<Finding>), SyncError> {
+        let limits = &self.settings.limits;
+        let input = Input { commit, settings, submodules, limits, hint: None };
+        let rendered = render::render(mirror, &input)?;
+        let mut findings = rendered.findings;
+        if let Some(tree) = rendered.tree.or(rendered.rest) {
+            let live =
+                self.live_tree().filter(|_| self.standing.rules.as_ref() == Some(&self.rules_key));
+            findings.splice(0..0, gates::check(mirror, tree, live, &self.rules)?);
+        }
+        Ok((rendered.tree, findings))
     }
 
     /// Why a profile cannot be resolved: the one that is written, and the one that this machine runs.

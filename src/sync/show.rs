@@ -34,6 +34,8 @@ impl Agent {
         match error {
             None => {
                 source.last_success_at = Some(now);
+                source.failures = 0;
+                source.failing_since = None;
                 if before.is_some() {
                     events.push(self.source_event(EventKind::SourceRecovered, now, None, None));
                 }
@@ -41,6 +43,8 @@ impl Agent {
             Some(error) => {
                 let text = chain(error);
                 source.error = Some((error.reason(), text.clone()));
+                source.failures = source.failures.saturating_add(1);
+                source.failing_since.get_or_insert(now);
                 self.retry_after = error.retry_after();
                 if self.retry_after.is_some() {
                     meters().throttled();
@@ -54,7 +58,7 @@ impl Agent {
         }
         let changed = before != self.standing.source.error;
         let stale = self.freshness_noted_at.is_none_or(|at| now.since(at) >= FRESHNESS_EVERY);
-        if (changed || stale) && !self.dry {
+        if (changed || stale) && !self.stop_before_intent {
             self.journal.note_source(&self.standing.source, &events)?;
             self.freshness_noted_at = Some(now);
             let pruned = self.pruned_at.is_some_and(|at| now.since(at) < PRUNE_EVERY);
@@ -78,7 +82,7 @@ impl Agent {
         }
         let event = self.detected_event(&head.revision, now);
         let desired = Desired { revision: head.revision.clone(), detected_at: now };
-        if !self.dry {
+        if !self.stop_before_intent {
             self.journal.note_desired(&desired, &[event])?;
         }
         self.standing.desired = Some(desired);
@@ -165,12 +169,7 @@ impl Agent {
             self.failures = 0;
             self.retry_after = None;
         }
-        if let Some(wish) = wish {
-            self.wish_done = wish;
-            if let Err(error) = self.journal.end_wish(wish, self.clock.now()) {
-                tracing::error!(error = %error, "an order could not be noted as followed");
-            }
-        }
+        self.end_wish(wish);
         if matches!(
             report.outcome,
             PassOutcome::Declined
@@ -183,15 +182,26 @@ impl Agent {
             return;
         }
         let (state, reason, message) = self.state_to_show(report, has_asked);
-        let shown = Some((state, reason, message.clone()));
-        if self.standing.state != shown && !self.stop_before_intent {
-            if let Err(error) = self.journal.note_state(state, reason, &message) {
-                tracing::error!(error = %error, "the state could not be written down");
-            }
-            self.standing.state = shown;
+        if !self.stop_before_intent {
+            self.note_state(&(state, reason, message.clone()));
         }
         self.show(state, reason, &message);
         self.board.end_pass(report.clone(), wish, follows);
+    }
+
+    /// Ends a pass that changed nothing, whatever it came to: neither the status nor what the next
+    /// pass does is another for it.
+    pub(super) fn leave_as_it_was(&mut self, report: &Report, wish: Option<u64>) {
+        self.end_wish(wish);
+        self.board.end_pass(report.clone(), wish, false);
+    }
+
+    fn end_wish(&mut self, wish: Option<u64>) {
+        let Some(wish) = wish else { return };
+        self.wish_done = wish;
+        if let Err(error) = self.journal.end_wish(wish, self.clock.now()) {
+            tracing::error!(error = %error, "an order could not be noted as followed");
+        }
     }
 
     /// The state that is shown after a pass. A look at the live tree alone that found it good says
@@ -285,11 +295,16 @@ impl Agent {
         self.show(State::Applying, None, &message);
     }
 
-    fn show(&mut self, state: State, reason: Option<Reason>, message: &str) {
+    /// Reads the last attempt again where there may be a newer one.
+    pub(super) fn look_at_attempts(&mut self) {
         let changes = self.journal.changes();
         if self.attempted.as_ref().is_none_or(|(at, _)| *at != changes) {
             self.attempted = Some((changes, self.journal.last_attempt().unwrap_or_default()));
         }
+    }
+
+    fn show(&mut self, state: State, reason: Option<Reason>, message: &str) {
+        self.look_at_attempts();
         let attempted = self.attempted.as_ref().and_then(|(_, attempt)| attempt.clone());
         self.board.show(Status {
             state,
@@ -304,6 +319,7 @@ impl Agent {
             quarantine: self.standing.quarantine.clone(),
             // Deliveries go on between the passes: whoever looks counts them.
             outbox: OutboxCounts::default(),
+            failing: Vec::new(),
         });
     }
 }

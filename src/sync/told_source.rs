@@ -11,9 +11,19 @@ use crate::source::{Descent, Fetched, Head, Pushed, Source, SourceError};
 /// A source that shows what it is told to; its commits are in the mirror already.
 pub(super) struct Told(pub(super) Arc<Mutex<Revision>>);
 
+/// A commit that it can neither show nor give.
+pub(super) const LOST: ObjectId = ObjectId([0; 20]);
+
+fn found(revision: Revision) -> Result<Head, SourceError> {
+    match revision.id() == LOST {
+        true => Err(SourceError::NoRepository { place: "nowhere".to_owned() }),
+        false => Ok(Head::of(revision)),
+    }
+}
+
 impl Source for Told {
     fn ask(&mut self) -> Result<Head, SourceError> {
-        Ok(Head::of(self.0.lock().unwrap().clone()))
+        found(self.0.lock().unwrap().clone())
     }
 
     fn look_up(&mut self, _: &str) -> Result<Head, SourceError> {
@@ -26,7 +36,7 @@ impl Source for Told {
         _: Option<&Revision>,
         _: &Mirror,
     ) -> Result<Fetched, SourceError> {
-        let revision = head.revision.clone();
+        let revision = found(head.revision.clone())?.revision;
         let since = Vec::new();
         Ok(Fetched { revision, descent: Descent::Descends, bytes: 0, since, tag: None })
     }

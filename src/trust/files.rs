@@ -11,6 +11,8 @@ use sha2::{Digest as _, Sha256};
 use super::allowed_signers::{self, Signer};
 use super::error::TrustError;
 use super::openpgp::{self, Certificate};
+use super::revoked;
+use super::ssh::SshKey;
 use crate::config::{Verify, VerifyMode};
 
 /// Bytes of one file.
@@ -20,6 +22,8 @@ const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 #[derive(Debug, Default)]
 pub struct Keys {
     pub(super) signers: Option<Vec<Signer>>,
+    /// SSH keys that were taken back.
+    pub(super) revoked: Vec<SshKey>,
     pub(super) certificates: Option<Vec<Certificate>>,
 }
 
@@ -36,6 +40,12 @@ impl Keys {
                 let path = path.clone();
                 TrustError::Signers { path, problem: told(&findings) }
             })?);
+        }
+        if let Some(path) = &verify.revoked_keys_file {
+            keys.revoked = revoked::read(&bytes(path)?).map_err(|findings| {
+                let path = path.clone();
+                TrustError::Signers { path, problem: told(&findings) }
+            })?;
         }
         if let Some(path) = &verify.keyring_file {
             let certificates = openpgp::read_keyring(&bytes(path)?);
@@ -101,7 +111,9 @@ impl Watch {
             *self = Self::default();
             return;
         }
-        let files = [&verify.allowed_signers_file, &verify.keyring_file];
+        let Verify { mode: _, what: _, allowed_signers_file, revoked_keys_file, keyring_file } =
+            verify;
+        let files = [allowed_signers_file, revoked_keys_file, keyring_file];
         let stamps: Vec<_> = files.iter().map(|file| stamp(file.as_deref()?)).collect();
         let is_same = self
             .seen

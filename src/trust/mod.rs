@@ -15,6 +15,7 @@ mod fault;
 mod files;
 pub(crate) mod fuzzing;
 mod openpgp;
+mod revoked;
 mod signed;
 mod ssh;
 mod time;
@@ -206,6 +207,10 @@ impl Judge<'_> {
             Wrong::Forged => Fault::Forged { by: by(who) },
             Wrong::Unsupported(what) => Fault::Unsupported { key: key.clone(), what },
         })?;
+        if self.keys.revoked.contains(&signature.key) {
+            let why = "it is in the file of gitops.verify.revoked_keys_file";
+            return Err(Fault::Revoked { by: by(who), why });
+        }
         let moments = moments(signed.made, is_head, self.now);
         let mut fault = None;
         for signer in of_key() {

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use rustix::process::Signal;
+use serde_json::json;
 
 use crate::support::forge::{Answered, Forge, Kind};
 use crate::support::{Agent, Fault, GitServer, Repo, Running, Stage, wait_for, wait_until};
@@ -69,7 +70,15 @@ fn a_push_told_by_any_forge_is_live_long_before_the_interval() {
     let agent = Agent::new();
     let (serve, address) = serve(&server, &agent, &with_secret(&agent));
     agent.wait_until_live(&first);
-    let kinds = [Kind::GitHub, Kind::GitHubForm, Kind::Gitea, Kind::Forgejo];
+    let kinds = [
+        Kind::GitHub,
+        Kind::GitHubForm,
+        Kind::Gitea,
+        Kind::Forgejo,
+        Kind::GitLab,
+        Kind::Bitbucket,
+        Kind::BitbucketServer,
+    ];
     for (number, kind) in kinds.into_iter().enumerate() {
         let next = repo.commit(&[("a.yaml", &format!("a: {}\n", number + 1))]);
         assert_answer(&forge(address, kind).push("refs/heads/main"), 202, "accepted");
@@ -90,12 +99,25 @@ fn whoever_does_not_know_the_secret_is_refused_and_causes_nothing() {
     let (serve, address) = serve(&server, &agent, &with_secret(&agent));
     agent.wait_until_live(&first);
     let before = asks(&server);
-    for kind in [Kind::GitHub, Kind::GitHubForm, Kind::Gitea, Kind::Forgejo] {
+    let kinds = [
+        Kind::GitHub,
+        Kind::GitHubForm,
+        Kind::Gitea,
+        Kind::Forgejo,
+        Kind::GitLab,
+        Kind::GitLabSigned,
+        Kind::Bitbucket,
+    ];
+    for kind in kinds {
         let right = forge(address, kind);
         let wrong = Forge { secret: Some("another".to_owned()), ..right.clone() };
         assert_answer(&wrong.push("refs/heads/main"), 401, "signature_wrong");
         let unsigned = Forge { secret: None, ..right.clone() };
         assert_answer(&unsigned.push("refs/heads/main"), 401, "signature_missing");
+        if kind == Kind::GitLab {
+            // It signs nothing.
+            continue;
+        }
         let mut headers = right.headers("push", b"{}");
         headers.push(("content-length".to_owned(), "2".to_owned()));
         assert_answer(&right.send(&headers, b"[]"), 401, "signature_wrong");
@@ -123,6 +145,56 @@ fn whoever_does_not_know_the_secret_is_refused_and_causes_nothing() {
     let ran = serve.stop();
     let told = format!("{}{}", ran.stdout, ran.stderr);
     assert!(!told.contains(SECRET), "{told}");
+}
+
+#[test]
+fn a_signing_token_of_gitlab_counts_beside_other_secrets() {
+    let repo = Repo::new();
+    let first = repo.commit(&[("a.yaml", "a: 1\n")]);
+    let server = GitServer::start(repo.root());
+    let agent = Agent::new();
+    let (serve, address) = serve(&server, &agent, &with_secret(&agent));
+    agent.wait_until_live(&first);
+    let token = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned();
+    let file = agent.folder().join("webhook.key");
+    Forge::write_secrets(&file, &[SECRET, &token]);
+    let gitlab = Forge { secret: Some(token), ..forge(address, Kind::GitLabSigned) };
+    assert_answer(&gitlab.push("refs/heads/main"), 202, "accepted");
+    let other = Forge { secret: Some("whsec_AAAA".to_owned()), ..gitlab.clone() };
+    assert_answer(&other.push("refs/heads/main"), 401, "signature_wrong");
+    serve.stop();
+}
+
+#[test]
+fn a_push_to_another_repository_says_so_and_causes_nothing() {
+    let repo = Repo::new();
+    let first = repo.commit(&[("a.yaml", "a: 1\n")]);
+    let server = GitServer::start(repo.root());
+    let agent = Agent::new();
+    let (serve, address) = serve(&server, &agent, &with_secret(&agent));
+    agent.wait_until_live(&first);
+    let url = server.url();
+    let (place, name) = url.rsplit_once('/').expect("a path");
+    let before = asks(&server);
+    for kind in [Kind::GitHub, Kind::GitLab, Kind::Bitbucket] {
+        let forge = forge(address, kind);
+        let of = |url: &str| match kind {
+            Kind::GitHub => json!({"clone_url": url, "default_branch": "main"}),
+            Kind::GitLab => json!({"git_http_url": url, "default_branch": "main"}),
+            _ => json!({"links": {"html": {"href": url}}}),
+        };
+        let other = forge.push_to("refs/heads/main", &of(&format!("{place}/another.git")));
+        assert_answer(&other, 200, "not accepted");
+        let reason = other.body["reason"].as_str().unwrap_or_default();
+        assert!(reason.contains("another repository is followed"), "{other:#?}");
+    }
+    assert_eq!(asks(&server), before, "{:#?}", server.seen());
+    // By another address of the same.
+    let ssh = format!("git@elsewhere.example:{name}");
+    let own = forge(address, Kind::GitHub);
+    let told = own.push_to("refs/heads/main", &json!({"clone_url": url, "ssh_url": ssh}));
+    assert_answer(&told, 202, "accepted");
+    serve.stop();
 }
 
 #[test]

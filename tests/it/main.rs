@@ -2,11 +2,15 @@
 
 mod support;
 
+mod alerts;
 mod api;
 mod behaviour;
+mod breakers;
+mod contract;
 mod dashboard;
 mod demo;
 mod enemies;
+mod forges;
 mod fuzz;
 mod hooks;
 mod house;
@@ -15,5 +19,6 @@ mod promises;
 mod reload;
 mod secrets;
 mod shipped;
+mod telling;
 mod trust;
 mod workbench;

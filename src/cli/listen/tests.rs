@@ -6,7 +6,7 @@ use crate::clock::ManualClock;
 use crate::config::NodeSettings;
 use crate::journal::Journal;
 use crate::model::{ChangeLists, DeploymentId, Event, EventFacts, EventKind, Revision};
-use crate::notify::{Audience, Deliverer};
+use crate::notify::{Audience, Deliverer, Endpoint};
 
 const T0: Timestamp = Timestamp(1_700_000_000_000);
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n";
@@ -80,10 +80,10 @@ async fn deliver(url: String, secret_file: PathBuf) -> u64 {
         ..EventFacts::default()
     };
     let id = "evt_1".to_owned();
-    let event = Event { id, sequence: 0, kind: EventKind::Applied, at: T0, facts };
+    let event = Event { id, sequence: 0, kind: EventKind::Applied, at: T0, facts, trace: None };
     journal.record_event(&event, &["a".to_owned()]).unwrap();
     // So far on in the schedule that one more failure is the last try within the limit.
-    (0..5).for_each(|_| journal.failed_attempt(1, None, "", T0, None).unwrap());
+    (0..5).for_each(|_| journal.failed_attempt(1, None, "", T0, None, T0).unwrap());
     let node = NodeSettings {
         name: "a".to_owned(),
         url,
@@ -95,7 +95,8 @@ async fn deliver(url: String, secret_file: PathBuf) -> u64 {
         deliver_for: Duration::from_secs(60),
     };
     let source = "urn:kconfigd:test".to_owned();
-    let audience = Audience { nodes: vec![node], source, body_bytes_max: 20_000 };
+    let endpoints = vec![Endpoint::of_node(&node)];
+    let audience = Audience { endpoints, source, place: String::new(), body_bytes_max: 20_000 };
     let clock = Arc::new(ManualClock::at(T0));
     Deliverer::new(journal, clock, audience).deliver_once(Duration::from_secs(40)).await.delivered
 }

@@ -12,16 +12,17 @@ use crate::model::{FileMode, Finding, Limits, ObjectId, Revision};
 use crate::objects::{Item, ItemKind, Mirror};
 
 /// Findings collected before it is enough.
-const FINDINGS_MAX: usize = 200;
+const FINDINGS_MAX: usize = 5_000;
 
 /// A commit of a folder as it lies there, in a mirror: without `.git`, and without what its
-/// `.gitignore` leaves out. What no revision may have is given back as findings.
+/// `.gitignore` leaves out. What no revision may have is not in it, and is given back as findings;
+/// without an end to that there is no commit.
 pub(super) fn commit(
     folder: &Path,
     repository: &Path,
     mirror: &Mirror,
     limits: &Limits,
-) -> Result<Result<Revision, Vec<Finding>>, Failure> {
+) -> Result<(Option<Revision>, Vec<Finding>), Failure> {
     if !folder.metadata().is_ok_and(|metadata| metadata.is_dir()) {
         let text = format!("{} is not a folder", folder.display());
         return Err(Failure::new(Exit::Error, text).hint("name the configuration repository's"));
@@ -44,14 +45,11 @@ pub(super) fn commit(
         let inside = entry.path().strip_prefix(folder).unwrap_or(entry.path());
         walk.take(&entry, &inside.to_string_lossy())?;
         if walk.findings.len() >= FINDINGS_MAX || walk.files > limits.files_max {
-            break;
+            return Ok((None, walk.findings));
         }
     }
-    if !walk.findings.is_empty() {
-        return Ok(Err(walk.findings));
-    }
-    let tree = walk.finish()?;
-    write_commit(repository, tree).map(Ok)
+    let (tree, findings) = walk.finish()?;
+    Ok((Some(write_commit(repository, tree)?), findings))
 }
 
 fn write_commit(repository: &Path, tree: ObjectId) -> Result<Revision, Failure> {
@@ -154,12 +152,13 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<ObjectId, Failure> {
+    fn finish(mut self) -> Result<(ObjectId, Vec<Finding>), Failure> {
         while self.open.len() > 1 {
             self.close()?;
         }
         let (_, items) = self.open.pop().unwrap_or_default();
-        self.mirror.write_tree(&items).map_err(|error| unwritten(&error))
+        let tree = self.mirror.write_tree(&items).map_err(|error| unwritten(&error))?;
+        Ok((tree, self.findings))
     }
 }
 

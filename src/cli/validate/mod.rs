@@ -21,7 +21,7 @@ use super::{order, progress, show};
 use crate::config::{self, Preset, Sources, Tested};
 use crate::gates::{self, Rules};
 use crate::http::wire::{FORMAT_VERSION, FindingBody};
-use crate::model::Finding;
+use crate::model::{Finding, sort_findings};
 use crate::objects::Mirror;
 use crate::progress::Progress;
 use crate::render::{Input, render};
@@ -151,10 +151,8 @@ fn look(
         .map_err(|error| Failure::io("make", "a folder for what is looked at", error))?;
     let path = aside.path().join("repo.git");
     let mirror = Mirror::open_or_create(&path).map_err(|error| failed(&error))?;
-    let commit = match folder::commit(folder, &path, &mirror, &tested.limits)? {
-        Ok(commit) => commit,
-        Err(findings) => return Ok((0, findings, true)),
-    };
+    let (commit, mut findings) = folder::commit(folder, &path, &mirror, &tested.limits)?;
+    let Some(commit) = commit else { return Ok((0, findings, true)) };
     let input = Input {
         commit: &commit,
         settings: &tested.render,
@@ -163,15 +161,17 @@ fn look(
         hint: None,
     };
     let rendered = render(&mirror, &input).map_err(|error| failed(&error))?;
-    let mut findings = rendered.findings;
-    let Some(tree) = rendered.tree else { return Ok((0, findings, true)) };
+    let makes_no_tree = rendered.tree.is_none() || !findings.is_empty();
+    findings.extend(rendered.findings);
+    let Some(tree) = rendered.tree.or(rendered.rest) else { return Ok((0, findings, true)) };
     let found = gates::check(&mirror, tree, None, &rules).map_err(|error| {
         let is_ours = error.is_of_this_node();
         Failure::new(if is_ours { Exit::Configuration } else { Exit::Error }, chain(&error))
     })?;
-    findings.splice(0..0, found);
+    findings.extend(found);
+    sort_findings(&mut findings);
     let files = mirror.summary(tree, None).map_err(|error| failed(&error))?.files;
-    let refused = rules.refuse(&findings);
+    let refused = makes_no_tree || rules.refuse(&findings);
     Ok((files, findings, refused))
 }
 

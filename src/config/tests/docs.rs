@@ -14,10 +14,6 @@ fn entry(key: &Key) -> String {
         "null" => "default none".to_owned(),
         default => format!("default {}", code(default)),
     };
-    if key.is_later() {
-        let twin = key.twin().unwrap_or_default();
-        return format!("| `{}` | {} | `{twin}` |\n", key.path, code(key.default));
-    }
     let twin = key.twin().map(|twin| format!("`{twin}`: "));
     format!(
         "#### `{}`\n\n{}\n\n{}{}; {default}; example {}\n",

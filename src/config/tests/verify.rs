@@ -14,6 +14,7 @@ fn what_is_verified_and_by_whose_keys_is_read() {
         mode: VerifyMode::Require,
         what: VerifyWhat::All,
         allowed_signers_file: None,
+        revoked_keys_file: None,
         keyring_file: Some(setup.folder.path().join("k.asc")),
     };
     assert_eq!(setup.settings().source.verify, expected);

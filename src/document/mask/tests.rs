@@ -98,9 +98,21 @@ fn secrets_of_a_document_are_found_in_every_place() {
 
 #[test]
 fn no_text_makes_masking_fail_or_slow() {
-    for part in
-        ["://", "://a@", "password: '", "a=", "-----BEGIN PRIVATE KEY", "\"\"\"", "--token "]
-    {
+    for part in [
+        "://",
+        "://a@",
+        "password: '",
+        "a=",
+        "-----BEGIN PRIVATE KEY",
+        "\"\"\"",
+        "--token ",
+        "AKIA",
+        "glpat-",
+        "SG.",
+        "eyJ",
+        "eyJ.",
+        "/whsec_",
+    ] {
         let masked = masker().text(&part.repeat(100_000));
         assert!(!masked.is_empty());
     }
@@ -116,4 +128,10 @@ fn credentials_of_known_shapes_are_hidden_under_any_key() {
         masker.text(&text),
         "id: (hidden)\nuses: [(hidden), (hidden)] # both\nplain: AKIA\n"
     );
+}
+
+#[test]
+fn a_credential_that_could_be_an_example_is_hidden_all_the_same() {
+    let token = format!("ghp_xxxx{}", "a1B2".repeat(8));
+    assert_eq!(masker().text(&format!("id: {token}")), "id: (hidden)");
 }

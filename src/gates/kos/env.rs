@@ -8,7 +8,7 @@ use crate::gates::references::{Facts, Need, Use};
 use crate::model::Finding;
 
 /// Findings about one file.
-const FINDINGS_MAX: usize = 50;
+const FINDINGS_MAX: usize = 1_000;
 
 /// One line that is neither empty nor a comment.
 enum Line<'t> {

@@ -22,7 +22,7 @@ use crate::config::Preset;
 use crate::model::{Finding, TreePath};
 use crate::profiles::Part;
 
-pub(super) use extended::{Shelf, check_extended};
+pub(super) use extended::{Extended, Member, Shelf, check_extended};
 pub(super) use needs::{PresetNeed, judge};
 
 /// Definitions that the schemas share: they are added at the end of each.
@@ -39,7 +39,7 @@ const SCHEMAS: [(Part, &str, &str); 6] = [
 ];
 
 /// Grows when the preset says something else of the same tree, its schemas aside.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Names what the preset says, so that another kconfigd looks again.
 pub(super) fn version(preset: Preset) -> Vec<u8> {

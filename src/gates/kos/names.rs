@@ -40,10 +40,11 @@ pub(super) fn check(file: &AtHand<'_>, part: Part, document: &Document) -> Vec<F
 fn nearly_known(document: &Document) -> Vec<Finding> {
     let Value::Mapping(pairs) = &document.root.value else { return Vec::new() };
     let mut found = Vec::new();
+    let absent: Vec<&str> =
+        USUAL.into_iter().filter(|usual| document.root.get(usual).is_none()).collect();
     for (key, _) in pairs {
         let Some(name) = key.text() else { continue };
-        let meant = USUAL.iter().find(|usual| osa_distance(name, usual) == 1);
-        if let Some(meant) = meant.filter(|meant| document.root.get(meant).is_none()) {
+        if let Some(meant) = absent.iter().find(|usual| osa_distance(name, usual) == 1) {
             let text = format!("`{name}` is not a key that kOS knows");
             let hint = format!("did you mean `{meant}`?");
             found.push(Finding::warning("kos.key", text).at(key.line, key.column).hint(hint));

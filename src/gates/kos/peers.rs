@@ -6,7 +6,7 @@ use crate::gates::AtHand;
 use crate::model::Finding;
 
 /// Findings about one file.
-const FINDINGS_MAX: usize = 50;
+const FINDINGS_MAX: usize = 1_000;
 
 /// The peers with their lines.
 fn lines<'a>(file: &AtHand<'a>) -> impl Iterator<Item = (u32, &'a str)> + use<'a> {

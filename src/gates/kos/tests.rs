@@ -3,10 +3,12 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::variants::{VARIANTS, Variant};
-use crate::config::{Mask, Preset, Validation};
+use crate::config::{Mask, Preset, Secrets, Validation};
 use crate::gates::tests::{files_of, mirror, told, tree_of};
 use crate::gates::{Rules, check};
-use crate::model::{Finding, Limits};
+use crate::model::{Finding, Limits, ObjectId};
+use crate::objects::Mirror;
+use crate::secrets::tests::writer;
 
 fn rules() -> Rules {
     let validation = Validation { preset: Preset::Kos, ..Validation::default() };
@@ -169,4 +171,87 @@ fn a_profile_passes_with_what_it_extends_or_is_told_what_both_lack() {
         ("one", "profile: one\nextends: two\n"),
         ("two", "profile: two\nextends: one\n"),
     ]));
+}
+
+/// Takes a file's blob out of the mirror, so that whoever reads it once more fails.
+fn lose(mirror: &Mirror, tree: ObjectId, path: &str) {
+    let id = mirror.find(tree, path).unwrap().unwrap().id.to_string();
+    std::fs::remove_file(mirror.path().join("objects").join(&id[..2]).join(&id[2..])).unwrap();
+}
+
+#[test]
+fn what_a_profile_extends_is_read_again_only_where_it_changed() {
+    let (_keep, mirror) = mirror();
+    let mut files = fixture();
+    let mut add = |name: &str, text: &str| {
+        files.insert(name.to_owned(), text.as_bytes().to_vec());
+        tree_of(&mirror, &files)
+    };
+    add("profiles/base.yaml", "profile: base\ndeployment_mode: full_node\n");
+    let bus = "profile: bus\nextends: base\nmessaging: {bus: redis}\n";
+    add("profiles/bus.yaml", bus);
+    let tree = add("profiles/grown.yaml", "profile: grown\nextends: base\n");
+    let found = |mirror: &Mirror, tree| told(&check(mirror, tree, None, &rules()).unwrap());
+    let first = found(&mirror, tree);
+    assert_eq!(first.matches("with what it extends").count(), 1, "{first}");
+    lose(&mirror, tree, "profiles/base.yaml");
+    lose(&mirror, tree, "profiles/bus.yaml");
+    let again = Mirror::open_or_create(mirror.path()).unwrap();
+    let tree = add("notes.txt", "nothing of a profile\n");
+    lose(&mirror, tree, "profiles/base.yaml");
+    lose(&mirror, tree, "profiles/bus.yaml");
+    assert_eq!(found(&again, tree), first);
+    // What it needs of others is held against them each time.
+    let tree = add("system.env", "REDIS_URL=redis://redis.example.com\n");
+    lose(&mirror, tree, "profiles/base.yaml");
+    assert!(!found(&again, tree).contains("with what it extends"));
+    // A base that is another one is laid below those that extend it again.
+    add("profiles/grown.yaml", "profile: grown\nextends: base\ndeployment_mode: clustered\n");
+    let tree = add("profiles/base.yaml", "profile: base\ndeployment_mode: full_node\nx: 1\n");
+    let fresh = found(&again, tree);
+    assert!(fresh.contains("profiles/grown.yaml:2"), "{fresh}");
+}
+
+#[test]
+fn profiles_that_extend_too_much_are_told_and_not_waited_for() {
+    let (_keep, mirror) = mirror();
+    let mut files = fixture();
+    let base = format!("profile: base\n# {}\n", "x".repeat(4_000_000));
+    files.insert("profiles/base.yaml".to_owned(), base.into_bytes());
+    for n in 0..40 {
+        let text = format!("profile: p{n:02}\nextends: base\n");
+        files.insert(format!("profiles/p{n:02}.yaml"), text.into_bytes());
+    }
+    let tree = tree_of(&mirror, &files);
+    let first = told(&check(&mirror, tree, None, &rules()).unwrap());
+    assert!(first.contains("profiles/p33.yaml:2") && first.contains("bytes"), "{first}");
+    assert_eq!(first.matches("kos.extends").count(), 1, "{first}");
+    // What is remembered counts as well.
+    assert_eq!(told(&check(&mirror, tree, None, &rules()).unwrap()), first);
+}
+
+#[test]
+fn a_profile_over_an_encrypted_one_is_judged_by_what_that_becomes_or_not_at_all() {
+    let sealed = |mode: &str| {
+        let pairs = [("profile", "base"), ("deployment_mode", mode)];
+        writer::yaml(&pairs, &[writer::ALICE]).into_bytes()
+    };
+    let found = |mode: &str, rules: &Rules| {
+        let (_keep, mirror) = mirror();
+        let mut files = fixture();
+        files.insert("profiles/base.yaml".to_owned(), sealed(mode));
+        let top = b"profile: top\nextends: base\n".to_vec();
+        files.insert("profiles/top.yaml".to_owned(), top);
+        let tree = tree_of(&mirror, &files);
+        told(&check(&mirror, tree, None, rules).unwrap())
+    };
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/secrets/mock.txt");
+    let secrets = Secrets { age_identities_file: Some(file), ..Secrets::default() };
+    let opening = rules().decrypting(&secrets);
+    assert_eq!(found("full_node", &opening), "");
+    let refused = found("canary", &opening);
+    assert!(refused.contains("profiles/top.yaml:2"), "{refused}");
+    assert!(!refused.contains("canary"), "{refused}");
+    // Who cannot decrypt it says nothing of it.
+    assert_eq!(found("full_node", &rules()), "");
 }

@@ -10,6 +10,9 @@ mod shapes;
 mod tests;
 mod values;
 
+use std::collections::HashSet;
+use std::str::Lines;
+
 use super::AtHand;
 use crate::config::{LeakPolicy, Preset};
 use crate::model::{Finding, Severity};
@@ -37,28 +40,45 @@ pub(super) fn check(file: &AtHand<'_>) -> Vec<Finding> {
     };
     let Ok(text) = std::str::from_utf8(file.bytes) else { return Vec::new() };
     let mut leaks = shapes::find(text);
-    for leak in values::find(file, text) {
-        // A value of a known shape is told as that.
-        if !leaks.iter().any(|known| known.line == leak.line) {
-            leaks.push(leak);
-        }
-    }
+    let lines: HashSet<u32> = leaks.iter().map(|known| known.line).collect();
+    // A value of a known shape is told as that.
+    let values = values::find(file, text).into_iter();
+    leaks.extend(values.filter(|leak| !lines.contains(&leak.line)));
     leaks.sort_by_key(|leak| (leak.line, leak.column));
-    let is_allowed = |leak: &Leak| {
-        is_allowed_here(text, leak.line)
-            || file.rules.leak_files.iter().zip(&validation.leak_allow).any(|(files, allow)| {
-                allow.rule.as_deref().is_none_or(|rule| rule == leak.rule)
-                    && files.mean_file(file.path.as_str())
-            })
-    };
-    let told = leaks.iter().filter(|leak| !is_allowed(leak)).take(FINDINGS_MAX);
-    told.map(|leak| finding(leak, severity)).collect()
+    let allowed: Vec<Option<&str>> = file
+        .rules
+        .leak_files
+        .iter()
+        .zip(&validation.leak_allow)
+        .filter(|(files, _)| files.mean_file(file.path.as_str()))
+        .map(|(_, allow)| allow.rule.as_deref())
+        .collect();
+    let is_allowed =
+        |leak: &Leak| allowed.iter().any(|allowed| allowed.is_none_or(|rule| rule == leak.rule));
+    let mut here = AllowedHere { lines: text.lines(), number: 0, is_allowed: false };
+    let told = leaks.iter().filter(|leak| !is_allowed(leak) && !here.says(leak.line));
+    told.take(FINDINGS_MAX).map(|leak| finding(leak, severity)).collect()
 }
 
-/// Whether somebody says in the line that it is none, and why.
-fn is_allowed_here(text: &str, line: u32) -> bool {
-    let line = text.lines().nth(line as usize - 1).unwrap_or_default();
-    line.split_once(ALLOWED_HERE).is_some_and(|(_, reason)| reason.chars().any(char::is_alphabetic))
+/// Which lines say that what is in them is no leak, and why. They are walked through once.
+struct AllowedHere<'t> {
+    lines: Lines<'t>,
+    /// The line that was looked at last, from 1, and what it says.
+    number: u32,
+    is_allowed: bool,
+}
+
+impl AllowedHere<'_> {
+    /// Whether a line says so; asked in the order of the lines.
+    fn says(&mut self, number: u32) -> bool {
+        if let Some(ahead) = number.checked_sub(self.number).filter(|ahead| *ahead > 0) {
+            let line = self.lines.nth(ahead as usize - 1).unwrap_or_default();
+            let reason = line.split_once(ALLOWED_HERE).map(|(_, reason)| reason);
+            self.is_allowed = reason.is_some_and(|reason| reason.chars().any(char::is_alphabetic));
+            self.number = number;
+        }
+        self.is_allowed
+    }
 }
 
 fn finding(leak: &Leak, severity: Severity) -> Finding {

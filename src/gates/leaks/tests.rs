@@ -58,6 +58,54 @@ fn credentials_of_known_shapes_are_found_wherever_they_stand() {
 }
 
 #[test]
+fn places_are_told_in_lines_and_characters() {
+    let (one, two) = (made_up("ghp_", 36), made_up("glpat-", 20));
+    assert_eq!(
+        found("a.yaml", &format!("ä: {one} # é {two}\n\nö: {two}\n")),
+        ["1:4 leak.github_token", "1:49 leak.gitlab_token", "3:4 leak.gitlab_token"]
+    );
+}
+
+#[test]
+fn a_long_url_may_be_cut_anywhere() {
+    for letters in ["é", "€", "😀", "a"] {
+        for more in 0..4 {
+            let host = format!("{}{}", "a".repeat(more), letters.repeat(500));
+            assert_eq!(found("a.yaml", &format!("url: x://{host}@h\n")), Vec::<String>::new());
+        }
+    }
+    let password = made_up("p", 9);
+    assert_eq!(
+        found("a.yaml", &format!("url: x://é:{password}@{}\n", "é".repeat(500))),
+        ["1:7 leak.url_password"]
+    );
+}
+
+/// A quadratic search takes minutes for this, or hours.
+#[test]
+fn no_text_makes_the_search_slow() {
+    let parts = [
+        "AKIA".to_owned(),
+        "glpat-".to_owned(),
+        "SG.".to_owned(),
+        "eyJ.".to_owned(),
+        "://".to_owned(),
+        "://a:b@".to_owned(),
+        "-----BEGIN ".to_owned(),
+        "PRIVATE KEY-----".to_owned(),
+        format!("{} ", made_up("ghp_", 36)),
+        format!("{}\n", made_up("ghp_", 36)),
+        format!("{} # kconfigd:allow-leak because\n", made_up("ghp_", 36)),
+        format!("x://u:{}@h ", made_up("p", 9)),
+        format!("TOKEN={}\n", made_up("", 24)),
+    ];
+    for part in parts {
+        let text = part.repeat((1 << 20) / part.len());
+        of_rules("x.env", &text, refusing());
+    }
+}
+
+#[test]
 fn values_that_look_made_up_are_found_under_keys_that_say_they_are_secret() {
     let value = made_up("", 24);
     assert_eq!(found("a.yaml", &format!("db:\n  password: {value}\n")), ["2:13 leak.value"]);
@@ -127,6 +175,29 @@ fn they_are_told_by_default_and_refuse_when_that_is_wanted() {
     assert_eq!(severity(LeakPolicy::Off), None);
 }
 
+/// What takes a time that grows with the square of a text's length does not end within a test.
+#[test]
+fn a_text_that_is_made_to_take_long_is_looked_at_once() {
+    let token = made_up("ghp_", 36);
+    let line = format!("a: {token} # kconfigd:allow-leak opens nothing\n");
+    for part in
+        ["-AIza", "://u:pass@h ", "://é", "-----BEGIN PRIVATE KEY-----", "eyJ.", &token, &line]
+    {
+        let long = part.repeat(300_000 / part.len());
+        of_rules("a.txt", &long, refusing());
+        of_rules("a.env", &long, refusing());
+    }
+    // A URL that ends nowhere, cut in the middle of a character.
+    for length in 395..405 {
+        of_rules("a.txt", &format!("x://{}{}", "a".repeat(length), "é".repeat(500)), refusing());
+    }
+    let two = format!("{}-{}", made_up("AIza", 35), made_up("AIza", 35));
+    assert_eq!(
+        found("a.txt", &format!("é {two}\nhttps://app:{}@db/x", made_up("", 9))),
+        ["1:3 leak.google_api_key", "2:6 leak.url_password",]
+    );
+}
+
 proptest! {
     #[test]
     fn no_finding_holds_a_part_of_what_it_found(secret in "[A-Za-z0-9]{36,60}") {
@@ -141,7 +212,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_looked_at(text in "\\PC*") {
+    fn any_text_is_looked_at(text in "(\\PC|://|@|\n){0,900}") {
         of_rules("a.yaml", &text, refusing());
         of_rules("x.env", &text, refusing());
     }

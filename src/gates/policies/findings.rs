@@ -56,7 +56,10 @@ impl<'a> About<'a> {
             Some(masker) => masker.text(message),
             None => message.to_owned(),
         };
-        for secret in &self.secrets {
+        // The longest first: one may be a part of another.
+        let mut secrets = self.secrets.clone();
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        for secret in secrets {
             if secret.chars().count() >= SECRET_CHARS_MIN && message.contains(secret) {
                 message = message.replace(secret, "(hidden)");
             }

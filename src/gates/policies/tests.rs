@@ -146,6 +146,12 @@ fn messages_of_rules_hold_no_secrets() {
     let page = page(&[("policy/a.rego", rule), ("a.yaml", &text)]);
     assert!(page.contains("(hidden) and web"), "{page}");
     assert!(!page.contains(canary), "{page}");
+    let longer =
+        "package main\ndeny[msg] { msg := sprintf(\"it is %v\", [input.list[0].token]) }\n";
+    let text = format!("password: {canary}\nlist: [{{token: {canary}-and-more}}]\n");
+    let page = self::page(&[("policy/a.rego", longer), ("a.yaml", &text)]);
+    assert!(page.contains("it is (hidden)") && !page.contains("more"), "{page}");
+    let text = format!("name: web\npassword: {canary}\n");
     let combined =
         "package combined\ndeny[msg] { msg := sprintf(\"%v\", [input[_].contents.password]) }\n";
     let page = self::page(&[("policy/a.rego", combined), ("a.yaml", &text)]);

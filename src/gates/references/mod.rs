@@ -10,7 +10,7 @@ pub(super) use facts::{Facts, Need, Use, at_key};
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::kos::{BuiltIn, Shelf};
+use super::kos::{BuiltIn, Extended, Shelf};
 use super::{AtHand, GateError, Rules, kos};
 use crate::config::Preset;
 use crate::document::nearest;
@@ -20,6 +20,10 @@ use files::Files;
 
 /// How much of a name has to be the same for it to be meant, 0 to 1.
 const NEAR: f64 = 0.7;
+
+/// Names that are missing for which a near one is looked for among all; more findings than these are
+/// hardly shown.
+const NEAREST_MAX: usize = 500;
 
 /// What a name must be found as: paths with one `*`, which stands for it.
 pub(super) struct Target {
@@ -69,13 +73,15 @@ pub(super) fn facts(file: &AtHand<'_>) -> Facts {
     facts
 }
 
-/// Holds what all files say against the tree. `known` is what was found in single files.
+/// Holds what all files say against the tree. `known` is what was found in single files, `extended`
+/// what profiles came to with all that they extend.
 pub(super) fn check(
     mirror: &Mirror,
     tree: ObjectId,
     rules: &Rules,
     facts: &BTreeMap<String, Facts>,
     (built_in, known): (&BuiltIn, &[Finding]),
+    extended: &mut BTreeMap<String, Extended>,
     findings: &mut Findings,
 ) -> Result<(), GateError> {
     let mut whole = Whole {
@@ -84,6 +90,7 @@ pub(super) fn check(
         variables: facts.values().flat_map(|f| f.variables.iter().map(String::as_str)).collect(),
         facts,
         found: Vec::new(),
+        hints_left: NEAREST_MAX,
     };
     whole.found.resize(whole.targets.len(), HashSet::new());
     let mut known = known.to_vec();
@@ -97,7 +104,7 @@ pub(super) fn check(
     }
     if rules.validation.preset == Preset::Kos {
         let shelf = Shelf { mirror, tree, rules, built_in };
-        kos::check_extended(&shelf, &mut whole, &known, findings)?;
+        kos::check_extended(&shelf, &mut whole, &known, extended, findings)?;
     }
     Ok(())
 }
@@ -110,6 +117,8 @@ pub(super) struct Whole<'a> {
     pub(super) facts: &'a BTreeMap<String, Facts>,
     /// Names that were found already, for each target.
     found: Vec<HashSet<String>>,
+    /// What of [`NEAREST_MAX`] is left.
+    hints_left: usize,
 }
 
 impl Whole<'_> {
@@ -139,9 +148,10 @@ impl Whole<'_> {
         let path = first.replace('*', &shown);
         let text = format!("`{}` names {article}`{shown}`, and {path} is not in the tree", one.key);
         let mut known = Vec::new();
-        for path in paths {
+        for path in paths.iter().filter(|_| self.hints_left > 0) {
             known.extend(self.files.names(path)?);
         }
+        self.hints_left = self.hints_left.saturating_sub(1);
         // Names of one kind often end alike, so they have to be nearer than keys.
         let near = |meant: &&str| strsim::normalized_damerau_levenshtein(name, meant) >= NEAR;
         let hint = match nearest(name, known.iter().map(String::as_str)).filter(near) {
@@ -151,16 +161,19 @@ impl Whole<'_> {
         Ok(Some(Finding::error("references.missing", text).hint(hint)))
     }
 
-    fn variable(&self, one: &Use, name: &str) -> Option<Finding> {
+    fn variable(&mut self, one: &Use, name: &str) -> Option<Finding> {
         if self.variables.contains(name) {
             return None;
         }
+        let known = self.variables.iter().copied().filter(|_| self.hints_left > 0);
         let text = format!(
             "`{}` uses `${{{name}}}`, which neither system.env nor secrets.env defines",
             one.key
         );
         let near = |meant: &&str| strsim::normalized_damerau_levenshtein(name, meant) >= NEAR;
-        let hint = match nearest(name, self.variables.iter().copied()).filter(near) {
+        let meant = nearest(name, known).filter(near);
+        self.hints_left = self.hints_left.saturating_sub(1);
+        let hint = match meant {
             Some(meant) => format!("did you mean `${{{meant}}}`?"),
             None => format!("define {name} in system.env, or write `${{{name}:-default}}`"),
         };

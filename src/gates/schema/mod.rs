@@ -27,7 +27,7 @@ pub(super) use explain::Context;
 pub(super) use instance::json;
 
 /// Findings about one document by one schema.
-const FINDINGS_MAX: usize = 50;
+const FINDINGS_MAX: usize = 1_000;
 /// Bytes of a compiled pattern, and of what it remembers while it runs.
 const PATTERN_BYTES_MAX: usize = 1 << 20;
 

@@ -5,6 +5,8 @@
 //! and costs time ([`throttle`]).
 
 mod guard;
+mod jwt;
+mod limits;
 mod sessions;
 mod throttle;
 mod tokens;
@@ -18,15 +20,22 @@ use axum::http::request::Parts;
 
 use super::Api;
 use super::problem::Problem;
-use crate::config::ApiSettings;
+use crate::clock::Clock;
+use crate::config::{ApiSettings, Rates};
 use crate::decide::patterns::Patterns;
-use crate::model::{Action, By, Role};
+use crate::journal::{Journal, Once};
+use crate::model::{Action, By, Known, Role, Timestamp};
 
-pub(super) use guard::{Needs, guard, what};
+pub(super) use guard::{Needs, Shown, guard, what};
+pub(super) use jwt::Standing as IssuerStanding;
+use jwt::{Claimed, Issuer};
+use limits::Limits;
+pub(super) use limits::Weight;
+pub(super) use sessions::Credential;
 use sessions::Sessions;
 use throttle::Throttle;
 use tokens::Tokens;
-pub(super) use tokens::hash_of;
+use tokens::hash_of;
 
 /// Where a request came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +51,9 @@ pub(super) enum Peer {
 pub struct Access {
     tokens: Arc<Mutex<Tokens>>,
     throttle: Arc<Mutex<Throttle>>,
+    limits: Arc<Mutex<Limits>>,
+    /// Who issues JSON Web Tokens.
+    issuer: Issuer,
     /// Those who are signed in to the dashboard.
     pub(super) sessions: Arc<Mutex<Sessions>>,
 }
@@ -53,6 +65,8 @@ impl Access {
         Self {
             tokens: Arc::new(Mutex::new(Tokens::new(admin_token))),
             throttle: Arc::default(),
+            limits: Arc::default(),
+            issuer: Issuer::default(),
             sessions: Arc::default(),
         }
     }
@@ -61,9 +75,41 @@ impl Access {
         lock(&self.tokens).holder(settings, token)
     }
 
-    /// Who had a token of this hash, as long as it counts.
-    pub(super) fn by_hash(&self, settings: &ApiSettings, hash: &[u8; 32]) -> Option<Caller> {
-        lock(&self.tokens).holder_of(settings, hash)
+    /// Who signed in with this, as long as it counts.
+    pub(super) fn by_credential(
+        &self,
+        settings: &ApiSettings,
+        shown: &Credential,
+    ) -> Option<Caller> {
+        match shown {
+            Credential::Token(hash) => lock(&self.tokens).holder_of(settings, hash),
+            Credential::Jwt { claimed, issuer, audience } => settings
+                .jwt
+                .as_ref()
+                .filter(|jwt| jwt.issuer == *issuer && jwt.audience == *audience)
+                .map(|_| Caller::claimed(settings, claimed)),
+        }
+    }
+
+    /// Whether one more push webhook from an address is taken.
+    pub(super) fn admit_hook(
+        &self,
+        rates: &Rates,
+        from: IpAddr,
+        now: Timestamp,
+    ) -> Result<(), Problem> {
+        lock(&self.limits).take_from(rates, Weight::Hook, &from.to_string(), now)
+    }
+
+    /// Asks for the keys of the issuer of JSON Web Tokens whenever they are needed, until it is
+    /// dropped.
+    pub async fn run(self, clock: Arc<dyn Clock>) {
+        self.issuer.run(clock).await;
+    }
+
+    /// How it stands with the issuer of JSON Web Tokens; `None`: its keys were not asked for.
+    pub(super) fn issuer(&self, now: Timestamp) -> Option<IssuerStanding> {
+        self.issuer.standing(now)
     }
 }
 
@@ -77,6 +123,8 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(super) struct Caller {
     /// Who.
     pub(super) by: By,
+    /// What they ask for, where that is to be done once.
+    pub(super) once: Option<Arc<Once>>,
     rights: Arc<Rights>,
 }
 
@@ -100,12 +148,29 @@ impl Rights {
 
 impl Caller {
     fn new(by: By, role: Role) -> Self {
-        Self { by, rights: Arc::new(Rights::new(role)) }
+        Self { by, once: None, rights: Arc::new(Rights::new(role)) }
+    }
+
+    /// Who a JSON Web Token is for, with the first of its roles that is one here. Without any they
+    /// are known, and may do nothing.
+    fn claimed(settings: &ApiSettings, claimed: &Claimed) -> Self {
+        let by = By { name: claimed.name.clone(), known: Known::Jwt, from: None };
+        let role = claimed.roles.iter().find_map(|name| settings.role(name)).cloned();
+        let none = || Role { name: "none".to_owned(), actions: Vec::new(), paths: Vec::new() };
+        Self::new(by, role.unwrap_or_else(none))
     }
 
     /// Whether they may do this.
     pub(super) fn may(&self, action: Action) -> bool {
         self.rights.role.may(action)
+    }
+
+    /// The journal for what they order.
+    pub(super) fn journal(&self, api: &Api) -> Journal {
+        match &self.once {
+            Some(once) => api.journal.marking(Arc::clone(once)),
+            None => api.journal.clone(),
+        }
     }
 
     /// The name of their role.
@@ -122,6 +187,11 @@ impl Caller {
     /// name any.
     pub(super) fn sees_found(&self, file: Option<&str>) -> bool {
         file.map_or_else(|| self.sees_all(), |file| self.sees(file))
+    }
+
+    /// Whether a pattern of files tells them of no others than they may see.
+    pub(super) fn sees_of(&self, pattern: &str) -> bool {
+        self.sees_all() || self.rights.role.paths.iter().any(|own| own == pattern)
     }
 
     /// Whether they may see all files: what tells of files it does not name, such as a count, is for

@@ -5,12 +5,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use sha2::{Digest as _, Sha256};
 
+use super::jwt::Claimed;
 use crate::model::Timestamp;
 
 /// Those who are signed in at once; beyond, who was seen least recently has to sign in again.
 const SESSIONS_MAX: usize = 1000;
-/// Those of one token; beyond, its own that was seen least recently ends, and nobody else's.
-const SESSIONS_OF_TOKEN_MAX: usize = 20;
+/// Those of one token, or of whom an issuer says they are; beyond, its own that was seen least recently ends, and nobody else's.
+const SESSIONS_OF_HOLDER_MAX: usize = 20;
 /// A session that is not used ends after eight hours.
 const IDLE_MAX_MS: i64 = 8 * 60 * 60 * 1000;
 /// A session ends after a day, however it is used.
@@ -24,9 +25,9 @@ pub(in crate::http) struct Sessions(HashMap<[u8; 32], Session>);
 /// Somebody who signed in.
 #[derive(Clone, Debug)]
 pub(in crate::http) struct Session {
-    /// The hash of the token that was shown. What it may do is looked up at each request, so a
-    /// token that is taken away ends its sessions.
-    pub(in crate::http) token: [u8; 32],
+    /// What was shown. What it may do is looked up at each request, so a token or a role that is
+    /// taken away ends its sessions.
+    pub(in crate::http) shown: Credential,
     /// What each form has to bring, so that no other site sends one.
     pub(in crate::http) form: String,
     /// What is told on the next page.
@@ -35,14 +36,42 @@ pub(in crate::http) struct Session {
     seen: Timestamp,
 }
 
+/// What somebody signed in with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::http) enum Credential {
+    /// A token, of which the hash is kept.
+    Token([u8; 32]),
+    /// A JSON Web Token: what it said, and which issuer and audience it was for.
+    Jwt { claimed: Claimed, issuer: String, audience: String },
+}
+
+impl Credential {
+    /// Whether both are of the same token, or of the same person as an issuer knows them.
+    fn is_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Token(one), Self::Token(other)) => one == other,
+            (
+                Self::Jwt { claimed: one, issuer: from, .. },
+                Self::Jwt { claimed: other, issuer, .. },
+            ) => one.name == other.name && from == issuer,
+            _ => false,
+        }
+    }
+
+    /// Whether it has ended by itself.
+    fn has_ended(&self, now: Timestamp) -> bool {
+        matches!(self, Self::Jwt { claimed, .. } if now >= claimed.until)
+    }
+}
+
 impl Sessions {
     /// Begins one, and gives its id for the cookie; `None` when the system has no random bytes.
-    pub(in crate::http) fn begin(&mut self, token: [u8; 32], now: Timestamp) -> Option<String> {
+    pub(in crate::http) fn begin(&mut self, shown: Credential, now: Timestamp) -> Option<String> {
         let (id, form) = (random()?, random()?);
         self.0.retain(|_, session| session.counts(now));
-        self.keep_below(SESSIONS_OF_TOKEN_MAX, |session| session.token == token);
+        self.keep_below(SESSIONS_OF_HOLDER_MAX, |session| session.shown.is_of(&shown));
         self.keep_below(SESSIONS_MAX, |_| true);
-        let session = Session { token, form, said: None, begun: now, seen: now };
+        let session = Session { shown, form, said: None, begun: now, seen: now };
         self.0.insert(key(&id), session);
         Some(id)
     }
@@ -89,7 +118,9 @@ impl Sessions {
 
 impl Session {
     fn counts(&self, now: Timestamp) -> bool {
-        now.0 - self.seen.0 < IDLE_MAX_MS && now.0 - self.begun.0 < AGE_MAX_MS
+        now.0 - self.seen.0 < IDLE_MAX_MS
+            && now.0 - self.begun.0 < AGE_MAX_MS
+            && !self.shown.has_ended(now)
     }
 }
 
@@ -109,18 +140,33 @@ mod tests {
 
     const HOUR: i64 = 60 * 60 * 1000;
 
+    fn token() -> Credential {
+        Credential::Token([1; 32])
+    }
+
+    #[test]
+    fn a_session_of_a_json_web_token_ends_with_it() {
+        let mut sessions = Sessions::default();
+        let until = Timestamp(HOUR);
+        let claimed = Claimed { name: "ann".to_owned(), roles: Vec::new(), until };
+        let shown = Credential::Jwt { claimed, issuer: String::new(), audience: String::new() };
+        let id = sessions.begin(shown, Timestamp(0)).unwrap();
+        assert!(sessions.find(&id, Timestamp(HOUR - 1)).is_some());
+        assert!(sessions.find(&id, Timestamp(HOUR)).is_none());
+    }
+
     #[test]
     fn a_session_ends_when_it_is_not_used_when_it_is_old_and_when_it_is_ended() {
         let mut sessions = Sessions::default();
-        let id = sessions.begin([1; 32], Timestamp(0)).unwrap();
+        let id = sessions.begin(token(), Timestamp(0)).unwrap();
         for hour in [7, 14, 21] {
             assert!(sessions.find(&id, Timestamp(hour * HOUR)).is_some());
         }
         assert!(sessions.find(&id, Timestamp(24 * HOUR)).is_none(), "a day is over");
-        let id = sessions.begin([1; 32], Timestamp(0)).unwrap();
+        let id = sessions.begin(token(), Timestamp(0)).unwrap();
         assert!(sessions.peek(&id, Timestamp(7 * HOUR)).is_some());
         assert!(sessions.find(&id, Timestamp(8 * HOUR)).is_none(), "a look is no use");
-        let id = sessions.begin([1; 32], Timestamp(0)).unwrap();
+        let id = sessions.begin(token(), Timestamp(0)).unwrap();
         sessions.end(&id);
         assert!(sessions.find(&id, Timestamp(0)).is_none());
         assert!(sessions.find("", Timestamp(0)).is_none());
@@ -151,17 +197,17 @@ mod tests {
         let now = Timestamp(HOUR);
         assert!(sessions.find(&other, now).is_some());
         assert!(sessions.find(&first, now).is_none());
-        assert_eq!(sessions.0.len(), 1 + SESSIONS_OF_TOKEN_MAX);
+        assert_eq!(sessions.0.len(), 1 + SESSIONS_OF_HOLDER_MAX);
     }
 
-    fn hash(n: i64) -> [u8; 32] {
-        Sha256::digest(n.to_le_bytes()).into()
+    fn hash(n: i64) -> Credential {
+        Credential::Token(Sha256::digest(n.to_le_bytes()).into())
     }
 
     #[test]
     fn what_was_said_is_told_once() {
         let mut sessions = Sessions::default();
-        let id = sessions.begin([1; 32], Timestamp(0)).unwrap();
+        let id = sessions.begin(token(), Timestamp(0)).unwrap();
         sessions.say(&id, true, "done".to_owned());
         assert_eq!(sessions.said(&id), Some((true, "done".to_owned())));
         assert_eq!(sessions.said(&id), None);

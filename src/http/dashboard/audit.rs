@@ -33,6 +33,7 @@ pub(super) async fn page(
     let asked = Trail {
         limit: Some(ROWS),
         before: asked.before,
+        cursor: None,
         name: filled(asked.name),
         action: filled(asked.action),
         outcome: filled(asked.outcome),

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 
 use super::Api;
 use super::shell::Failed;
-use crate::http::access::{Caller, Needs, Peer, lock, what};
+use crate::http::access::{Caller, Needs, Peer, Weight, lock, what};
 use crate::http::problem::Problem;
 use crate::http::tls::Encrypted;
 use crate::model::{Action, Known};
@@ -74,7 +74,8 @@ pub(in crate::http) async fn guard(
     let mut response = match door.visitor(&request) {
         Some(visitor) => match door.gate {
             Gate::Needs(action) if !visitor.caller.may(action) => {
-                let needs = Needs { api: door.api.clone(), action };
+                let weight = Weight::Read;
+                let needs = Needs { api: door.api.clone(), action, weight };
                 let problem = needs.forbid(&visitor.caller, &what(&request));
                 Failed::known(&door.api, &visitor, problem).into_response()
             }
@@ -132,7 +133,7 @@ impl Door {
             false => lock(&self.api.access.sessions).peek(id, now)?,
         };
         let settings = self.api.settings.borrow().clone();
-        let mut caller = self.api.access.by_hash(&settings.api, &session.token)?;
+        let mut caller = self.api.access.by_credential(&settings.api, &session.shown)?;
         caller.by.known = Known::Session;
         caller.by.from = Some(from.to_string());
         Some(Visitor { caller, session: id.to_owned(), form: session.form, cookie })
@@ -144,7 +145,7 @@ impl Visitor {
     pub(in crate::http) fn again(&self, api: &Api) -> Option<Caller> {
         let session = lock(&api.access.sessions).peek(&self.session, api.clock.now())?;
         let settings = api.settings.borrow().clone();
-        let mut caller = api.access.by_hash(&settings.api, &session.token)?;
+        let mut caller = api.access.by_credential(&settings.api, &session.shown)?;
         caller.by = self.caller.by.clone();
         Some(caller)
     }

@@ -30,7 +30,7 @@ pub(super) async fn entries(
     rows: usize,
     before: Option<u64>,
 ) -> Result<(Vec<Entry>, Option<u64>), Problem> {
-    let paging = Asked(Paging { limit: Some(rows), before, failed: false });
+    let paging = Asked(Paging { limit: Some(rows), before, ..Paging::default() });
     let Json(page) = reading::history(State(api.clone()), caller.clone(), paging).await?;
     let revisions: Vec<_> =
         page.items.iter().map(|row| Revision::parse(&row.revision).ok()).collect();

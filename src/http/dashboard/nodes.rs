@@ -6,8 +6,9 @@ use axum::http::StatusCode;
 use super::Api;
 use super::guard::Visitor;
 use super::shell::{Failed, Shell, Shown, show};
+use crate::http::extract::Asked;
 use crate::http::problem::Problem;
-use crate::http::reading;
+use crate::http::reading::{self, Paging};
 use crate::http::wire::{DeliveryBody, NodeBody};
 
 /// Deliveries of a node on the page.
@@ -34,7 +35,10 @@ pub(super) async fn page(State(api): State<Api>, visitor: Visitor) -> Shown {
 }
 
 async fn made(api: &Api, visitor: &Visitor) -> Result<Page, Problem> {
-    let Json(nodes) = reading::nodes(State(api.clone())).await?;
+    let Json(nodes) = {
+        let all = Asked(Paging::default());
+        reading::nodes(State(api.clone()), visitor.caller.clone(), all).await?
+    };
     let mut entries = Vec::new();
     for node in nodes.items {
         let deliveries = api.journal.deliveries_to(&node.name, ROWS)?;

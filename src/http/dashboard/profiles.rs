@@ -9,6 +9,7 @@ use super::highlight::{Language, highlight};
 use super::shell::{Failed, Shell, Shown, show};
 use crate::http::extract::{Asked, Named};
 use crate::http::looking::{self, Which};
+use crate::http::reading::Paging;
 use crate::http::wire::{ProfileBody, ProfileEntryBody, ValueBody};
 
 #[derive(Template)]
@@ -20,7 +21,8 @@ struct ListPage {
 
 /// `/profiles`: those of the live tree.
 pub(super) async fn list(State(api): State<Api>, visitor: Visitor) -> Shown {
-    let found = looking::profiles(State(api.clone()), visitor.caller.clone()).await;
+    let all = Asked(Paging::default());
+    let found = looking::profiles(State(api.clone()), visitor.caller.clone(), all).await;
     let profiles = match found {
         Ok(Json(page)) => Ok(page.items),
         Err(problem) if problem.status().is_server_error() => {

@@ -8,7 +8,7 @@ use super::Api;
 use super::form::{Fields, Form, SIGN_IN_FORM};
 use super::guard::{Cookie, From, Visitor};
 use super::shell::{Failed, Shell, Shown, show};
-use crate::http::access::{Caller, Needs, hash_of, lock};
+use crate::http::access::{Caller, Credential, Needs, Weight, lock};
 use crate::http::extract::Asked;
 use crate::http::problem::Problem;
 use crate::model::{Action, AuditOutcome, AuditRecord};
@@ -45,7 +45,7 @@ pub(super) async fn page(
 /// The form of that page.
 pub(super) async fn enter(State(api): State<Api>, From(from): From, request: Request) -> Shown {
     let cookie = Cookie::of(&api, request.extensions());
-    let needs = Needs { api: api.clone(), action: Action::Read };
+    let needs = Needs { api: api.clone(), action: Action::Read, weight: Weight::Read };
     // Of who has to wait nothing is read.
     if let Err(problem) = needs.heard(from) {
         return Ok(refused(&api, here(None), problem));
@@ -53,13 +53,16 @@ pub(super) async fn enter(State(api): State<Api>, From(from): From, request: Req
     let fields = Fields::read(request, SIGN_IN_FORM).await;
     let fields = fields.map_err(|problem| Failed::unknown(&api, problem))?;
     let back = here(fields.text("back"));
-    let token = fields.text("token").unwrap_or_default();
-    let known = needs.heard(from).and_then(|()| needs.holder(token, from, "POST /sign-in"));
-    let caller = match known {
-        Ok(caller) => caller,
+    let token = fields.text("token").unwrap_or_default().trim();
+    let known = match needs.heard(from) {
+        Ok(()) => needs.holder(token, from, "POST /sign-in").await,
+        Err(problem) => Err(problem),
+    };
+    let (caller, shown) = match known {
+        Ok(known) => known,
         Err(problem) => return Ok(refused(&api, back, problem)),
     };
-    let begun = begin(&api, &caller, token);
+    let begun = begin(&api, &caller, shown);
     let id = begun.map_err(|problem| Failed::unknown(&api, problem))?;
     Ok(([(header::SET_COOKIE, cookie.keeps(&id))], Redirect::to(&back)).into_response())
 }
@@ -73,11 +76,11 @@ fn refused(api: &Api, back: String, problem: Problem) -> Response {
     response
 }
 
-fn begin(api: &Api, caller: &Caller, token: &str) -> Result<String, Problem> {
+fn begin(api: &Api, caller: &Caller, shown: Credential) -> Result<String, Problem> {
     let now = api.clock.now();
     let by = caller.by.clone();
     api.journal.audit(&AuditRecord::new(now, by, "session.begin", AuditOutcome::Done))?;
-    let begun = lock(&api.access.sessions).begin(hash_of(token), now);
+    let begun = lock(&api.access.sessions).begin(shown, now);
     begun.ok_or_else(|| {
         let detail = "the system has no random bytes";
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)

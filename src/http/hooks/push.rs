@@ -5,52 +5,123 @@ use std::borrow::Cow;
 
 use axum::http::{HeaderMap, header};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::Ask;
-use crate::config::Reference;
+use super::repository::other_repository;
+use crate::config::{Location, Reference};
 
 /// Where forges say what happened.
-const EVENT_HEADERS: &[&str] = &["x-github-event", "x-forgejo-event", "x-gitea-event"];
+const EVENT_HEADERS: &[&str] =
+    &["x-github-event", "x-forgejo-event", "x-gitea-event", "x-gitlab-event", "x-event-key"];
+/// What a push is called there.
+const PUSHES: &[&str] =
+    &["push", "Push Hook", "Tag Push Hook", "System Hook", "repo:push", "repo:refs_changed"];
+/// What is sent to see whether anybody is there.
+const PINGS: &[&str] = &["ping", "diagnostics:ping"];
 /// Characters of a name that are repeated in an answer.
-const SHOWN_CHARS_MAX: usize = 100;
+pub(super) const SHOWN_CHARS_MAX: usize = 100;
 /// Fields of a form that are looked at.
 const FIELDS_MAX: usize = 16;
+/// References of one push that are looked at; with more, the source is asked.
+const REFERENCES_MAX: usize = 1000;
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// What of a push's payload is read.
 #[derive(Default, Deserialize)]
-struct Push {
+pub(super) struct Push {
+    /// GitHub, Gitea, Forgejo, GitLab.
     #[serde(rename = "ref")]
     reference: Option<String>,
-    repository: Option<Repository>,
+    pub(super) repository: Option<Value>,
+    /// GitLab's word for a repository.
+    pub(super) project: Option<Value>,
+    /// Bitbucket Cloud: `changes` below it.
+    push: Option<Value>,
+    /// Bitbucket Data Center.
+    changes: Option<Value>,
 }
 
-#[derive(Deserialize)]
-struct Repository {
-    default_branch: Option<String>,
-}
-
-/// What a delivery asks of who follows this reference.
-pub(super) fn read(headers: &HeaderMap, body: &[u8], followed: &Reference) -> Ask {
+/// What a delivery asks of who follows this reference of this repository.
+pub(super) fn read(
+    headers: &HeaderMap,
+    body: &[u8],
+    followed: &Reference,
+    repository: &Location,
+) -> Ask {
     let event = EVENT_HEADERS.iter().find_map(|name| headers.get(*name)?.to_str().ok());
     match event {
-        Some("ping") => return Ask::Nothing("a ping, and its signature is right".to_owned()),
-        Some("push") | None => {}
+        Some(event) if PINGS.contains(&event) => {
+            return Ask::Nothing("a ping, and its signature is right".to_owned());
+        }
+        None => {}
+        Some(event) if PUSHES.contains(&event) => {}
         Some(_) if !has_push_events(followed) => {}
         Some(event) => return Ask::Nothing(format!("{} is no push", shown(event))),
     }
     let payload = payload(headers, body);
     let push: Push = serde_json::from_slice(&payload).unwrap_or_default();
-    let Some(pushed) = push.reference else {
+    if let Some(other) = other_repository(&push, repository) {
+        let other = shown(&other);
+        return Ask::Nothing(format!("{other} was pushed to, and another repository is followed"));
+    }
+    let pushed = push.references();
+    let Some(first) = pushed.first() else {
         return Ask::Look("the source is asked, though the payload names no reference".to_owned());
     };
-    let default = push.repository.and_then(|repository| repository.default_branch);
-    match other_than(followed, &pushed, default.as_deref()) {
-        None => Ask::Look(format!("{} was pushed: the source is asked", shown(&pushed))),
-        Some(wanted) => {
-            let pushed = shown(&pushed);
-            Ask::Nothing(format!("{pushed} was pushed, and {wanted} is followed"))
+    let default = push.default_branch();
+    for one in &pushed {
+        if other_than(followed, one, default).is_none() {
+            return Ask::Look(format!("{} was pushed: the source is asked", shown(one)));
         }
+    }
+    let more = match pushed.len() {
+        1 => String::new(),
+        many => format!(" with {} others", many - 1),
+    };
+    let wanted = other_than(followed, first, default).unwrap_or_default();
+    Ask::Nothing(format!("{}{more} was pushed, and {wanted} is followed", shown(first)))
+}
+
+impl Push {
+    /// The references that it is about; none where there are too many to look at.
+    fn references(&self) -> Vec<String> {
+        if let Some(one) = &self.reference {
+            return vec![one.clone()];
+        }
+        let of_cloud = self.push.as_ref().and_then(|push| push.get("changes"));
+        let changes = of_cloud.or(self.changes.as_ref()).and_then(Value::as_array);
+        let changes = changes.filter(|changes| changes.len() <= REFERENCES_MAX);
+        let mut found = Vec::new();
+        for change in changes.into_iter().flatten() {
+            // A change that is not understood may be of what is followed.
+            match reference_of(change) {
+                Some(reference) => found.push(reference),
+                None => return Vec::new(),
+            }
+        }
+        found
+    }
+
+    fn default_branch(&self) -> Option<&str> {
+        let repository = self.repository.as_ref().and_then(|one| one.get("default_branch"));
+        let project = self.project.as_ref().and_then(|one| one.get("default_branch"));
+        repository.or(project)?.as_str()
+    }
+}
+
+/// The reference that a change of Bitbucket is about: `ref.id` of Data Center, `new` or `old` of Cloud.
+fn reference_of(change: &Value) -> Option<String> {
+    if let Some(id) = change.pointer("/ref/id").or_else(|| change.get("refId")) {
+        return id.as_str().map(str::to_owned);
+    }
+    let side =
+        ["new", "old"].into_iter().find_map(|side| change.get(side).filter(|s| s.is_object()))?;
+    let name = side.get("name")?.as_str()?;
+    match side.get("type")?.as_str()? {
+        "tag" => Some(format!("refs/tags/{name}")),
+        "branch" | "named_branch" => Some(format!("refs/heads/{name}")),
+        _ => None,
     }
 }
 

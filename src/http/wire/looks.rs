@@ -45,6 +45,10 @@ pub struct DiffBody {
 /// What is to be held against the gates: files, or a revision.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend("oneOf" = [
+    {"required": ["files"], "properties": {"files": {"type": "object"}}},
+    {"required": ["revision"], "properties": {"revision": {"type": "string"}}},
+]))]
 pub struct TrialBody {
     /// Texts by their paths in the tree; they are laid over the live tree.
     pub files: Option<BTreeMap<String, String>>,

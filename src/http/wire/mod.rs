@@ -16,8 +16,8 @@ pub use report::{
 };
 pub use rows::{CountsBody, DeliveryBody, DeploymentBody, Page};
 pub use status::{
-    AttemptBody, DesiredBody, DriftBody, DriftedBody, LiveBody, OutboxBody, QuarantineBody,
-    SourceBody, SourceErrorBody, StatusBody, SuspensionBody,
+    AttemptBody, DesiredBody, DriftBody, DriftedBody, LiveBody, OutboxBody, PartyBody,
+    QuarantineBody, SourceBody, SourceErrorBody, StatusBody, SuspensionBody,
 };
 
 use schemars::JsonSchema;

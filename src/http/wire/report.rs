@@ -238,6 +238,7 @@ impl PlanBody {
             };
             let paths = self.files.iter().map(|file| file.path.as_str());
             self.touches = units(paths);
+            (self.files_before, self.files_after) = (0, 0);
             self.cost =
                 CostBody { files: self.files.len() as u64, bytes: 0, fsyncs: 0, expected_ms: None };
             // Who is told and what is reloaded may follow from what is not seen.

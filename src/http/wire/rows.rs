@@ -83,8 +83,19 @@ pub struct Page<T> {
     pub format_version: u32,
     /// The items.
     pub items: Vec<T>,
-    /// Pass it as `before`; `null` at the end.
+    /// Of numbered rows: pass it as `before`; `null` at the end.
     pub next: Option<u64>,
+    /// Pass it as `cursor`, in every list; not there at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// These items, and the number of the last one where there are more.
+    #[must_use]
+    pub const fn new(items: Vec<T>, next: Option<u64>) -> Self {
+        Self { format_version: super::FORMAT_VERSION, items, next, cursor: None }
+    }
 }
 
 /// A delivery.

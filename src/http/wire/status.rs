@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::{FORMAT_VERSION, FindingBody, text};
 use crate::decide::next::is_suspended;
 use crate::model::{
-    Attempt, DriftedPath, Quarantine, QuarantineKey, Status, Suspension, Timestamp,
+    Attempt, DriftedPath, Party, Quarantine, QuarantineKey, Status, Suspension, Timestamp,
 };
 
 /// The live tree.
@@ -168,6 +168,40 @@ pub struct OutboxBody {
     pub failed: u64,
 }
 
+/// Somebody outside, with its circuit breaker.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct PartyBody {
+    /// `source`, `node`, `alert` or `forge`.
+    pub kind: String,
+    /// Its name in the settings.
+    pub name: String,
+    /// `closed`, `open` or `half_open`.
+    pub state: String,
+    /// Tries in a row that failed.
+    pub failures: u32,
+    /// RFC 3339: when the first of them did.
+    pub since: Option<String>,
+    /// RFC 3339: when it is tried next by itself; `null`: when there is something to ask or tell.
+    pub next_try_at: Option<String>,
+    /// What went wrong last.
+    pub error: Option<String>,
+}
+
+impl From<&Party> for PartyBody {
+    fn from(party: &Party) -> Self {
+        let failing = party.failing.as_ref();
+        Self {
+            kind: party.kind.as_str().to_owned(),
+            name: party.name.clone(),
+            state: party.breaker.as_str().to_owned(),
+            failures: failing.map_or(0, |failing| failing.failures),
+            since: text(failing.map(|failing| failing.since)),
+            next_try_at: text(failing.and_then(|failing| failing.next_try_at)),
+            error: failing.map(|failing| failing.error.clone()),
+        }
+    }
+}
+
 /// `status`, whole.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct StatusBody {
@@ -195,6 +229,9 @@ pub struct StatusBody {
     pub quarantine: Vec<QuarantineBody>,
     /// Events on their way.
     pub outbox: OutboxBody,
+    /// Everybody outside, those that fail first: at most 200.
+    #[serde(default)]
+    pub parties: Vec<PartyBody>,
     /// Whether an agent runs that told this, or the journal did.
     pub agent_running: bool,
 }
@@ -202,7 +239,7 @@ pub struct StatusBody {
 impl StatusBody {
     /// The status as it is at `now`.
     #[must_use]
-    pub fn new(status: &Status, now: Timestamp, agent_running: bool) -> Self {
+    pub fn new(status: &Status, parties: &[Party], now: Timestamp, agent_running: bool) -> Self {
         let source = &status.source;
         Self {
             format_version: FORMAT_VERSION,
@@ -242,6 +279,7 @@ impl StatusBody {
                 .map(Into::into),
             quarantine: status.quarantine.iter().map(Into::into).collect(),
             outbox: OutboxBody { pending: status.outbox.pending, failed: status.outbox.failed },
+            parties: parties.iter().map(Into::into).collect(),
             agent_running,
         }
     }

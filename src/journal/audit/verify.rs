@@ -2,7 +2,7 @@ use rusqlite::{Connection, params};
 
 use super::chain::{self, Hash, START};
 use super::seal::Purpose;
-use super::{Checkpoint, Journal, JournalError, base, checkpoint_from};
+use super::{CHECKPOINT_EVERY, Checkpoint, Journal, JournalError, base, checkpoint_from};
 use crate::journal::error::query;
 use crate::model::Timestamp;
 
@@ -64,6 +64,14 @@ pub enum AuditFault {
         /// The record.
         id: u64,
     },
+    /// A checkpoint that stays is gone.
+    #[error(
+        "record {id} has no signed checkpoint, and one of every {CHECKPOINT_EVERY} stays: it was removed"
+    )]
+    Unwitnessed {
+        /// The record.
+        id: u64,
+    },
     /// The last record has no checkpoint.
     #[error(
         "the last record, {last}, has no signed checkpoint: it was not written by kconfigd, or the checkpoint was removed"
@@ -96,6 +104,8 @@ fn walk(
     kept: &[Checkpoint],
 ) -> rusqlite::Result<Result<Verified, AuditFault>> {
     let mut checkpoints = stored(connection)?;
+    // What is kept elsewhere does not stand for what has to be here.
+    let own = checkpoints.len();
     checkpoints.extend_from_slice(kept);
     let base = base(connection)?;
     if let Some(unsigned) = base.iter().chain(&checkpoints).find(|c| !c.is_signed_by(public_key)) {
@@ -123,13 +133,15 @@ fn walk(
         if hash != written {
             return Ok(Err(AuditFault::Changed { id }));
         }
-        let here = checkpoints.iter().filter(|c| c.id == id);
         sealed = false;
-        for checkpoint in here {
+        for (at, checkpoint) in checkpoints.iter().enumerate().filter(|(_, c)| c.id == id) {
             if checkpoint.hash != hash {
                 return Ok(Err(AuditFault::Rewritten { id }));
             }
-            (fitting, sealed) = (fitting + 1, true);
+            (fitting, sealed) = (fitting + 1, sealed || at < own);
+        }
+        if !sealed && id.is_multiple_of(CHECKPOINT_EVERY) {
+            return Ok(Err(AuditFault::Unwitnessed { id }));
         }
     }
     if let Some(beyond) = checkpoints.iter().find(|c| c.id > last) {

@@ -62,6 +62,9 @@ impl Journal {
                 let record = AuditRecord::new(now, by, "delivery.redeliver", AuditOutcome::Done);
                 audit::append(tx, self.sealer(), &record.of(format!("delivery {id}")))?;
             }
+            if state.is_some() {
+                self.mark(tx, None)?;
+            }
             Ok(state)
         })
     }

@@ -30,12 +30,14 @@ pub(super) fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
 /// Reads the event in a row of [`DELIVERY`].
 pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
     let text: String = row.get(13)?;
+    let (facts, trace) = facts::from_json(&text).map_err(|e| unreadable(13, e))?;
     Ok(Event {
         id: row.get(2)?,
         kind: kind(row)?,
         sequence: unsigned(row, 11)?,
         at: Timestamp(row.get(12)?),
-        facts: facts::from_json(&text).map_err(|e| unreadable(13, e))?,
+        facts,
+        trace,
     })
 }
 

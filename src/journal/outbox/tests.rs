@@ -15,7 +15,14 @@ fn journal() -> Journal {
 
 fn event(number: u64, at: Timestamp) -> Event {
     let facts = EventFacts { deployment: Some(DeploymentId(number)), ..EventFacts::default() };
-    Event { id: format!("evt_{number:032x}"), sequence: 0, kind: EventKind::Applied, at, facts }
+    Event {
+        id: format!("evt_{number:032x}"),
+        sequence: 0,
+        kind: EventKind::Applied,
+        at,
+        facts,
+        trace: None,
+    }
 }
 
 fn put(journal: &Journal, number: u64, at: Timestamp, nodes: &[&str]) -> u64 {
@@ -43,7 +50,7 @@ fn a_nodes_deliveries_come_in_the_order_of_their_events() {
     assert_eq!([1, 2].map(|n| put(&journal, n, T0, &["a", "b"])), [1, 2]);
     let (first, deployment) = next(&journal, "a").unwrap();
     assert_eq!(deployment, 1);
-    journal.failed_attempt(first, Some(500), "no", later(60), None).unwrap();
+    journal.failed_attempt(first, Some(500), "no", later(60), None, T0).unwrap();
     assert_eq!(next(&journal, "a"), Some((first, 1)), "what failed is still the next");
     assert_eq!(due(&journal, "a"), Some(later(60)));
     journal.delivered(first, 204, later(60)).unwrap();
@@ -85,7 +92,7 @@ fn a_newer_event_makes_the_oldest_due_but_not_before_its_retry_after() {
     for node in ["a", "b"] {
         let (id, _) = next(&journal, node).unwrap();
         let asked = (node == "b").then_some(later(40));
-        journal.failed_attempt(id, None, "refused", later(60), asked).unwrap();
+        journal.failed_attempt(id, None, "refused", later(60), asked, T0).unwrap();
     }
     put(&journal, 2, later(5), &["a", "b"]);
     assert_eq!(due(&journal, "a"), Some(later(5)));

@@ -369,7 +369,7 @@ async fn a_clock_that_was_set_back_does_not_silence_a_node() {
     let mut node = Node::start([]).await;
     house.event(1, &["a"]);
     let day = Duration::from_secs(24 * 60 * 60);
-    house.journal.failed_attempt(1, None, "no", T0.plus(day), Some(T0.plus(day))).unwrap();
+    house.journal.failed_attempt(1, None, "no", T0.plus(day), Some(T0.plus(day)), T0).unwrap();
     while_running(house.deliverer(&[house.settings("a", &node.url)]), async {
         assert_eq!(node.deployment().await, 1);
     })

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::{DeploymentId, Digest, Origin, Revision, Severity, Timestamp};
+use crate::model::{DeploymentId, Digest, Origin, Problem, Revision, Severity, Timestamp};
 
 fn applied() -> Event {
     Event {
@@ -22,6 +22,7 @@ fn applied() -> Event {
             touches: vec!["agents/x".to_owned()],
             ..EventFacts::default()
         },
+        trace: None,
     }
 }
 
@@ -154,6 +155,8 @@ prop_compose! {
             previous_digest: Some(Digest([2; 32])),
             origin: Some(Origin::Rollback),
             reason: Some("validation_refused".to_owned()),
+            problem: Some(Problem::Held),
+            since: Some(Timestamp(at)),
         };
         Event { kind, at: Timestamp(at), facts, ..applied() }
     }

@@ -165,3 +165,25 @@ fn what_was_merged_before_is_not_read_again() {
     let changes = bench.mirror.changes(Some(first), second).unwrap();
     assert_eq!(changes.iter().map(|c| c.path.as_str()).collect::<Vec<_>>(), ["f"]);
 }
+
+/// What emitter 1 makes of layers, as `docs/on-disk-format.md` has it: it may never change, or every
+/// digest of a merged tree would.
+#[test]
+fn emitter_1_writes_what_the_documented_vector_says() {
+    let docs = include_str!("../../../docs/on-disk-format.md");
+    let (_, section) = docs.split_once("### Merged layers").unwrap();
+    let blocks: Vec<&str> =
+        section.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let [base, site, merged] = blocks[..] else { panic!("{blocks:?}") };
+    let part = |text: &str, path: &str| {
+        text.strip_prefix(&format!("# {path}\n")).expect("its name").to_owned()
+    };
+    let (base, site) = (part(base, "base/app.yaml"), part(site, "site/app.yaml"));
+    let bench = Bench::new();
+    let tree = bench.tree(&[("base/app.yaml", &base), ("site/app.yaml", &site)]);
+    let rendered = bench.render(tree, &layered(&["base", "site"])).tree.unwrap();
+    assert_eq!(bench.files(rendered)["app.yaml"], merged);
+    let documented = "sha256:bbc0218ba5a98286e5ed986144d79016e0e6f8d9d93516975709e3845bec6707";
+    assert_eq!(bench.mirror.summary(rendered, None).unwrap().digest.to_string(), documented);
+    assert!(section.contains(documented));
+}

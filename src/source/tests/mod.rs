@@ -92,6 +92,7 @@ pub(super) fn settings(location: Location, reference: Reference) -> SourceSettin
         verify: crate::config::Verify::default(),
         write_back: crate::config::WriteBack::Push,
         webhook_secret_file: None,
+        commit_status: None,
     }
 }
 

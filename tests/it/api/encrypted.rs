@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::profiles;
+use super::{actions_of, profiles};
 use crate::support::tls::Authority;
 use crate::support::{Agent, Repo, Running, wait_for, wait_until};
 
@@ -122,6 +122,42 @@ fn clients_are_known_by_their_certificates_and_strangers_are_not_listened_to() {
         &[&shown[..], &["-H", &bearer]].concat(),
     );
     assert!(said.contains("\"known\":\"certificate\""), "{said}");
+}
+
+#[test]
+fn the_rights_of_a_certificate_are_its_roles_on_every_route() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let authority = Authority::new(folder.path());
+    let more = format!(
+        ", client_ca_file: {}, clients: [{{name: localhost, role: operator}}]",
+        authority.ca_file().display()
+    );
+    let site = served(&authority, folder.path(), &more);
+    let (cert, key) = (authority.client_cert_file(), authority.client_key_file());
+    let shown = ["--cert", cert.to_str().expect("UTF-8"), "--key", key.to_str().expect("UTF-8")];
+    wait_until("something is live", || {
+        curl(&site, &authority, "/readyz", &shown).1.contains("\n200")
+    });
+    let (_, said) = curl(&site, &authority, "/openapi.json", &shown);
+    let text = said.rsplit_once('\n').map_or("", |(text, _)| text);
+    let document: serde_json::Value = serde_json::from_str(text).expect("the description");
+    let may = actions_of("operator");
+    let mut asked = 0;
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            let Some(action) = operation["x-kconfigd-action"].as_str() else { continue };
+            if path == "/api/events" {
+                continue;
+            }
+            let (method, path) = (method.to_uppercase(), path.replace("{id}", "999999"));
+            let request = [&shown[..], &["-X", &method]].concat();
+            let (code, said) = curl(&site, &authority, &path, &request);
+            assert_eq!(code, 0, "{method} {path}: {said}");
+            assert_eq!(!said.ends_with("\n403"), may.contains(&action), "{method} {path}: {said}");
+            asked += 1;
+        }
+    }
+    assert!(asked > 20, "{asked} requests are too few to be all");
 }
 
 #[test]

@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::{profiles, served};
 use crate::support::api::Api;
+use crate::support::issuer::{Issuer, SigningKey, now};
 use crate::support::{Agent, Repo, wait_until};
 
 const ACTIONS: [&str; 9] = [
@@ -23,8 +24,11 @@ pub(crate) fn token(name: &str) -> String {
 /// A token for each built-in role, for each action alone, and for none of the files but one.
 pub(crate) fn with_tokens(agent: &Agent) -> String {
     let mut tokens = Vec::new();
-    let mut roles =
-        vec!["narrow: {actions: [read, validate], paths: [agents/scheduler.yaml]}".to_owned()];
+    let mut roles = vec![
+        "narrow: {actions: [read, validate], paths: [agents/scheduler.yaml]}".to_owned(),
+        "watcher: {actions: [read, validate, \"audit:read\"], paths: [agents/scheduler.yaml]}"
+            .to_owned(),
+    ];
     let mut add = |name: &str, role: &str| {
         let file = agent.folder().join(format!("{}.token", name.replace(':', "-")));
         std::fs::write(&file, token(name)).expect("a token's file");
@@ -33,7 +37,7 @@ pub(crate) fn with_tokens(agent: &Agent) -> String {
             file.display()
         ));
     };
-    for role in ["viewer", "operator", "publisher", "narrow"] {
+    for role in ["viewer", "operator", "publisher", "narrow", "watcher"] {
         add(role, role);
     }
     for action in ACTIONS {
@@ -62,6 +66,8 @@ pub(crate) fn actions_of(role: &str) -> Vec<&'static str> {
             "audit:read",
         ],
         "publisher" => vec!["read", "validate", "profiles:write"],
+        "narrow" => vec!["read", "validate"],
+        "watcher" => vec!["read", "validate", "audit:read"],
         "admin" => ACTIONS.to_vec(),
         _ => ACTIONS.iter().copied().filter(|action| *action == role).collect(),
     }
@@ -72,14 +78,29 @@ fn every_route_is_for_those_who_have_its_right_and_for_nobody_else() {
     let repo = Repo::new();
     profiles(&repo);
     let machine = Agent::new();
-    let (_agent, _serve, admin) = served(&repo, &with_tokens(&machine));
+    let issuer = Issuer::start();
+    let key = SigningKey::new("ES256");
+    issuer.gives(&[key.jwk("one")]);
+    // Nobody is to be refused here because others were.
+    let settings = format!(
+        "{}  jwt: {{issuer: \"{}\", audience: kconfigd, role_claim: roles}}\n  \
+         rate_limit: {{writes: off, looks: off}}\n",
+        with_tokens(&machine),
+        issuer.name()
+    );
+    let (_agent, _serve, admin) = served(&repo, &settings);
     let document = admin.get("/openapi.json").json();
     let mut asked = 0;
-    let names = ["viewer", "operator", "publisher"].into_iter().chain(ACTIONS);
-    let callers: Vec<(&str, Api)> = names
-        .map(|name| (name, admin.with(&token(name))))
-        .chain([("admin", admin.clone())])
-        .collect();
+    let own = ["viewer", "operator", "publisher", "narrow", "watcher"];
+    // Each role by a token of its own, and by a claim of a JSON Web Token.
+    let of_tokens = own.into_iter().chain(ACTIONS).map(|name| (name, admin.with(&token(name))));
+    let of_claims = own.into_iter().chain(["admin", "nobody"]).map(|role| {
+        let claims = json!({"iss": issuer.name(), "aud": "kconfigd", "sub": role,
+            "exp": now() + 600, "roles": ["unknown here", role]});
+        (role, admin.with(&key.token("ES256", "one", &claims)))
+    });
+    let callers: Vec<(&str, Api)> =
+        of_tokens.chain(of_claims).chain([("admin", admin.clone())]).collect();
     for (path, methods) in document["paths"].as_object().expect("paths") {
         for (method, operation) in methods.as_object().expect("methods") {
             let path = path.replace("{id}", "999999");
@@ -92,6 +113,9 @@ fn every_route_is_for_those_who_have_its_right_and_for_nobody_else() {
                 );
                 continue;
             };
+            let stranger = admin.with("0123456789abcdef0123456789abcdef");
+            let guess = stranger.send(&method, &path, &[], b"");
+            assert_eq!(guess.status, 401, "{method} {path} with a wrong token");
             let nobody = admin.nobody().send(&method, &path, &[], b"");
             assert_eq!(nobody.status, 401, "{method} {path} without a token");
             assert!(nobody.header("www-authenticate").is_some());
@@ -99,14 +123,17 @@ fn every_route_is_for_those_who_have_its_right_and_for_nobody_else() {
                 if path == "/api/events" && actions_of(name).contains(&action) {
                     continue;
                 }
-                let status = caller.send(&method, &path, &[], b"{").status;
+                let answer = caller.send(&method, &path, &[], b"{");
                 let may = actions_of(name).contains(&action);
-                assert_eq!(status != 403, may, "{name}: {method} {path} gave {status}");
+                // A role with paths has the right, and may see none of the files that it is about.
+                let is_refused = answer.status == 403 && answer.text.contains("has no right to");
+                assert_eq!(is_refused, !may, "{name}: {method} {path}: {answer:#?}");
+                assert_ne!(answer.status, 401, "{name}: {method} {path}");
                 asked += 1;
             }
         }
     }
-    assert!(asked > 150, "{asked} requests are too few to be all");
+    assert!(asked > 400, "{asked} requests are too few to be all");
 }
 
 #[test]
@@ -246,4 +273,27 @@ fn neither_errors_nor_orders_nor_counts_tell_a_narrow_role_of_other_files() {
     assert!(all.status == 409 && all.text.contains("agents"), "{all:#?}");
     let few = refused(&narrow);
     assert!(few.status == 409 && !few.text.contains("agents"), "{few:#?}");
+}
+
+#[test]
+fn the_first_admin_token_is_its_owners_alone_and_another_once_it_is_removed() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let repo = Repo::new();
+    profiles(&repo);
+    let (agent, serve, admin) = served(&repo, "");
+    let file = agent.state_dir().join("admin.token");
+    let mode = || std::fs::metadata(&file).expect("a token's file").permissions().mode() & 0o777;
+    assert_eq!(mode(), 0o600);
+    serve.stop();
+    // As a backup may have brought it back.
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).expect("a mode");
+    let (serve, again) = Api::serve(&agent);
+    assert_eq!((mode(), &again.token), (0o600, &admin.token));
+    assert!(serve.stderr().contains("others could read this secret"), "{}", serve.stderr());
+    serve.stop();
+    std::fs::remove_file(&file).expect("a token's file");
+    let (_serve, other) = Api::serve(&agent);
+    assert_ne!(other.token, admin.token);
+    assert_eq!(other.get("/api/config/status").status, 200);
+    assert_eq!(other.with(&admin.token.expect("a token")).get("/api/config/status").status, 401);
 }

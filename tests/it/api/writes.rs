@@ -212,6 +212,30 @@ fn a_branch_that_moved_is_written_to_on_its_new_head_and_a_hook_is_heard() {
     assert_eq!(api.get("/api/config/status").json()["state"], "in_sync");
 }
 
+#[test]
+fn a_profile_that_this_machine_does_not_need_is_written_and_held_against_all_there_is() {
+    let repo = Repo::new();
+    profiles(&repo);
+    let (agent, _serve, api) = served(&repo, "needs: profile\n");
+    let edge = json!({"id": "edge", "yaml": "extends: base\nworkers: 8\n"});
+    let made = api.post("/api/profiles", &edge);
+    assert_eq!(made.status, 201, "{made:#?}");
+    is_live(&agent, &made.json()["revision"]);
+    assert_eq!(agent.live("profiles/edge.yaml"), None);
+    let changed = put(&api, "edge", "*", "extends: base\nworkers: 9\n");
+    assert_eq!(changed.status, 200, "{changed:#?}");
+    let refused = put(&api, "edge", "*", "extends: nobody\n");
+    assert_eq!((refused.status, &refused.json()["code"]), (422, &json!("validation_refused")));
+    assert!(refused.text.contains("profiles/nobody.yaml"), "{refused:#?}");
+    // What is left for this machine has to be good too.
+    let sealed = "extends: base\nservices: [\"ENC[AES256_GCM,data:x,iv:x,tag:x,type:str]\"]\n";
+    let refused = put(&api, "dev", "*", sealed);
+    assert_eq!(refused.status, 422, "{refused:#?}");
+    assert!(refused.text.contains("render.needs"), "{refused:#?}");
+    let gone = api.send("DELETE", "/api/profiles/edge", &[("if-match", "*")], b"");
+    assert_eq!(gone.status, 204, "{gone:#?}");
+}
+
 fn write_hook(path: &Path, script: &str) {
     let beside = path.with_extension("new");
     std::fs::write(&beside, script).expect("a hook");

@@ -56,6 +56,23 @@ fn a_check_vetoes_and_is_asked_again_when_it_is_another() {
 }
 
 #[test]
+fn a_plan_of_what_waits_asks_the_checks_as_its_order_will() {
+    let repo = Repo::new();
+    repo.commit(&[("a.yaml", "a: good\n")]);
+    let agent = checked(&repo, VETO, "");
+    assert_eq!(pass(&agent), done());
+    let settings = std::fs::read_to_string(agent.settings_file()).expect("settings");
+    agent.settings(&settings.replace("sync_interval: 50ms", "auto_sync: false"));
+    repo.commit(&[("a.yaml", "a: bad\n")]);
+    assert_eq!(order(&agent, &["plan"]), (13, "validation_refused".to_owned()));
+    assert_eq!(order(&agent, &["apply"]), (13, "validation_refused".to_owned()));
+    repo.commit(&[("a.yaml", "a: good\nb: 1\n")]);
+    // What may be applied says for what it waits.
+    assert_eq!(order(&agent, &["plan"]), (0, "awaiting_approval".to_owned()));
+    assert_eq!(order(&agent, &["apply"]), done());
+}
+
+#[test]
 fn a_check_that_gives_no_answer_holds_and_puts_nothing_into_quarantine() {
     let repo = Repo::new();
     repo.commit(&[("a.yaml", "a: 1\n")]);

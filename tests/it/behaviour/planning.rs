@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Agent, deployments, done, machine, order, pass, revision};
+use super::standing::steady;
+use super::{Agent, deployments, done, machine, order, pass, revision, status_when};
 use crate::support::Repo;
 
 const PROFILE: &str = "profile: edge\ndeployment_mode: edge\nservices: [bus, planner]\n\
@@ -69,6 +70,8 @@ fn a_plan_says_what_is_touched_what_that_needs_and_who_is_told() {
     assert_eq!(plan["impact"]["nodes"], json!(["all"]));
     assert_eq!(plan["cost"]["files"], 4, "{plan:#}");
     assert!(plan["cost"]["fsyncs"].as_u64() > Some(4), "{plan:#}");
+    assert!(plan["cost"]["bytes"].as_u64() > Some(0), "{plan:#}");
+    assert!(plan["cost"]["expected_ms"].is_u64(), "by what the first one took: {plan:#}");
     let said = agent.run(&["plan"]).stdout;
     for line in
         ["  agents/bus      restart  service of the profile edge", "reloads: readers", "tells: all"]
@@ -117,6 +120,72 @@ fn a_running_agent_plans_a_branch_too_and_goes_on() {
     let second = repo.commit(&[("a.yaml", "a: 3\n")]);
     agent.wait_until_live(&second);
     assert_eq!(sync.stop().code, 0);
+}
+
+/// What the status says, moments aside, and how many events are on their way.
+fn standing(agent: &Agent) -> (Value, usize) {
+    let mut status = agent.json(&["status"]);
+    steady(&mut status);
+    (status, agent.json(&["deliveries"])["items"].as_array().map_or(0, Vec::len))
+}
+
+#[test]
+fn whatever_a_plan_comes_to_the_status_is_as_before_and_nobody_is_told() {
+    let (repo, agent) = kos();
+    let text = std::fs::read_to_string(agent.settings_file()).expect("settings");
+    agent.settings(&text.replacen("gitops:\n", "gitops:\n  auto_sync: false\n", 1));
+    order(&agent, &["apply", "--deliver-timeout", "0s"]);
+    let first = revision(&agent);
+    assert_eq!(deployments(&agent), 1);
+    for branch in ["bad", "more", "same"] {
+        repo.branch(branch, &first);
+    }
+    repo.change().on("bad").write("agents/bus.yaml", "name: [\n").commit("bad");
+    repo.change().on("more").write("notes.txt", "n\n").commit("more");
+    repo.change().on("same").commit("same");
+    let unknown = "1".repeat(40);
+    let plans = [
+        ("bad", 13, "validation_refused"),
+        ("more", 0, "awaiting_approval"),
+        ("same", 0, ""),
+        (&unknown, 11, "reference_not_found"),
+    ];
+    let hold = |said: &str| {
+        let before = standing(&agent);
+        for (name, code, reason) in plans {
+            let told = order(&agent, &["plan", name]);
+            assert_eq!(told, (code, reason.to_owned()), "{name}, {said}");
+            assert_eq!(standing(&agent), before, "{name}, {said}");
+        }
+    };
+    hold("without an agent");
+    let sync = agent.start_sync();
+    status_when(&agent, "it runs", |status| status["state"] == "in_sync");
+    hold("with an agent");
+    assert_eq!(sync.stop().code, 0);
+    // A head that nobody has seen yet is for the next pass to tell.
+    let before = standing(&agent);
+    repo.commit(&[("notes.txt", "n\n")]);
+    assert_eq!(order(&agent, &["plan"]).1, "awaiting_approval");
+    assert_eq!(standing(&agent), before);
+}
+
+#[test]
+fn a_branch_that_is_called_like_a_revision_begins_is_what_is_planned_and_that_is_said() {
+    let repo = Repo::new();
+    let first = repo.commit(&[("a.yaml", "a: 1\n")]);
+    let agent = machine(&repo, "", "");
+    assert_eq!(pass(&agent), done());
+    let (branch, digits) = (&first[..6], &first[..8]);
+    repo.branch(branch, &first);
+    let there = repo.change().on(branch).write("a.yaml", "a: 2\n").commit("more");
+    let told = agent.json(&["plan", branch]);
+    assert_eq!(told["revision"], there.as_str(), "{told:#}");
+    let said = told["message"].as_str().unwrap_or_default();
+    assert!(said.contains("is taken for the branch") && said.contains(&first[..12]), "{said}");
+    // What is no branch is the beginning of what is known.
+    let told = agent.json(&["plan", digits]);
+    assert_eq!((&told["revision"], &told["outcome"]), (&json!(first), &json!("in_sync")));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::{done, machine, order, pass, revision};
 use crate::support::{Agent, Repo, wait_until};
 
 /// Takes out what differs by nature: moments, ages, and whether an agent runs.
-fn steady(value: &mut Value) {
+pub(super) fn steady(value: &mut Value) {
     const MOMENTS: [&str; 6] = [
         "agent_running",
         "stale_seconds",

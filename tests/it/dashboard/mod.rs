@@ -10,7 +10,7 @@ use crate::support::{Agent, Repo, Running};
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
 /// Somebody who is signed in.
-struct Visitor {
+pub(crate) struct Visitor {
     api: Api,
     cookie: String,
 }
@@ -18,7 +18,7 @@ struct Visitor {
 impl Visitor {
     /// Signs in with the API's token.
     #[track_caller]
-    fn sign_in(api: &Api) -> Self {
+    pub(crate) fn sign_in(api: &Api) -> Self {
         let token = api.token.clone().expect("a token");
         let api = api.nobody();
         let answer = api.send("POST", "/sign-in", &[FORM], format!("token={token}").as_bytes());
@@ -29,8 +29,13 @@ impl Visitor {
         Self { api, cookie }
     }
 
-    fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         self.api.send("GET", path, &[("cookie", &self.cookie)], b"")
+    }
+
+    /// Asks, and gives the connection on which the answer comes.
+    pub(crate) fn begin(&self, path: &str) -> std::net::TcpStream {
+        self.api.begin("GET", path, &[("cookie", &self.cookie)], b"")
     }
 
     /// Sends a form as the page that it is on would.

@@ -1,5 +1,5 @@
 //! Everybody who could do harm, played by the tests: a system that kills and fails at any call, the
-//! source, the repository, the nodes, and a supervisor that stops the clock.
+//! source, the repository, the nodes, callers of the API, and a supervisor that stops the clock.
 //!
 //! After each of them the same is asked: the live tree is whole and one that was accepted, nothing
 //! outside was touched, the message says what and where, and a good pass afterwards converges.
@@ -12,6 +12,7 @@
 
 #![expect(clippy::print_stderr, reason = "what a run counted is told beside its result")]
 
+mod caller;
 mod frozen;
 mod node;
 mod process;

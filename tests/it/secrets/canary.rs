@@ -9,7 +9,7 @@ use super::writer::{ALICE, BOB, age, armored, dotenv, json, yaml};
 use crate::support::{Agent, Key, Mood, Receiver, Repo, wait_until};
 
 /// What was encrypted, and is in the live tree and in nothing else.
-const CANARIES: [&str; 6] = [
+pub(super) const CANARIES: [&str; 6] = [
     "canary-61d4f0a9b7c3",
     "canary-e81b52c4d06f",
     "canary-2f97a3608bd1",
@@ -42,7 +42,7 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 }
 
 #[track_caller]
-fn silent(place: &str, bytes: &[u8]) {
+pub(super) fn silent(place: &str, bytes: &[u8]) {
     for canary in CANARIES.into_iter().chain([ALICE.identity, BOB.identity]) {
         let hex: String = canary.bytes().map(|byte| format!("{byte:02x}")).collect();
         for form in [canary, &STANDARD.encode(canary), &hex] {

@@ -4,6 +4,7 @@
 mod canary;
 mod going_live;
 mod rules;
+mod served;
 mod staying;
 #[path = "../../../src/secrets/tests/writer.rs"]
 mod writer;

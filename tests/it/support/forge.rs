@@ -2,9 +2,12 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 use serde_json::{Value, json};
 
+use super::issuer::now;
 use super::wait::PATIENCE;
 
 /// Which forge a delivery looks like.
@@ -15,6 +18,14 @@ pub(crate) enum Kind {
     GitHubForm,
     Gitea,
     Forgejo,
+    /// GitLab, which shows the secret.
+    GitLab,
+    /// GitLab with a signing token, which is `whsec_` and base64.
+    GitLabSigned,
+    /// Bitbucket Cloud.
+    Bitbucket,
+    /// Bitbucket Data Center.
+    BitbucketServer,
 }
 
 /// A forge that tells of pushes to the address of `kconfigd serve`.
@@ -37,8 +48,29 @@ pub(crate) struct Answered {
 impl Forge {
     /// Tells of a push to a reference, `refs/heads/main`.
     pub(crate) fn push(&self, reference: &str) -> Answered {
-        let repository = json!({"default_branch": "main", "full_name": "edge/config"});
-        self.deliver("push", &json!({"ref": reference, "repository": repository}).to_string())
+        self.push_to(reference, &json!({"default_branch": "main", "full_name": "edge/config"}))
+    }
+
+    /// The same, of this repository.
+    pub(crate) fn push_to(&self, reference: &str, repository: &Value) -> Answered {
+        let name = reference.rsplit('/').next().unwrap_or_default();
+        let (event, payload) = match self.kind {
+            Kind::GitLab | Kind::GitLabSigned => {
+                let body = json!({"object_kind": "push", "ref": reference, "project": repository});
+                ("Push Hook", body)
+            }
+            Kind::Bitbucket => {
+                let changes = json!([{"old": null, "new": {"type": "branch", "name": name}}]);
+                let push = json!({ "changes": changes });
+                ("repo:push", json!({"push": push, "repository": repository}))
+            }
+            Kind::BitbucketServer => {
+                let changes = json!([{"ref": {"id": reference, "displayId": name}}]);
+                ("repo:refs_changed", json!({"changes": changes, "repository": repository}))
+            }
+            _ => ("push", json!({"ref": reference, "repository": repository})),
+        };
+        self.deliver(event, &payload.to_string())
     }
 
     /// Delivers an event.
@@ -54,18 +86,40 @@ impl Forge {
 
     /// What a delivery says of itself, the signature of its body included.
     pub(crate) fn headers(&self, event: &str, body: &[u8]) -> Vec<(String, String)> {
-        let signature = self.secret.as_ref().map(|secret| {
-            let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-            let tag = hmac::sign(&key, body);
-            tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
-        });
-        let (name, signed, prefix) = match self.kind {
-            Kind::GitHub | Kind::GitHubForm => ("X-GitHub-Event", "X-Hub-Signature-256", "sha256="),
-            Kind::Gitea => ("X-Gitea-Event", "X-Gitea-Signature", ""),
-            Kind::Forgejo => ("X-Forgejo-Event", "X-Forgejo-Signature", ""),
+        let (name, signed) = match self.kind {
+            Kind::GitHub | Kind::GitHubForm => ("X-GitHub-Event", "X-Hub-Signature-256"),
+            Kind::Gitea => ("X-Gitea-Event", "X-Gitea-Signature"),
+            Kind::Forgejo => ("X-Forgejo-Event", "X-Forgejo-Signature"),
+            Kind::GitLab | Kind::GitLabSigned => ("X-Gitlab-Event", "X-Gitlab-Token"),
+            Kind::Bitbucket | Kind::BitbucketServer => ("X-Event-Key", "X-Hub-Signature"),
         };
-        let signed = signature.map(|digits| (signed.to_owned(), format!("{prefix}{digits}")));
-        [(name.to_owned(), event.to_owned())].into_iter().chain(signed).collect()
+        let mut headers = vec![(name.to_owned(), event.to_owned())];
+        let Some(secret) = &self.secret else { return headers };
+        let proof = match self.kind {
+            Kind::GitLab => secret.clone(),
+            Kind::GitLabSigned => {
+                let inner = secret.strip_prefix("whsec_").unwrap_or(secret);
+                let key = STANDARD.decode(inner).unwrap_or_else(|_| secret.clone().into_bytes());
+                let sent = now().to_string();
+                let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
+                let tag = hmac::sign(&key, &[b"msg_1.", sent.as_bytes(), b".", body].concat());
+                let signature = format!("v1,{}", STANDARD.encode(tag));
+                headers.push(("webhook-id".to_owned(), "msg_1".to_owned()));
+                headers.push(("webhook-timestamp".to_owned(), sent));
+                headers.push(("webhook-signature".to_owned(), signature));
+                return headers;
+            }
+            kind => {
+                let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+                let tag = hmac::sign(&key, body);
+                let digits: String =
+                    tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+                let is_bare = matches!(kind, Kind::Gitea | Kind::Forgejo);
+                if is_bare { digits } else { format!("sha256={digits}") }
+            }
+        };
+        headers.push((signed.to_owned(), proof));
+        headers
     }
 
     /// Sends a request and reads what is answered to its end.

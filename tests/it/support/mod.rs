@@ -8,11 +8,14 @@
 mod agent;
 pub(crate) mod api;
 pub(crate) mod browser;
+mod collector;
 pub(crate) mod forge;
 mod git;
 mod git_server;
 mod http;
+pub(crate) mod issuer;
 mod keys;
+pub(crate) mod provider;
 mod proxy;
 mod receiver;
 mod repo;
@@ -23,6 +26,7 @@ pub(crate) mod tls;
 mod wait;
 
 pub(crate) use agent::{Agent, Ran, Running};
+pub(crate) use collector::{Collector, Span};
 pub(crate) use git::{git, refused, succeed};
 pub(crate) use git_server::{Fault, GitServer, Options, Seen, Stage};
 pub(crate) use keys::Key;

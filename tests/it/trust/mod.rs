@@ -1,6 +1,7 @@
 //! Who may say what is live: signatures of commits and tags, held against the real program with
 //! keys that ssh-keygen and gpg make. Every message is a snapshot.
 
+mod faults;
 mod openpgp;
 mod ssh;
 mod tags;

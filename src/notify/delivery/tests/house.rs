@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use super::super::*;
 use super::node::Received;
 use crate::clock::ManualClock;
+use crate::config::NodeSettings;
 use crate::model::{DeliveryState, DeploymentId, Event, EventFacts, EventKind};
 use crate::notify::VerifyingKeys;
 use crate::notify::verify::{Headers, TOLERANCE};
@@ -52,7 +53,7 @@ impl House {
         let facts = EventFacts { deployment: Some(DeploymentId(number)), ..EventFacts::default() };
         let at = self.clock.now();
         let id = format!("evt_{number:032x}");
-        let event = Event { id, sequence: 0, kind: EventKind::Applied, at, facts };
+        let event = Event { id, sequence: 0, kind: EventKind::Applied, at, facts, trace: None };
         let nodes: Vec<_> = nodes.iter().map(|&n| n.to_owned()).collect();
         self.journal.record_event(&event, &nodes).unwrap();
     }
@@ -60,7 +61,7 @@ impl House {
     /// Puts a delivery so far on in the schedule that a failure ends `deliver_once`.
     pub(super) fn is_tried_each_minute(&self, id: u64) {
         for _ in 0..5 {
-            self.journal.failed_attempt(id, None, "", T0, None).unwrap();
+            self.journal.failed_attempt(id, None, "", T0, None, T0).unwrap();
         }
     }
 
@@ -82,8 +83,9 @@ impl House {
 
 pub(super) fn audience(nodes: &[NodeSettings]) -> Audience {
     Audience {
-        nodes: nodes.to_vec(),
+        endpoints: nodes.iter().map(Endpoint::of_node).collect(),
         source: "urn:kconfigd:test".to_owned(),
+        place: "0a1b".to_owned(),
         body_bytes_max: 20 * 1024,
     }
 }
