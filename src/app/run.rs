@@ -13,7 +13,7 @@ use super::signals::{Signals, Told};
 use super::systemd::Systemd;
 use super::witness::Witness;
 use super::{AppError, control_socket, open, raise_open_files};
-use crate::config::{self, Settings, Sources};
+use crate::config::{self, ApiSettings, Settings, Sources};
 use crate::http::{self, Access, Api, Feed};
 use crate::journal::Journal;
 use crate::memory;
@@ -459,6 +459,11 @@ impl Running {
         new.live.path.clone_from(&old.live.path);
         new.live.mode = old.live.mode;
         new.api.listen = old.api.listen;
+        if old.api.tls.is_some() == new.api.tls.is_some() {
+            usable(&old.api, &new.api)?;
+        } else {
+            new.api.tls.clone_from(&old.api.tls);
+        }
         let source = Remote::new(&new.source, &new.limits, &new.state_dir)?;
         let new = Arc::new(new);
         agent.reconfigure(new.clone(), Box::new(source))?;
@@ -466,6 +471,20 @@ impl Running {
         telemetry::switch(new.telemetry.as_ref());
         self.settings.send_replace(new);
         Ok(restart)
+    }
+}
+
+/// New settings whose certificate cannot be used are refused. One that was renewed badly is told at
+/// once, and the one before stays.
+fn usable(old: &ApiSettings, new: &ApiSettings) -> Result<(), AppError> {
+    let Some(tls) = &new.tls else { return Ok(()) };
+    match http::can_be_used(tls) {
+        Err(source) if old.tls != new.tls => Err(AppError::Tls { source }),
+        Err(error) => {
+            tracing::error!(%error, "the new certificate cannot be used: the one before stays");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
     }
 }
 

@@ -147,7 +147,7 @@ impl Witness {
                     return write_given(&folder, &given).map_err(|error| chain(&error));
                 }
                 // Another process of this machine, or somebody else: what is there is gone on from.
-                Pushed::Moved => old = None,
+                Pushed::Moved(_) => old = None,
                 Pushed::Refused(why) => return Err(format!("the repository refuses it: {why}")),
             }
         }

@@ -8,6 +8,8 @@ pub fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
         ("live.path", old.live.path != new.live.path),
         ("live.mode", old.live.mode != new.live.mode),
         ("api.listen", old.api.listen != new.api.listen),
+        // Between certificates it changes at once; between HTTP and HTTPS it cannot.
+        ("api.tls", old.api.tls.is_some() != new.api.tls.is_some()),
     ]
     .into_iter()
     .filter_map(|(key, differs)| differs.then_some(key))

@@ -357,7 +357,7 @@ fn a_settings_file_that_is_not_there_is_an_error_when_it_was_named() {
 }
 
 #[test]
-fn only_four_keys_need_a_restart() {
+fn only_five_keys_need_a_restart() {
     let old = setup(SEED).settings();
     let mut new = old.clone();
     new.source.interval = Duration::from_secs(1);
@@ -366,7 +366,19 @@ fn only_four_keys_need_a_restart() {
     new.live.path = "/y".into();
     new.live.mode = LiveMode::Exchange;
     new.api.listen = "127.0.0.1:1".parse().unwrap();
-    assert_eq!(needs_restart(&old, &new), ["state_dir", "live.path", "live.mode", "api.listen"]);
+    new.api.tls = Some(crate::config::ServerTls {
+        cert_file: "/c".into(),
+        key_file: "/k".into(),
+        client_ca_file: None,
+        clients: Vec::new(),
+    });
+    assert_eq!(
+        needs_restart(&old, &new),
+        ["state_dir", "live.path", "live.mode", "api.listen", "api.tls"]
+    );
+    let mut renewed = new.clone();
+    renewed.api.tls.as_mut().unwrap().cert_file = "/d".into();
+    assert!(needs_restart(&new, &renewed).is_empty(), "a certificate changes at once");
 }
 
 proptest! {

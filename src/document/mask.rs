@@ -31,6 +31,13 @@ const NOT_SECRET: [&str; 10] = [
     "tokenizer",
 ];
 
+impl Node {
+    /// Takes the value away, and says so in its place.
+    pub fn hide(&mut self) {
+        self.value = Value::Scalar(Scalar { text: HIDDEN.into(), style: Style::Plain });
+    }
+}
+
 /// Knows what is secret by its place: files by their path, values by their key.
 ///
 /// It is meant to hide too much rather than too little.
@@ -124,8 +131,7 @@ impl Masker {
             Value::Mapping(pairs) => {
                 for ((_, value), hides) in pairs.iter_mut().zip(hides) {
                     if hides && !value.is_null() {
-                        let text = HIDDEN.into();
-                        value.value = Value::Scalar(Scalar { text, style: Style::Plain });
+                        value.hide();
                     } else {
                         self.hide_in(value, secrets);
                     }

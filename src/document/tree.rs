@@ -107,6 +107,15 @@ impl Scalar {
             || (number.starts_with(|c: char| c.is_ascii_digit()) && number.chars().all(of_a_number))
     }
 
+    /// Takes quotes away that say nothing. One that ends with a colon would be a key without them.
+    fn unquote(&mut self) {
+        let begins = |c: char| c.is_alphanumeric() || matches!(c, '/' | '_' | '.');
+        let is_plain = self.text.starts_with(begins) && !self.text.ends_with(':');
+        if self.style == Style::DoubleQuoted && is_plain && !self.looks_special() {
+            self.style = Style::Plain;
+        }
+    }
+
     /// Whether every reader takes both for the same value.
     #[must_use]
     pub(super) fn means_the_same(&self, other: &Self) -> bool {
@@ -174,6 +183,23 @@ impl Node {
                 }
                 _ => false,
             }
+    }
+
+    /// The same, with quotes only where a reader would take the text for something else without
+    /// them: what was JSON, as a person would write it.
+    #[must_use]
+    pub fn unquoted(mut self) -> Self {
+        match &mut self.value {
+            Value::Scalar(scalar) => scalar.unquote(),
+            Value::Sequence(items) => {
+                *items = std::mem::take(items).into_iter().map(Self::unquoted).collect();
+            }
+            Value::Mapping(pairs) => {
+                let all = std::mem::take(pairs).into_iter();
+                *pairs = all.map(|(key, value)| (key.unquoted(), value.unquoted())).collect();
+            }
+        }
+        self
     }
 
     /// The node in flow style on one line: what tells two keys apart that are not scalars.

@@ -16,19 +16,38 @@ const BODIES_KIB_MAX: usize = 32 * 1024;
 
 static BODIES_KIB: Semaphore = Semaphore::const_new(BODIES_KIB_MAX);
 
-/// Reads a body of at most `bytes_max` that arrives within `time_max`. One that says it is larger is
-/// refused before it is read.
+/// The most that a body may have, and who says so.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BytesMax {
+    pub(super) bytes: u64,
+    /// What it is, behind "which".
+    pub(super) which: &'static str,
+}
+
+/// Reads a body of at most `bytes_max`, which the settings say; see [`read_at_most`].
 pub(super) async fn read(
     headers: &HeaderMap,
     body: Body,
     bytes_max: u64,
     time_max: Duration,
 ) -> Result<Vec<u8>, Problem> {
+    let max = BytesMax { bytes: bytes_max, which: "limits.http_body_bytes_max says" };
+    read_at_most(headers, body, max, time_max).await
+}
+
+/// Reads a body of at most `max` that arrives within `time_max`. One that says it is larger is
+/// refused before it is read.
+pub(super) async fn read_at_most(
+    headers: &HeaderMap,
+    body: Body,
+    max: BytesMax,
+    time_max: Duration,
+) -> Result<Vec<u8>, Problem> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    if announced.and_then(|text| text.parse::<u64>().ok()).is_some_and(|bytes| bytes > bytes_max) {
-        return Err(too_large(bytes_max));
+    if announced.and_then(|text| text.parse::<u64>().ok()).is_some_and(|bytes| bytes > max.bytes) {
+        return Err(too_large(max));
     }
-    let read = tokio::time::timeout(time_max, collect(body, bytes_max));
+    let read = tokio::time::timeout(time_max, collect(body, max));
     read.await.unwrap_or_else(|_| {
         let seconds = time_max.as_secs();
         let detail = format!("the body did not arrive within {seconds} s");
@@ -36,31 +55,51 @@ pub(super) async fn read(
     })
 }
 
-async fn collect(body: Body, bytes_max: u64) -> Result<Vec<u8>, Problem> {
+async fn collect(body: Body, max: BytesMax) -> Result<Vec<u8>, Problem> {
     let mut stream = body.into_data_stream();
     let mut held: Option<SemaphorePermit<'static>> = None;
     let mut bytes = Vec::new();
     while let Some(part) = stream.next().await {
         let part = part.map_err(|_| Problem::bad_request("the body broke off"))?;
-        if (bytes.len() as u64).saturating_add(part.len() as u64) > bytes_max {
-            return Err(too_large(bytes_max));
+        if (bytes.len() as u64).saturating_add(part.len() as u64) > max.bytes {
+            return Err(too_large(max));
         }
-        let kib = u32::try_from(part.len().div_ceil(1024)).unwrap_or(u32::MAX);
-        let more = BODIES_KIB.try_acquire_many(kib).map_err(|_| {
-            let detail = "too much arrives at once; send it again";
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
-        })?;
-        match &mut held {
-            Some(held) => held.merge(more),
-            None => held = Some(more),
+        // By the whole body, not by its parts: those can be of one byte each.
+        let kib = bytes.len().saturating_add(part.len()).div_ceil(1024);
+        let more = kib.saturating_sub(held.as_ref().map_or(0, SemaphorePermit::num_permits));
+        if more > 0 {
+            let more = BODIES_KIB.try_acquire_many(u32::try_from(more).unwrap_or(u32::MAX));
+            let more = more.map_err(|_| {
+                let detail = "too much arrives at once; send it again";
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
+            })?;
+            match &mut held {
+                Some(held) => held.merge(more),
+                None => held = Some(more),
+            }
         }
         bytes.extend_from_slice(&part);
     }
     Ok(bytes)
 }
 
-fn too_large(bytes_max: u64) -> Problem {
-    let detail =
-        format!("the body is larger than {bytes_max} bytes, which limits.http_body_bytes_max says");
+fn too_large(BytesMax { bytes, which }: BytesMax) -> Problem {
+    let detail = format!("the body is larger than {bytes} bytes, which {which}");
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_in_parts_of_a_byte_takes_no_more_room_than_its_bytes() {
+        let parts = (0..BODIES_KIB_MAX * 2).map(|_| Ok::<_, Infallible>("a"));
+        let body = Body::from_stream(futures_util::stream::iter(parts));
+        let read = read(&HeaderMap::new(), body, 1024 * 1024, BODY_TIME_MAX).await.unwrap();
+        assert_eq!(read.len(), BODIES_KIB_MAX * 2);
+        assert_eq!(BODIES_KIB.available_permits(), BODIES_KIB_MAX, "all room is given back");
+    }
 }

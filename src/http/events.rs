@@ -8,19 +8,22 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::body::Body;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::sse::{Event as Sent, KeepAlive, Sse};
+use axum::response::sse::{Event as Sent, Sse};
 use futures_util::Stream;
 use serde::Deserialize;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast};
 
 use super::Api;
-use super::access::Caller;
+use super::access::{Caller, Needs, Shown as Known, Weight};
+use super::dashboard::Visitor;
 use super::extract::Asked;
 use super::problem::Problem;
 use crate::journal::{Journal, JournalError};
-use crate::model::{Event, EventKind};
+use crate::model::{Action, Event, EventKind};
 use crate::notify::payload;
 
 /// Events that a slow listener may be behind before it is sent back to the journal.
@@ -119,6 +122,7 @@ pub(super) struct Filter {
 pub(super) async fn stream(
     State(api): State<Api>,
     caller: Caller,
+    again: Again,
     headers: HeaderMap,
     Asked(filter): Asked<Filter>,
 ) -> Result<Sse<impl Stream<Item = Result<Sent, Infallible>>>, Problem> {
@@ -135,13 +139,14 @@ pub(super) async fn stream(
         None => api.journal.last_event()?,
     };
     let missed = api.journal.last_event()? > last;
+    let waiting = Vec::new();
     let listener =
-        Listener { api, caller, kinds, receiver, last, missed, waiting: Vec::new(), _place: place };
+        Listener { api, caller, again, kinds, receiver, last, missed, waiting, _place: place };
     let events = futures_util::stream::unfold(listener, |mut listener| async move {
         let next = listener.next().await?;
         Some((Ok(next), listener))
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE_EVERY)))
+    Ok(Sse::new(events))
 }
 
 fn kinds(text: &str) -> Result<Vec<EventKind>, Problem> {
@@ -154,10 +159,55 @@ fn kinds(text: &str) -> Result<Vec<EventKind>, Problem> {
     text.split(',').map(kind).collect()
 }
 
+/// How who listens is known again, for as long as they do: by what they showed at the beginning.
+pub(super) enum Again {
+    /// A session of the dashboard.
+    Session(Box<Visitor>),
+    /// The request as it came, without a body: asked once more as it was then.
+    Request(Box<Request>),
+}
+
+impl FromRequestParts<Api> for Again {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
+        if let Some(visitor) = parts.extensions.get::<Visitor>() {
+            return Ok(Self::Session(Box::new(visitor.clone())));
+        }
+        Ok(Self::Request(Box::new(Request::from_parts(parts.clone(), Body::empty()))))
+    }
+}
+
+impl Again {
+    /// What is shown by now; `None`: nothing that counts.
+    fn shown(&self, needs: &Needs) -> Option<Result<Known, Problem>> {
+        match self {
+            Self::Session(visitor) => visitor.again(&needs.api).map(|caller| Ok(Known::By(caller))),
+            Self::Request(request) => Some(needs.caller(request)),
+        }
+    }
+}
+
+/// What there is for who listens.
+enum Found {
+    /// An event as it is told to all.
+    Shared(Arc<Shown>),
+    /// One that was missed.
+    Missed(Box<Event>),
+    /// Nothing for a while.
+    Nothing,
+}
+
+/// What says no more than that the stream is there.
+fn alive() -> Sent {
+    Sent::default().comment("")
+}
+
 /// Somebody who listens.
 struct Listener {
     api: Api,
     caller: Caller,
+    again: Again,
     kinds: Option<Vec<EventKind>>,
     receiver: broadcast::Receiver<Arc<Shown>>,
     /// The last event that was looked at for it.
@@ -170,12 +220,45 @@ struct Listener {
 }
 
 impl Listener {
+    /// What is sent next; `None`: nothing more, also when who listens has no right to it any more.
     async fn next(&mut self) -> Option<Sent> {
+        let sent = self.find().await?;
+        self.caller = self.again().await?;
+        let sent = match sent {
+            Found::Shared(shown) => self.show(&shown.event, Some(&shown.body)),
+            Found::Missed(event) => self.show(&event, None),
+            Found::Nothing => None,
+        };
+        Some(sent.unwrap_or_else(alive))
+    }
+
+    /// Who listens by now; `None`: nobody who may.
+    async fn again(&mut self) -> Option<Caller> {
+        let (api, action) = (self.api.clone(), Action::Read);
+        let needs = Needs { api, action, weight: Weight::Read };
+        let known = match self.again.shown(&needs)? {
+            Ok(Known::By(caller)) => Ok(caller),
+            Ok(Known::Token(token, from)) => {
+                needs.holder(&token, from, "GET /api/events").await.map(|(caller, _)| caller)
+            }
+            Err(problem) => Err(problem),
+        };
+        let passes = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
+        let caller = match known {
+            Ok(caller) => caller,
+            // Others at this address guessed, or the issuer is away: that says nothing of who listens.
+            Err(problem) if passes.contains(&problem.status()) => self.caller.clone(),
+            Err(_) => return None,
+        };
+        caller.may(Action::Read).then_some(caller)
+    }
+
+    async fn find(&mut self) -> Option<Found> {
         loop {
             if let Some(event) = self.waiting.pop() {
                 self.last = event.sequence;
-                if let Some(sent) = self.show(&event, None) {
-                    return Some(sent);
+                if self.is_wanted(&event) {
+                    return Some(Found::Missed(Box::new(event)));
                 }
                 continue;
             }
@@ -192,13 +275,14 @@ impl Listener {
             }
             let received = tokio::select! {
                 received = self.receiver.recv() => received,
+                () = tokio::time::sleep(ALIVE_EVERY) => return Some(Found::Nothing),
                 _ = self.api.stop.wait_for(|stopped| *stopped) => return None,
             };
             match received {
                 Ok(shown) if shown.event.sequence > self.last => {
                     self.last = shown.event.sequence;
-                    if let Some(sent) = self.show(&shown.event, Some(&shown.body)) {
-                        return Some(sent);
+                    if self.is_wanted(&shown.event) {
+                        return Some(Found::Shared(shown));
                     }
                 }
                 Ok(_) => {}
@@ -208,10 +292,11 @@ impl Listener {
         }
     }
 
+    fn is_wanted(&self, event: &Event) -> bool {
+        self.kinds.as_ref().is_none_or(|kinds| kinds.contains(&event.kind))
+    }
+
     fn show(&self, event: &Event, shared: Option<&str>) -> Option<Sent> {
-        if self.kinds.as_ref().is_some_and(|kinds| !kinds.contains(&event.kind)) {
-            return None;
-        }
         let body = match shared.filter(|_| self.caller.sees_all()) {
             Some(body) => body.to_owned(),
             None => body(&self.seen(event), &self.api)?,
@@ -235,7 +320,7 @@ impl Listener {
             let seen = changes.added.iter().chain(&changes.modified).chain(&changes.removed);
             facts.touches = crate::decide::impact::units(seen.map(String::as_str));
         }
-        facts.findings.retain(|f| f.file.as_ref().is_none_or(|file| self.caller.sees(file)));
+        facts.findings.retain(|finding| self.caller.sees_found(finding.file.as_deref()));
         // What people are told may name files.
         facts.message = None;
         event

@@ -32,18 +32,17 @@ pub(super) async fn diff(
     caller: Caller,
     Asked(between): Asked<Between>,
 ) -> Result<Json<DiffBody>, Problem> {
-    let seer = caller.clone();
-    let looked = differing(api, caller, between).await;
-    looked.map(Json).map_err(|problem| problem.seen_by(&seer))
+    differing(api, caller, between).await.map(Json)
 }
 
 async fn differing(api: Api, caller: Caller, between: Between) -> Result<DiffBody, Problem> {
     let from = orders::brought(&api, &caller, between.from.as_deref().unwrap_or("live")).await?;
     let to = orders::brought(&api, &caller, between.to.as_deref().unwrap_or("desired")).await?;
-    api.look(move |view| {
+    let by = caller.clone();
+    api.look(&caller, move |view| {
         let (from, to) = (view.point(&from)?, view.point(&to)?);
         let (plan, told) = view.between(&from, &to)?;
-        let plan = PlanBody::new(&plan, &told).seen_by(|path| caller.sees(path));
+        let plan = PlanBody::new(&plan, &told).seen_by(&by);
         let (from, to) = (PointBody::from(&from), PointBody::from(&to));
         Ok(DiffBody { format_version: FORMAT_VERSION, from, to, plan })
     })
@@ -90,17 +89,27 @@ async fn resolved(
     name: String,
     which: Which,
 ) -> Result<Tagged<ProfileBody>, Problem> {
+    if !profiles::is_name(&name) {
+        return Err(no_name(&name));
+    }
+    // Before it is looked for: what is there and what is not tells of files too.
     if !caller.sees(&profiles::file_of(&name)) {
-        // Whether it is there is not told either.
         return Err(hidden(&name));
     }
-    let seer = caller.clone();
-    let looked = api.look(move |view| {
+    let by = caller.clone();
+    api.look(&caller, move |view| {
         let at = view.point(which.at.as_deref().unwrap_or("live"))?;
-        let profile = view.profile(&at, &name)?;
+        let profile = match view.profile(&at, &name) {
+            Ok(profile) => profile,
+            // So does why what it extends cannot be read.
+            Err(ViewError::Profile(error)) if !by.sees_all() && !error.is_of_asked() => {
+                return Err(hidden(&name));
+            }
+            Err(error) => return Err(error.into()),
+        };
         // A resolved profile shows what all its files say.
-        if !profile.files.iter().all(|file| caller.sees(file)) {
-            return Err(hidden(&profile.name));
+        if !profile.files.iter().all(|file| by.sees(file)) {
+            return Err(hidden(&name));
         }
         let values = which.explain.then(|| profile.explain().into_iter().map(Into::into).collect());
         let own =
@@ -115,13 +124,23 @@ async fn resolved(
             values,
         };
         Ok(([(header::ETAG, writing::tag(&tag))], Json(body)))
-    });
-    looked.await.map_err(|problem| problem.seen_by(&seer))
+    })
+    .await
 }
 
 fn hidden(name: &str) -> Problem {
-    let detail = format!("the profile {name} is made of files that your role does not see");
+    let detail = format!(
+        "the profile {name} is made of files that your role does not see, or cannot be made at all"
+    );
     Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)
+}
+
+/// What is told whoever asks for a profile by what can be no name of one.
+pub(super) fn no_name(name: &str) -> Problem {
+    let shown: String = name.chars().take(80).collect();
+    Problem::bad_request(format!(
+        "{shown:?} is not the name of a profile: letters, digits, `_`, `-` and `.`"
+    ))
 }
 
 pub(super) async fn profiles(
@@ -130,10 +149,11 @@ pub(super) async fn profiles(
     Asked(paging): Asked<Paging>,
 ) -> Result<Json<Page<ProfileEntryBody>>, Problem> {
     let active = api.settings.borrow().profile.clone();
-    api.look(move |view| {
+    let by = caller.clone();
+    api.look(&caller, move |view| {
         let at = view.point("live")?;
         let files = view.profiles(&at)?;
-        let seen = files.iter().filter(|file| caller.sees(&file.path));
+        let seen = files.iter().filter(|file| by.sees(&file.path));
         let items = seen.map(|file| ProfileEntryBody::new(file, active.as_deref())).collect();
         paging.of_named(items, |profile: &ProfileEntryBody| &profile.id).map(Json)
     })
@@ -173,16 +193,16 @@ pub(super) async fn tried(
         let detail = format!("your role does not see {path}");
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
     }
-    let seer = caller.clone();
-    let looked = api.look(move |view| {
+    let by = caller.clone();
+    api.look(&caller, move |view| {
         let Trial { valid, findings } = match trying {
             Trying::Files(files) => view.try_files(&files)?,
             Trying::Revision(revision) => view.try_revision(&revision)?,
         };
-        let seen = findings.iter().filter(|f| f.file.as_ref().is_none_or(|file| caller.sees(file)));
+        let seen = findings.iter().filter(|finding| by.sees_found(finding.file.as_deref()));
         Ok(ValidationBody::new(valid, seen.map(FindingBody::from).collect()))
-    });
-    looked.await.map_err(|problem| problem.seen_by(&seer))
+    })
+    .await
 }
 
 fn trying(path: Option<String>, body: Bytes) -> Result<Trying, Problem> {
@@ -226,9 +246,11 @@ fn trying(path: Option<String>, body: Bytes) -> Result<Trying, Problem> {
 pub(super) const LOOKS_MAX: usize = 4;
 
 impl Api {
-    /// Looks through the view on a blocking thread.
+    /// Looks through the view on a blocking thread. What goes wrong is told as far as the caller
+    /// may see it.
     pub(super) async fn look<T: Send + 'static>(
         &self,
+        caller: &Caller,
         look: impl FnOnce(&View) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         let ended =
@@ -242,6 +264,7 @@ impl Api {
             drop(place);
             looked
         });
-        looked.await.map_err(|_| ended("the look ended unexpectedly"))?
+        let looked = looked.await.map_err(|_| ended("the look ended unexpectedly"))?;
+        looked.map_err(|problem| problem.seen_by(caller))
     }
 }

@@ -27,6 +27,7 @@ mod problem;
 mod reading;
 mod routes;
 mod server;
+mod stamp;
 pub mod standing;
 mod tags;
 mod tls;
@@ -37,7 +38,7 @@ pub use access::Access;
 pub use events::Feed;
 pub(crate) use hooks::{Ask, judge};
 pub use server::{BindError, Control, Public, until_stopped, with_short_path};
-pub use tls::TlsError;
+pub use tls::{TlsError, can_be_used};
 
 use std::sync::{Arc, Mutex};
 

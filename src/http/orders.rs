@@ -257,7 +257,7 @@ pub(super) async fn order_and_wait(
 /// brought here first when it is not known yet.
 pub(super) async fn brought(api: &Api, caller: &Caller, name: &str) -> Result<String, Problem> {
     let of_view = name.to_owned();
-    let known = api.look(move |view| match view.point(&of_view) {
+    let known = api.look(caller, move |view| match view.point(&of_view) {
         Err(ViewError::Unknown { .. } | ViewError::NotFetched { .. } | ViewError::Nothing) => {
             Ok(false)
         }
@@ -273,11 +273,14 @@ pub(super) async fn brought(api: &Api, caller: &Caller, name: &str) -> Result<St
     match (&report.outcome, &report.revision) {
         (PassOutcome::Planned, Some(revision)) => Ok(revision.to_string()),
         (PassOutcome::Refused(_), _) => {
-            Err(Problem::new(StatusCode::CONFLICT, "revision_refused", report.message.clone()))
+            let detail = report.message.clone();
+            let problem = Problem::new(StatusCode::CONFLICT, "revision_refused", detail);
+            Err(problem.of_files().seen_by(caller))
         }
         _ => {
             let detail = format!("`{name}` cannot be had from the source: {}", report.message);
-            Err(Problem::new(StatusCode::CONFLICT, "revision_not_fetched", detail))
+            let problem = Problem::new(StatusCode::CONFLICT, "revision_not_fetched", detail);
+            Err(problem.of_files().seen_by(caller))
         }
     }
 }
@@ -336,12 +339,7 @@ async fn answer(
     let body = body.await.map_err(|_| {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the diff ended unexpectedly")
     })?;
-    let mut body = body.seen_by(|path| caller.sees(path));
-    if !caller.sees_all() {
-        // A sentence for people may name files.
-        body.message = body.reason.clone().unwrap_or_else(|| body.outcome.clone());
-    }
-    Ok(Json(body).into_response())
+    Ok(Json(body.seen_by(caller)).into_response())
 }
 
 /// A report with its plan told in full, as far as the mirror can.

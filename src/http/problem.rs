@@ -16,6 +16,8 @@ pub(super) struct Problem {
     status: StatusCode,
     body: Box<ProblemBody>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// Whether its sentence may name files.
+    is_of_files: bool,
 }
 
 /// What is wrong, by RFC 9457.
@@ -48,7 +50,7 @@ impl Problem {
             detail: detail.into(),
             findings: Vec::new(),
         };
-        Self { status, body: Box::new(body), headers: Vec::new() }
+        Self { status, body: Box::new(body), headers: Vec::new(), is_of_files: false }
     }
 
     /// Nobody who is known, by RFC 9110, section 11.6.1.
@@ -76,23 +78,17 @@ impl Problem {
         self
     }
 
-    /// The same for somebody who sees some files alone: what was looked at may name others.
+    /// The same, whose sentence may name files.
+    pub(super) const fn of_files(mut self) -> Self {
+        self.is_of_files = true;
+        self
+    }
+
+    /// The same, without what somebody may not see.
     pub(super) fn seen_by(mut self, caller: &Caller) -> Self {
-        /// Codes whose sentences say back what was asked for, and nothing else.
-        const OF_WHAT_WAS_ASKED: [&str; 7] = [
-            "not_found",
-            "forbidden",
-            "bad_request",
-            "bad_path",
-            "nothing_fetched",
-            "revision_not_fetched",
-            "tree_not_kept",
-        ];
-        if !caller.sees_all() {
-            self.body.findings.retain(|f| f.file.as_ref().is_none_or(|file| caller.sees(file)));
-            if !OF_WHAT_WAS_ASKED.contains(&self.body.code) {
-                self.body.detail = "files that your role does not see are the reason".to_owned();
-            }
+        self.body.findings.retain(|finding| caller.sees_found(finding.file.as_deref()));
+        if self.is_of_files && !caller.sees_all() {
+            "why may name files that your role does not see".clone_into(&mut self.body.detail);
         }
         self
     }
@@ -135,6 +131,10 @@ impl IntoResponse for Problem {
 
 impl From<JournalError> for Problem {
     fn from(error: JournalError) -> Self {
+        if matches!(error, JournalError::Busy { .. }) {
+            let busy = Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", error.to_string());
+            return busy.after(1);
+        }
         tracing::error!(error = %error, "a request could not read or write the journal");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "journal", error.to_string())
     }
@@ -163,10 +163,16 @@ impl From<ViewError> for Problem {
         }
         let problem = Self::new(status, code, error.to_string());
         match &error {
+            // Their sentences repeat what was asked for, and say no more.
+            ViewError::Unknown { .. }
+            | ViewError::Nothing
+            | ViewError::NotKept { .. }
+            | ViewError::NotFetched { .. }
+            | ViewError::Path { .. } => problem,
             ViewError::Refused { findings, .. } => {
                 problem.with(findings.iter().map(Into::into).collect())
             }
-            _ => problem,
+            _ => problem.of_files(),
         }
     }
 }

@@ -1,5 +1,6 @@
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use serde::Deserialize;
 
 use super::Api;
@@ -12,7 +13,7 @@ use super::problem::Problem;
 use super::wire::{
     AuditBody, CountsBody, DeliveryBody, DeploymentBody, FindingBody, NodeBody, Page, StatusBody,
 };
-use crate::journal::{AuditFilter, Audited};
+use crate::journal::{AuditFilter, Audited, Journal, JournalError};
 use crate::model::{
     DeploymentId, FailingQueue, OutboxCounts, Party, Status, Suspension, Timestamp,
 };
@@ -83,6 +84,20 @@ impl Api {
     }
 }
 
+impl Api {
+    /// Reads from the journal on a blocking thread, for what may take longer than a moment.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Journal) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let journal = self.journal.clone();
+        let read = tokio::task::spawn_blocking(move || read(&journal)).await;
+        let ended = "reading the journal ended unexpectedly";
+        let ended = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", ended);
+        Ok(read.map_err(ended)??)
+    }
+}
+
 pub(super) async fn history(
     State(api): State<Api>,
     caller: Caller,
@@ -116,7 +131,7 @@ pub(super) async fn deliveries(
 }
 
 fn hide(caller: &Caller, findings: &mut Vec<FindingBody>) {
-    findings.retain(|finding| finding.file.as_ref().is_none_or(|file| caller.sees(file)));
+    findings.retain(|finding| caller.sees_found(finding.file.as_deref()));
 }
 
 fn seen(caller: &Caller, mut row: DeploymentBody) -> DeploymentBody {

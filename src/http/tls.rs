@@ -1,8 +1,6 @@
 //! TLS towards those who call: the certificate of the settings, read again when its files change.
 
-use std::fs::Metadata;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,6 +13,7 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use super::access::lock;
+use super::stamp::Stamp;
 use crate::config::{ServerTls, Settings};
 
 /// How long a client may take to agree on keys.
@@ -54,11 +53,14 @@ pub(super) struct Tls {
 }
 
 struct Made {
-    of: (ServerTls, Vec<Option<Stamp>>),
+    of: Of,
     acceptor: TlsAcceptor,
+    /// What was complained of last.
+    complained: Option<Of>,
 }
 
-type Stamp = (u64, u64, u64, i64, i64);
+/// Settings, and the files that they name.
+type Of = (ServerTls, Vec<Option<Stamp>>);
 
 impl Tls {
     /// The TLS of the settings, where they want it.
@@ -79,7 +81,7 @@ impl Tls {
         let Some(wanted) = wanted.or_else(|| made.as_ref().map(|made| made.of.0.clone())) else {
             return Err(TlsError::Config(rustls::Error::NoCertificatesPresented));
         };
-        let stamps = files(&wanted).into_iter().map(stamp).collect();
+        let stamps = files(&wanted).into_iter().map(Stamp::of).collect();
         let of = (wanted, stamps);
         if let Some(made) = made.as_ref().filter(|made| made.of == of) {
             return Ok(made.acceptor.clone());
@@ -87,12 +89,18 @@ impl Tls {
         match (config(&of.0), made.as_mut()) {
             (Ok(config), _) => {
                 let acceptor = TlsAcceptor::from(Arc::new(config));
-                *made = Some(Made { of, acceptor: acceptor.clone() });
+                *made = Some(Made { of, acceptor: acceptor.clone(), complained: None });
                 Ok(acceptor)
             }
             (Err(error), Some(before)) => {
-                tracing::error!(%error, "the new certificate cannot be used: the one before stays");
-                before.of = of;
+                if before.complained.as_ref() != Some(&of) {
+                    tracing::error!(%error, "the new certificate cannot be used: the one before stays");
+                    before.complained = Some(of.clone());
+                }
+                // What could not be read is read again: nothing of the files has to change for that.
+                if !matches!(error, TlsError::File { .. }) {
+                    before.of = of;
+                }
                 Ok(before.acceptor.clone())
             }
             (Err(error), None) => Err(error),
@@ -105,9 +113,12 @@ fn files(tls: &ServerTls) -> Vec<&Path> {
     [Some(tls.cert_file.as_path()), Some(&tls.key_file), authority].into_iter().flatten().collect()
 }
 
-fn stamp(path: &Path) -> Option<Stamp> {
-    let of = |m: Metadata| (m.dev(), m.ino(), m.size(), m.mtime(), m.mtime_nsec());
-    std::fs::metadata(path).ok().map(of)
+/// Whether what the settings name could be shown to clients now.
+///
+/// # Errors
+/// Why not.
+pub fn can_be_used(tls: &ServerTls) -> Result<(), TlsError> {
+    config(tls).map(drop)
 }
 
 fn config(tls: &ServerTls) -> Result<ServerConfig, TlsError> {

@@ -13,12 +13,13 @@ use serde::{Deserialize, Serialize};
 
 use super::Api;
 use super::access::Caller;
-use super::extract::{Body, Bytes, Named, is_json, json};
-use super::orders;
+use super::extract::{Bytes, Named, is_json, json, not_json};
 use super::problem::Problem;
 use super::wire::FORMAT_VERSION;
+use super::{looking, orders};
+use crate::document::{self, Document, Format, emit};
 use crate::model::{
-    Before, ObjectId, PassOutcome, Publication, Reason, Report, TreePath, WishKind,
+    Before, Limits, ObjectId, PassOutcome, Publication, Reason, Report, TreePath, WishKind,
 };
 use crate::objects::blob_id;
 use crate::profiles;
@@ -66,12 +67,16 @@ pub(super) struct WrittenBody {
 pub(super) async fn create(
     State(api): State<Api>,
     caller: Caller,
-    Body(body): Body<ProfileWriteBody>,
+    Bytes { content: kind, bytes }: Bytes,
 ) -> Result<Response, Problem> {
+    if !is_json(kind.as_deref()) {
+        return Err(not_json());
+    }
+    let body: ProfileWriteBody = json(&bytes)?;
     let id = body.id.clone().ok_or_else(|| {
         Problem::bad_request("a new profile needs an `id`, and `document` or `yaml`")
     })?;
-    let content = content(&body)?;
+    let content = content(&api, &body, &bytes)?;
     let written = write(&api, &caller, &id, Some(content), Before::Absent, body.message).await?;
     let location = format!("/api/profiles/{}", written.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], tagged(&written), Json(written))
@@ -86,7 +91,7 @@ pub(super) async fn replace(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let before = precondition(&headers)?;
-    let (content, message) = given(&id, body)?;
+    let (content, message) = given(&api, &id, body)?;
     let written = write(&api, &caller, &id, Some(content), before, message).await?;
     Ok((tagged(&written), Json(written)).into_response())
 }
@@ -115,12 +120,8 @@ async fn write(
     message: Option<String>,
 ) -> Result<WrittenBody, Problem> {
     let file = profiles::file_of(id);
-    let path = TreePath::parse(&file).ok().filter(|_| profiles::is_name(id)).ok_or_else(|| {
-        let shown: String = id.chars().take(80).collect();
-        Problem::bad_request(format!(
-            "{shown:?} is not the name of a profile: letters, digits, `_`, `-` and `.`"
-        ))
-    })?;
+    let path = TreePath::parse(&file).ok().filter(|_| profiles::is_name(id));
+    let path = path.ok_or_else(|| looking::no_name(id))?;
     if !caller.sees(&file) {
         let detail = format!("your role does not see {file}");
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
@@ -154,6 +155,7 @@ fn judged(caller: &Caller, report: &Arc<Report>) -> Result<(), Problem> {
                 Reason::ValidationRefused => StatusCode::UNPROCESSABLE_ENTITY,
                 Reason::FileChanged => StatusCode::PRECONDITION_FAILED,
                 Reason::FileMissing => StatusCode::NOT_FOUND,
+                Reason::ValidationUnavailable => StatusCode::SERVICE_UNAVAILABLE,
                 _ => StatusCode::CONFLICT,
             };
             (status, reason.as_str())
@@ -161,13 +163,8 @@ fn judged(caller: &Caller, report: &Arc<Report>) -> Result<(), Problem> {
         PassOutcome::Unreachable(reason) => (StatusCode::BAD_GATEWAY, reason.as_str()),
         _ => (StatusCode::INTERNAL_SERVER_ERROR, "not_written"),
     };
-    let findings = report.findings.iter();
-    let seen = findings.filter(|f| f.file.as_ref().is_none_or(|file| caller.sees(file)));
-    let detail = match caller.sees_all() {
-        true => report.message.clone(),
-        false => "it was not written".to_owned(),
-    };
-    Err(Problem::new(status, code, detail).with(seen.map(Into::into).collect()))
+    let problem = Problem::new(status, code, report.message.clone()).of_files();
+    Err(problem.with(report.findings.iter().map(Into::into).collect()).seen_by(caller))
 }
 
 fn tagged(written: &WrittenBody) -> [(header::HeaderName, HeaderValue); 1] {
@@ -197,7 +194,7 @@ fn precondition(headers: &HeaderMap) -> Result<Before, Problem> {
 }
 
 /// The profile that a body is, and the commit's message.
-fn given(id: &str, body: Bytes) -> Result<(Vec<u8>, Option<String>), Problem> {
+fn given(api: &Api, id: &str, body: Bytes) -> Result<(Vec<u8>, Option<String>), Problem> {
     let Bytes { content: kind, bytes } = body;
     if !is_json(kind.as_deref()) {
         return match kind.as_deref() {
@@ -212,18 +209,25 @@ fn given(id: &str, body: Bytes) -> Result<(Vec<u8>, Option<String>), Problem> {
     if body.id.as_deref().is_some_and(|named| named != id) {
         return Err(Problem::bad_request("`id` is another than the one in the path"));
     }
-    Ok((content(&body)?, body.message))
+    Ok((content(api, &body, &bytes)?, body.message))
 }
 
-fn content(body: &ProfileWriteBody) -> Result<Vec<u8>, Problem> {
+fn content(api: &Api, body: &ProfileWriteBody, bytes: &[u8]) -> Result<Vec<u8>, Problem> {
     match (&body.yaml, &body.document) {
         (Some(yaml), None) => Ok(yaml.clone().into_bytes()),
-        (None, Some(document)) => {
-            let yaml = serde_yaml::to_string(document).map_err(|error| {
-                Problem::bad_request(format!("`document` cannot be written as YAML: {error}"))
-            })?;
-            Ok(yaml.into_bytes())
-        }
+        (None, Some(_)) => written(bytes, &api.settings.borrow().limits),
         _ => Err(Problem::bad_request("the body has to have either `document` or `yaml`")),
     }
+}
+
+/// The `document` of a body as YAML. Read once more by our own reader, which loses nothing of it:
+/// numbers keep their digits, and texts stay texts.
+fn written(body: &[u8], limits: &Limits) -> Result<Vec<u8>, Problem> {
+    let read = document::parse(body, Format::Json, limits).map_err(|findings| {
+        let first = findings.first().map_or_else(String::new, ToString::to_string);
+        Problem::bad_request(format!("`document` cannot be written as YAML: {first}"))
+    })?;
+    let found = read.first().and_then(|body| body.root.get("document"));
+    let root = found.ok_or_else(|| Problem::bad_request("the body has no `document`"))?;
+    Ok(emit(&Document { root: root.clone().unquoted() }).into_bytes())
 }

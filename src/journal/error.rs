@@ -33,6 +33,12 @@ pub enum JournalError {
         #[source]
         source: std::io::Error,
     },
+    /// Too many orders wait already.
+    #[error("{waiting} orders wait already; send it again once some of them are followed")]
+    Busy {
+        /// How many.
+        waiting: u32,
+    },
     /// A statement failed.
     #[error("cannot {operation} in the journal")]
     Query {

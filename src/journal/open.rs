@@ -141,6 +141,7 @@ impl Journal {
         // Tables that an older kconfigd does not know and does not mind.
         connection.execute_batch(audit::SCHEMA).map_err(open)?;
         connection.execute_batch(publications::SCHEMA).map_err(open)?;
+        connection.execute_batch(outbox::INDEXES).map_err(open)?;
         connection.execute_batch(outbox::failing::SCHEMA).map_err(open)?;
         connection.execute_batch(repeats::SCHEMA).map_err(open)?;
         quick_check(&connection).map_err(open)?;

@@ -52,6 +52,14 @@ CREATE TABLE endpoints_gone (
 ) STRICT;
 ";
 
+/// What later versions look for by: made where it is not there yet, and no matter to older ones. Facts
+/// that are no JSON are of no deployment.
+pub(super) const INDEXES: &str = "
+CREATE INDEX IF NOT EXISTS events_deployment ON events
+    (CASE WHEN json_valid(facts) THEN json_extract(facts, '$.deployment') END);
+CREATE INDEX IF NOT EXISTS deliveries_node ON deliveries (node, id);
+";
+
 /// Pending deliveries of one node; beyond, the oldest is given up, and stays visible as failed.
 const PENDING_MAX: i64 = 10_000;
 /// Characters kept of an error.

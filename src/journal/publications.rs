@@ -2,7 +2,12 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-use crate::model::{Before, ObjectId, Publication, TreePath, Wish, WishKind};
+use super::open::{read_meta, write_meta};
+use super::{Journal, JournalError, error::query};
+use crate::model::{Before, ObjectId, Publication, Revision, TreePath, Wish, WishKind};
+
+/// The key of what is being pushed.
+const PUSHING: &str = "pushing";
 
 pub(super) const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS publications (
@@ -57,4 +62,34 @@ pub(super) fn complete(connection: &Connection, wish: Wish) -> rusqlite::Result<
 pub(super) fn forget(tx: &Transaction<'_>, wish: u64) -> rusqlite::Result<()> {
     tx.prepare_cached("DELETE FROM publications WHERE wish = ?1")?.execute([wish])?;
     Ok(())
+}
+
+impl Journal {
+    /// Writes down, before a commit is pushed for an order, which one and to which branch: after a
+    /// crash that is known again by it.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn note_pushing(
+        &self,
+        wish: u64,
+        commit: &Revision,
+        reference: &str,
+    ) -> Result<(), JournalError> {
+        let text = format!("{wish} {commit} {reference}");
+        self.transaction("write down what is pushed", |tx| write_meta(tx, PUSHING, Some(&text)))
+    }
+
+    /// The commit that was pushed last for an order, or was about to be, and its branch.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn pushing(&self, wish: u64) -> Result<Option<(Revision, String)>, JournalError> {
+        let text = read_meta(&self.lock(), PUSHING).map_err(query("read what is pushed"))?;
+        Ok(text.and_then(|text| {
+            let mut parts = text.splitn(3, ' ');
+            parts.next().filter(|of| of.parse() == Ok(wish))?;
+            Some((Revision::parse(parts.next()?).ok()?, parts.next()?.to_owned()))
+        }))
+    }
 }

@@ -9,12 +9,14 @@ use crate::model::{
 
 /// Orders that were followed and are remembered.
 pub(super) const FOLLOWED_MAX: u64 = 1000;
+/// Orders that wait at once; beyond, none is taken.
+pub(super) const PENDING_MAX: u32 = 100;
 
 impl Journal {
     /// Writes down what an operator wants; the loop is woken afterwards.
     ///
     /// # Errors
-    /// See [`JournalError`].
+    /// [`JournalError::Busy`] when too many wait already; see [`JournalError`].
     pub fn wish(
         &self,
         kind: &WishKind,
@@ -35,7 +37,13 @@ impl Journal {
             }
             WishKind::Fetch(sought) => ("fetch", Some(sought.to_string()), None, false),
         };
-        self.transaction("write down what is wanted", |tx| {
+        let written = self.transaction("write down what is wanted", |tx| {
+            let waiting: u32 = tx
+                .prepare_cached("SELECT count(*) FROM wishes WHERE done_at IS NULL")?
+                .query_row([], |row| row.get(0))?;
+            if waiting >= PENDING_MAX {
+                return Ok(Err(JournalError::Busy { waiting }));
+            }
             tx.prepare_cached(
                 "INSERT INTO wishes (kind, revision, target, hold, actor, reason, at)
                  VALUES (?1,?2,?3,?4,?5,?6,?7)",
@@ -62,8 +70,9 @@ impl Journal {
                 };
                 audit::append(tx, self.sealer(), &record.because(reason))?;
             }
-            Ok(order)
-        })
+            Ok(Ok(order))
+        });
+        written?
     }
 
     /// The oldest wish behind `after` that nothing was done about yet.
@@ -122,4 +131,20 @@ fn wish_from(row: &rusqlite::Row<'_>) -> rusqlite::Result<(Wish, bool)> {
     let wish =
         Wish { id: row.get("id")?, kind, actor: row.get("actor")?, reason: row.get("reason")? };
     Ok((wish, word == "publish"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_orders_than_the_limit_are_not_taken_until_some_are_followed() {
+        let journal = Journal::open_in_memory().unwrap();
+        let order = || journal.wish(&WishKind::Compare, &By::operator("a"), None, Timestamp(0));
+        let ids: Vec<u64> = (0..PENDING_MAX).map(|_| order().unwrap()).collect();
+        assert!(matches!(order(), Err(JournalError::Busy { waiting: PENDING_MAX })));
+        journal.end_wish(ids[0], Timestamp(1)).unwrap();
+        order().unwrap();
+        assert!(order().is_err());
+    }
 }

@@ -43,7 +43,8 @@ impl Mirror {
     /// Writes a commit. No branch shows it.
     ///
     /// # Errors
-    /// [`ObjectsError`] when the tree or the parent is not there.
+    /// [`ObjectsError::Damaged`] when the tree or the parent is not there, [`ObjectsError::Write`]
+    /// when the commit cannot be written.
     pub fn commit(
         &self,
         tree: ObjectId,
@@ -53,6 +54,11 @@ impl Mirror {
         now: Timestamp,
     ) -> Result<Revision, ObjectsError> {
         let git = self.repository();
+        let tree = git.find_tree(oid(tree)).map_err(damaged("tree", tree))?;
+        let found = |parent: &Revision| {
+            git.find_commit(oid(parent.id())).map_err(damaged("commit", parent.id()))
+        };
+        let parent = parent.map(found).transpose()?;
         let written = || {
             let time = git2::Time::new(now.0.div_euclid(1000), 0);
             // Signs that a name cannot have in a commit.
@@ -62,11 +68,9 @@ impl Mirror {
             let author = git2::Signature::new(plain.trim(), ADDRESS, &time)
                 .or_else(|_| git2::Signature::new(COMMITTER, ADDRESS, &time))?;
             let committer = git2::Signature::new(COMMITTER, ADDRESS, &time)?;
-            let tree = git.find_tree(oid(tree))?;
-            let parent = parent.map(|parent| git.find_commit(oid(parent.id()))).transpose()?;
             let parents: Vec<_> = parent.iter().collect();
             git.commit(None, &author, &committer, message, &tree, &parents)
         };
-        written().map(|id| Revision::from(object_id(id))).map_err(damaged("commit", tree))
+        written().map(|id| Revision::from(object_id(id))).map_err(self.unwritten("commit"))
     }
 }

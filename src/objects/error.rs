@@ -28,7 +28,7 @@ pub enum ObjectsError {
     /// An object could not be written.
     #[error("cannot write a {what} to the mirror {path}")]
     Write {
-        /// `tree` or `blob`.
+        /// `tree`, `blob` or `commit`.
         what: &'static str,
         /// The mirror's folder.
         path: PathBuf,

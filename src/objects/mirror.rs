@@ -180,6 +180,13 @@ impl Mirror {
         self.repository.odb().is_ok_and(|odb| odb.exists(oid(id)))
     }
 
+    /// Whether an object is here and is something else than a commit.
+    #[must_use]
+    pub fn is_no_commit(&self, id: ObjectId) -> bool {
+        let found = self.repository.find_object(oid(id), None);
+        found.is_ok_and(|object| object.kind() != Some(git2::ObjectType::Commit))
+    }
+
     /// The entries of a tree, in git's order.
     ///
     /// # Errors
@@ -273,7 +280,10 @@ impl Mirror {
         builder.write().map(object_id).map_err(&write)
     }
 
-    fn unwritten(&self, what: &'static str) -> impl Fn(git2::Error) -> ObjectsError + use<> {
+    pub(super) fn unwritten(
+        &self,
+        what: &'static str,
+    ) -> impl Fn(git2::Error) -> ObjectsError + use<> {
         let path = self.path.clone();
         move |source| ObjectsError::Write { what, path: path.clone(), source }
     }

@@ -61,6 +61,17 @@ pub enum ProfileError {
     },
 }
 
+impl ProfileError {
+    /// Whether it is about the profile that was asked for itself: there is none, or can be none.
+    #[must_use]
+    pub const fn is_of_asked(&self) -> bool {
+        matches!(
+            self,
+            Self::NoName { named: Named::Asked, .. } | Self::Missing { named: Named::Asked, .. }
+        )
+    }
+}
+
 fn first(findings: &[Finding]) -> String {
     findings.first().map_or_else(String::new, |finding| {
         let line = finding.line.map_or_else(String::new, |line| format!("{line}:"));

@@ -14,7 +14,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::document::{self, Document, Format, Masker, Node, Value, on_one_line};
-use crate::model::Limits;
+use crate::model::{Limits, TreePath};
 
 pub use error::ProfileError;
 pub use layout::{FEDERATION, FOLDERS, Part, stem};
@@ -212,11 +212,43 @@ fn lay(name: &str, files: Vec<String>, pieces: Vec<Arc<Piece>>) -> Result<Profil
 }
 
 impl Profile {
-    /// The same profile without secrets, to be shown.
+    /// The same profile without secrets, to be shown: neither those that stand behind secret keys,
+    /// nor anything that a secret file says.
     #[must_use]
     pub fn masked(mut self, masker: &Masker) -> Self {
         self.document = masker.hide(&self.document);
+        // What is no path is no file of a tree either.
+        let is_secret =
+            |file: &str| TreePath::parse(file).map_or(true, |path| masker.hides_file(&path));
+        if self.files.iter().any(|file| is_secret(file)) {
+            let mut root = self.document.root.clone();
+            self.hide_given(&mut root, &mut Vec::new(), &is_secret);
+            self.document.root = root;
+        }
         self
+    }
+
+    /// Hides the values that secret files gave, and those of which nobody knows who gave them.
+    fn hide_given(
+        &self,
+        node: &mut Node,
+        key: &mut Vec<String>,
+        is_secret: &impl Fn(&str) -> bool,
+    ) {
+        match &mut node.value {
+            Value::Mapping(pairs) if !pairs.is_empty() => {
+                for (name, value) in pairs {
+                    key.push(said_of(name));
+                    self.hide_given(value, key, is_secret);
+                    key.pop();
+                }
+            }
+            _ => {
+                if self.giver(key).is_none_or(|(file, _)| is_secret(file)) {
+                    node.hide();
+                }
+            }
+        }
     }
 
     /// Every value with the place that gave it, in the order of the document.
@@ -231,7 +263,7 @@ impl Profile {
         match &node.value {
             Value::Mapping(pairs) if !pairs.is_empty() => {
                 for (name, value) in pairs {
-                    key.push(name.text().map_or_else(|| on_one_line(name), str::to_owned));
+                    key.push(said_of(name));
                     self.walk(value, key, explained);
                     key.pop();
                 }
@@ -251,4 +283,9 @@ impl Profile {
             Some((file.as_str(), found.line))
         })
     }
+}
+
+/// A key as it is told.
+fn said_of(key: &Node) -> String {
+    key.text().map_or_else(|| on_one_line(key), str::to_owned)
 }

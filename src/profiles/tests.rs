@@ -56,6 +56,26 @@ fn secrets_are_shown_neither_as_a_document_nor_one_by_one() {
 }
 
 #[test]
+fn nothing_is_shown_of_what_a_secret_file_says() {
+    let secret = ("profiles/base.yaml", "pin: 4711\n1: one\nlist: [4712]\nboth: {a: 4713, b: 1}\n");
+    let mine = ("profiles/mine.yaml", "extends: base\nopen: yes\nboth: {b: 2}\n");
+    let masker = document::Masker::new(&["profiles/base.yaml".to_owned()], &[]).unwrap();
+    let profile = of("mine", &[secret, mine]).unwrap().masked(&masker);
+    assert_eq!(
+        document::emit(&profile.document),
+        "pin: (hidden)\n1: (hidden)\nlist: (hidden)\nboth:\n  a: (hidden)\n  b: 2\nopen: yes\n"
+    );
+    let told = format!("{:?}", profile.explain());
+    assert!(!told.contains("471") && !told.contains("\"one\""), "{told}");
+    // A secret file over an open one hides what it says, and no more.
+    let masker = document::Masker::new(&["mine.yaml".to_owned()], &[]).unwrap();
+    let profile = of("mine", &[secret, mine]).unwrap().masked(&masker);
+    let shown = document::emit(&profile.document);
+    assert!(shown.contains("pin: 4711") && shown.contains("b: (hidden)"), "{shown}");
+    assert!(shown.contains("open: (hidden)"), "{shown}");
+}
+
+#[test]
 fn null_takes_away_what_is_below() {
     let mine = ("profiles/mine.yaml", "extends: base\nstorage: null\n");
     let profile = of("mine", &[BASE, mine]).unwrap();

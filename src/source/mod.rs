@@ -122,8 +122,9 @@ pub trait Source: Send {
 pub enum Pushed {
     /// The branch shows it.
     Done,
-    /// The branch shows another commit than it was thought to: it moved meanwhile.
-    Moved,
+    /// The branch shows another commit than it was thought to: it moved meanwhile. Or the server
+    /// says so in these words, which it also has for what never gets better.
+    Moved(Option<String>),
     /// The repository does not take it, in its own words.
     Refused(String),
 }

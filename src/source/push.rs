@@ -128,7 +128,7 @@ fn to_folder(local: &Local, update: &Update<'_>, mirror: &Mirror) -> Result<Push
                 ErrorCode::Modified | ErrorCode::Exists | ErrorCode::NotFound | ErrorCode::Locked
             ) =>
         {
-            Ok(Pushed::Moved)
+            Ok(Pushed::Moved(Some(words(error.message().as_bytes()))))
         }
         Err(error) => Err(unreadable(error)),
     }
@@ -158,7 +158,7 @@ fn to_server(
     let shown = shown(&mut greeting, place, update.reference)?;
     greeting.rest();
     if shown.at != update.old.map(Revision::id) {
-        return Ok(Pushed::Moved);
+        return Ok(Pushed::Moved(None));
     }
     let request =
         request(update, shown.has_sideband, mirror).map_err(|source| damage(mirror, source))?;
@@ -238,14 +238,13 @@ fn verdict<R: Read>(
     reference: &str,
     said: &str,
 ) -> Result<Pushed, SourceError> {
-    let refused = |why: &str| {
+    let told = |why: &str| -> String {
         let more = if said.is_empty() { String::new() } else { format!(": {said}") };
-        let all = format!("{why}{more}");
-        Pushed::Refused(all.chars().take(WORDS_CHARS_MAX).collect())
+        format!("{why}{more}").chars().take(WORDS_CHARS_MAX).collect()
     };
     while let Some(line) = packets.text()? {
         if let Some(problem) = line.strip_prefix("unpack ").filter(|problem| *problem != "ok") {
-            return Ok(refused(&words(problem.as_bytes())));
+            return Ok(Pushed::Refused(told(&words(problem.as_bytes()))));
         }
         if line.strip_prefix("ok ") == Some(reference) {
             return Ok(Pushed::Done);
@@ -260,10 +259,12 @@ fn verdict<R: Read>(
                 "stale",
                 "cannot lock ref",
                 "reference already exists",
+                "reference does not exist",
+                "incorrect old value provided",
             ];
             return Ok(match moved.iter().any(|words| why.contains(words)) {
-                true => Pushed::Moved,
-                false => refused(&why),
+                true => Pushed::Moved(Some(told(&why))),
+                false => Pushed::Refused(told(&why)),
             });
         }
     }
@@ -308,9 +309,15 @@ mod tests {
     #[test]
     fn what_a_server_says_of_a_push_is_understood() {
         assert_eq!(told(&["unpack ok", "ok refs/heads/main"], "thanks\n"), Pushed::Done);
-        for moved in ["failed to update ref", "stale info", "non-fast-forward"] {
+        for moved in [
+            "failed to update ref",
+            "stale info",
+            "non-fast-forward",
+            "incorrect old value provided",
+            "reference does not exist",
+        ] {
             let line = format!("ng refs/heads/main {moved}");
-            assert_eq!(told(&["unpack ok", &line], ""), Pushed::Moved);
+            assert_eq!(told(&["unpack ok", &line], ""), Pushed::Moved(Some(moved.to_owned())));
         }
         assert_eq!(
             told(&["unpack ok", "ng refs/heads/main pre-receive hook declined"], "frozen\n"),

@@ -6,8 +6,8 @@
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -74,7 +74,9 @@ pub(super) struct Ssh {
 
 struct Session {
     child: Child,
-    input: Option<ChildStdin>,
+    /// To the thread that writes: a server that stops reading is not waited for there, but by
+    /// whoever reads its answer, as long as patience says.
+    input: SyncSender<Vec<u8>>,
     output: Receiver<io::Result<Bytes>>,
     complaint: Receiver<Vec<u8>>,
     chunk: Bytes,
@@ -119,9 +121,9 @@ impl Ssh {
         request: &[u8],
         patience: Patience,
     ) -> Result<Listening<'_>, SourceError> {
-        if let Some(input) = self.session.as_mut().and_then(|session| session.input.as_mut()) {
-            // when this fails, reading tells why
-            let _ = input.write_all(request).and_then(|()| input.flush());
+        if let Some(session) = &self.session {
+            // when this fails, or what was said before is not taken yet, reading tells why
+            let _ = session.input.try_send(request.to_vec());
         }
         self.listening(patience)
     }
@@ -245,7 +247,8 @@ fn quoted(what: &'static str, path: &std::path::Path) -> Result<String, SourceEr
 
 impl Session {
     fn listen(mut child: Child) -> io::Result<Self> {
-        let (input, output) = (child.stdin.take(), child.stdout.take());
+        let (said, output) = (child.stdin.take(), child.stdout.take());
+        let (input, to_say) = mpsc::sync_channel(1);
         let (chunks, received) = mpsc::sync_channel(CHUNKS_MAX);
         let (told, complaint) = mpsc::sync_channel(1);
         let errors = child.stderr.take();
@@ -257,6 +260,15 @@ impl Session {
             chunk: Bytes::new(),
             used: Instant::now(),
         };
+        thread::Builder::new().name("ssh-input".to_owned()).spawn(move || {
+            let Some(mut said) = said else { return };
+            // it ends with the session, whose end also ends a write that nobody reads
+            while let Ok(request) = to_say.recv() {
+                if said.write_all(&request).and_then(|()| said.flush()).is_err() {
+                    return;
+                }
+            }
+        })?;
         thread::Builder::new().name("ssh-output".to_owned()).spawn(move || {
             let Some(mut output) = output else { return };
             let mut buffer = vec![0; CHUNK_BYTES];
@@ -284,10 +296,6 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if let Some(mut input) = self.input.take() {
-            // the polite end of a conversation
-            let _ = input.write_all(b"0000");
-        }
         if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
             let _ = kill_process_group(group, Signal::KILL);
         }

@@ -183,7 +183,7 @@ impl Agent {
     }
 
     /// A tag or a commit is meant to move; a branch, HEAD or another reference is followed.
-    fn refuses_rewrites(&self) -> bool {
+    pub(super) fn refuses_rewrites(&self) -> bool {
         let source = &self.settings.source;
         let followed =
             matches!(source.reference, Reference::Head | Reference::Branch(_) | Reference::Ref(_));

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use super::crash_tests::Machine;
 use super::told_source::LOST;
-use crate::config::LiveMode;
-use crate::model::{EventKind, PassOutcome, Sought, State, Trigger, WishKind};
+use crate::config::{LiveMode, WriteBack};
+use crate::model::{
+    Before, By, EventKind, PassOutcome, Publication, Reason, Sought, State, Timestamp, TreePath,
+    Trigger, WishKind,
+};
 
 #[test]
 fn an_order_that_cannot_be_noted_as_followed_is_not_followed_twice() {
@@ -156,4 +159,35 @@ fn a_head_that_is_taken_over_under_other_rules_passes_them_and_that_is_remembere
     machine.show(0);
     machine.pass(&mut agent);
     assert_ne!(agent.standing.rules.as_ref(), Some(&agent.rules_key));
+}
+
+#[test]
+fn an_order_to_write_that_was_pushed_before_a_crash_is_not_pushed_again() {
+    let mut machine = Machine::new(LiveMode::Symlink);
+    machine.set(|settings| settings.source.write_back = WriteBack::Branch);
+    let mut agent = machine.start();
+    agent.pass(Trigger::Start);
+    let live = agent.standing.live.as_ref().unwrap().revision.clone();
+    let write = |content: Option<&[u8]>| {
+        WishKind::Publish(Box::new(Publication {
+            path: TreePath::parse("profiles/new.yaml").unwrap(),
+            content: content.map(<[u8]>::to_vec),
+            before: Before::Absent,
+            message: None,
+        }))
+    };
+    // This source takes no push: it says that the branch moved.
+    machine.wish(&write(Some(b"a: 1\n")));
+    let report = agent.pass(Trigger::Command);
+    assert_eq!(report.outcome, PassOutcome::Conflicted(Reason::PushRefused), "{}", report.message);
+    // What its branch shows is what this order pushed.
+    let reference = "refs/heads/kconfigd/1-1";
+    for content in [Some(&b"a: 1\n"[..]), None] {
+        let wish =
+            machine.journal.wish(&write(content), &By::operator("a"), None, Timestamp(0)).unwrap();
+        machine.journal.note_pushing(wish, &live, reference).unwrap();
+        let report = agent.pass(Trigger::Command);
+        assert_eq!(report.outcome, PassOutcome::Published, "{}", report.message);
+        assert_eq!(report.revision, Some(live.clone()));
+    }
 }

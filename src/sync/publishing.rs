@@ -15,7 +15,7 @@ use crate::model::{
 use crate::objects::{ItemKind, Mirror};
 use crate::profiles;
 use crate::render::{self, Input};
-use crate::source::{Head, Pushed};
+use crate::source::{Descent, Head, Pushed};
 
 /// How often a push is tried again on a head that moved meanwhile.
 const TRIES_MAX: usize = 5;
@@ -25,8 +25,8 @@ const REVIEWED: &str = "refs/heads/kconfigd/";
 /// What the attempt on one head came to.
 enum Tried {
     Ended(Box<Report>),
-    /// The head moved; this is the commit that was pushed, should it have arrived all the same.
-    Moved(Revision),
+    /// The branch moved, as the server says where it says so.
+    Moved(Option<String>),
 }
 
 fn conflict(reason: Reason, message: impl Into<String>) -> Tried {
@@ -41,13 +41,22 @@ impl Agent {
         wish: &Wish,
         trigger: Trigger,
     ) -> Result<Report, SyncError> {
-        let report = self.publish_on_some_head(publication, wish, trigger)?;
-        let (outcome, why) = match report.outcome {
-            PassOutcome::Published => (AuditOutcome::Done, None),
-            PassOutcome::Conflicted(reason) => (AuditOutcome::Refused, Some(reason.as_str())),
-            _ => (AuditOutcome::Failed, None),
+        let tried = self.publish_on_some_head(publication, wish, trigger);
+        let (outcome, why, commit) = match &tried {
+            Ok(report) => {
+                let commit = report.revision.as_ref().map(ToString::to_string);
+                match report.outcome {
+                    PassOutcome::Published => (AuditOutcome::Done, None, commit),
+                    PassOutcome::Conflicted(reason) => {
+                        (AuditOutcome::Refused, Some(reason.as_str()), commit)
+                    }
+                    _ => (AuditOutcome::Failed, None, commit),
+                }
+            }
+            // It is done once more, with a new mirror.
+            Err(error) if error.mirror_damaged() => return tried,
+            Err(error) => (AuditOutcome::Failed, Some(error.reason().as_str()), None),
         };
-        let commit = report.revision.as_ref().map(ToString::to_string);
         let detail = commit.map(|id| format!("order {}: commit {id}", wish.id));
         let detail = detail.unwrap_or_else(|| format!("order {}", wish.id));
         let record = AuditRecord {
@@ -56,7 +65,7 @@ impl Agent {
         };
         let record = record.of(publication.path.to_string()).because(why);
         self.journal.audit(&record)?;
-        Ok(report)
+        tried
     }
 
     fn publish_on_some_head(
@@ -65,16 +74,19 @@ impl Agent {
         wish: &Wish,
         trigger: Trigger,
     ) -> Result<Report, SyncError> {
-        let mut pushed: Option<Revision> = None;
+        let mut before: Option<(Revision, String)> = None;
         for _ in 0..TRIES_MAX {
             let head = self.ask()?;
-            if pushed.as_ref() == Some(&head.revision) {
-                // The answer was lost, and the push was not.
-                return Ok(published(&head.revision, publication, &head.reference));
+            if let Some((revision, said)) = before.take()
+                && revision == head.revision
+            {
+                // It did not move: the words mean something that does not pass.
+                let message = format!("the repository refused the commit: {said}");
+                return Ok(Report::new(PassOutcome::Conflicted(Reason::PushRefused), message));
             }
             match self.publish_on(&head, publication, wish, trigger)? {
                 Tried::Ended(report) => return Ok(*report),
-                Tried::Moved(commit) => pushed = Some(commit),
+                Tried::Moved(said) => before = said.map(|said| (head.revision, said)),
             }
         }
         let message = format!("the branch moved {TRIES_MAX} times meanwhile: try again");
@@ -88,24 +100,14 @@ impl Agent {
         wish: &Wish,
         trigger: Trigger,
     ) -> Result<Tried, SyncError> {
-        let target = match self.target(head, wish) {
+        let earlier = self.journal.pushing(wish.id)?;
+        let target = match self.target(head, wish, earlier.as_ref()) {
             Ok(target) => target,
             Err(message) => return Ok(conflict(Reason::WriteBackOff, message)),
         };
         let mirror = self.mirror()?;
-        let attempt = Attempt {
-            revision: head.revision.clone(),
-            trigger,
-            wish: Some(wish),
-            started_at: self.clock.now(),
-            trust: self.trust_key(head),
-            passes_over: None,
-        };
-        // Nothing is built on what is not trusted.
-        let fetched = self.fetch(head, &mirror)?;
-        let trusted = self.without_intent(|agent| agent.verify(&mirror, &attempt, &fetched))?;
-        if let Trusted::No(report) = trusted {
-            return Ok(conflict(Reason::VerificationRefused, report.message));
+        if let Some(reason) = self.distrusts(head, &mirror, wish, trigger)? {
+            return Ok(reason);
         }
         let path = match self.path_in_repository(&publication.path) {
             Some(path) => path,
@@ -117,50 +119,120 @@ impl Agent {
             }
         };
         let root = mirror.commit_tree(&head.revision)?;
+        let tree = mirror.with_file(root, &path, publication.content.as_deref())?;
+        // Pushed before, for this order: its answer was lost, or a crash came after it.
+        if let Some((commit, _)) = &earlier
+            && self.shows(head, &target, commit, tree == root)
+        {
+            return Ok(Tried::Ended(Box::new(published(commit, publication, &target.reference))));
+        }
         if let Some(report) = contradicts(&mirror, root, &path, publication)? {
             return Ok(report);
         }
-        let tree = mirror.with_file(root, &path, publication.content.as_deref())?;
         if tree == root {
-            return Ok(Tried::Ended(Box::new(published(
-                &head.revision,
-                publication,
-                &head.reference,
-            ))));
+            let report = published(&head.revision, publication, &head.reference);
+            return Ok(Tried::Ended(Box::new(report)));
         }
         let message = words(publication, wish);
         let commit =
             mirror.commit(tree, Some(&head.revision), &wish.actor, &message, self.clock.now())?;
-        let findings = self.findings_of(&mirror, &commit, publication)?;
+        let findings = match self.findings_of(&mirror, &commit, publication) {
+            Ok(findings) => findings,
+            // What is wrong with the rules of this machine says nothing of what is live.
+            Err(SyncError::Gates(error)) if error.is_of_this_node() => {
+                let why = super::error::chain(&error);
+                return Ok(conflict(Reason::ValidationUnavailable, why));
+            }
+            Err(error) => return Err(error),
+        };
         if self.rules.refuse(&findings) {
             let first = findings.first().map_or_else(String::new, ToString::to_string);
             let mut report = Report::new(PassOutcome::Conflicted(Reason::ValidationRefused), first);
             report.findings = findings;
             return Ok(Tried::Ended(Box::new(report)));
         }
+        self.journal.note_pushing(wish.id, &commit, &target.reference)?;
         let old = target.is_followed.then_some(&head.revision);
-        Ok(match self.source.push(&commit, old, &target.reference, &mirror)? {
-            Pushed::Done => {
+        Ok(match self.source.push(&commit, old, &target.reference, &mirror) {
+            Ok(Pushed::Done) => {
                 let mut report = published(&commit, publication, &target.reference);
                 report.findings = findings;
                 Tried::Ended(Box::new(report))
             }
-            Pushed::Moved => Tried::Moved(commit),
-            Pushed::Refused(why) => {
+            Ok(Pushed::Moved(said)) => Tried::Moved(said),
+            Ok(Pushed::Refused(why)) => {
                 conflict(Reason::PushRefused, format!("the repository refused the commit: {why}"))
+            }
+            Err(error) if error.mirror_damaged() => return Err(error.into()),
+            // The source was read, so following it is as well as before.
+            Err(error) => {
+                let why = super::error::chain(&error);
+                conflict(Reason::PushRefused, format!("the commit could not be pushed: {why}"))
             }
         })
     }
 
+    /// Why nothing is built on a head: it is not trusted, or its history was rewritten.
+    fn distrusts(
+        &mut self,
+        head: &Head,
+        mirror: &Mirror,
+        wish: &Wish,
+        trigger: Trigger,
+    ) -> Result<Option<Tried>, SyncError> {
+        let attempt = Attempt {
+            revision: head.revision.clone(),
+            trigger,
+            wish: Some(wish),
+            started_at: self.clock.now(),
+            trust: self.trust_key(head),
+            passes_over: None,
+        };
+        let fetched = self.fetch(head, mirror)?;
+        if fetched.descent == Descent::Rewritten && self.refuses_rewrites() {
+            let message = format!(
+                "history was rewritten: {} does not descend from the last accepted commit, so nothing is built on it; if it is meant, `kconfigd apply` takes it",
+                head.revision.short()
+            );
+            return Ok(Some(conflict(Reason::HistoryRewritten, message)));
+        }
+        let trusted = self.without_intent(|agent| agent.verify(mirror, &attempt, &fetched))?;
+        Ok(match trusted {
+            Trusted::Yes(_) => None,
+            Trusted::No(report) => Some(conflict(Reason::VerificationRefused, report.message)),
+        })
+    }
+
+    /// Whether a commit that was pushed before arrived: the branch shows it, or, with others on top
+    /// of it, has what it brought.
+    fn shows(&mut self, head: &Head, target: &Target, commit: &Revision, has_it: bool) -> bool {
+        match target.is_followed {
+            true => has_it || head.revision == *commit,
+            // A branch that is not there was not pushed.
+            false => {
+                let shown = self.source.look_up(&target.reference);
+                shown.is_ok_and(|shown| shown.revision == *commit)
+            }
+        }
+    }
+
     /// The branch that a commit goes to, or why there is none.
-    fn target(&self, head: &Head, wish: &Wish) -> Result<Target, String> {
+    fn target(
+        &self,
+        head: &Head,
+        wish: &Wish,
+        earlier: Option<&(Revision, String)>,
+    ) -> Result<Target, String> {
         let source = &self.settings.source;
         let is_signed = source.verify.mode == VerifyMode::Require;
         match source.write_back {
             WriteBack::Off => Err("gitops.write_back.mode is `off`: write it in git".to_owned()),
             WriteBack::Branch => {
-                let reference = format!("{REVIEWED}{}-{}", wish.id, self.clock.now().0);
-                Ok(Target { reference, is_followed: false })
+                // One branch an order, however often it is tried.
+                let earlier = earlier.filter(|(_, name)| name.starts_with(REVIEWED));
+                let reference = earlier.map(|(_, name)| name.clone());
+                let new = || format!("{REVIEWED}{}-{}", wish.id, self.clock.now().0);
+                Ok(Target { reference: reference.unwrap_or_else(new), is_followed: false })
             }
             WriteBack::Push if is_signed => Err("gitops.verify wants signed commits, and those of the API are not: write it in git, or set gitops.write_back.mode to `branch` and let somebody merge it, signed".to_owned()),
             WriteBack::Push => match &source.reference {
@@ -252,7 +324,9 @@ impl Agent {
             let read = |path: &str| mirror.read_file(tree, path, limits.file_bytes_max);
             if let Err(error) = profiles::resolve(name, limits, read)? {
                 let hint = "what a profile extends has to be there, and to fit below it";
-                let finding = Finding::error("profile.unresolved", error.to_string()).hint(hint);
+                let finding = Finding::error("profile.unresolved", error.to_string())
+                    .in_file(profiles::file_of(name))
+                    .hint(hint);
                 if !findings.contains(&finding) {
                     findings.push(finding);
                 }
@@ -288,7 +362,9 @@ fn contradicts(
         }
         (Before::Blob(id), Some(item)) if item.id != id => Some(conflict(
             Reason::FileChanged,
-            format!("{shown} was changed meanwhile: read it again"),
+            format!(
+                "{shown} was changed meanwhile: read it again as the source has it now, with `?at=desired`"
+            ),
         )),
         (_, Some(item)) if !is_file(item.kind) => {
             Some(conflict(Reason::FileMissing, format!("{shown} is no file")))

@@ -56,7 +56,7 @@ impl Source for Told {
         _: &str,
         _: &Mirror,
     ) -> Result<Pushed, SourceError> {
-        Ok(Pushed::Moved)
+        Ok(Pushed::Moved(None))
     }
 
     fn report_to(&mut self, _: Progress) {}

@@ -86,6 +86,9 @@ impl View {
         if !self.mirror.has(revision.id()) {
             return Err(ViewError::NotFetched { revision: revision.to_string() });
         }
+        if self.mirror.is_no_commit(revision.id()) {
+            return Err(ViewError::Unknown { name: revision.to_string() });
+        }
         let input = Input {
             commit: revision,
             settings: &self.settings.render,

@@ -108,3 +108,17 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #[test]
+    fn texts_of_json_stay_texts_when_they_lose_the_quotes_that_say_nothing(
+        text in prop_oneof!["\\PC{0,12}", "[a-z:# ,\\-?&*!|>%@`'\"{}\\[\\]\n\t~=.0-9]{0,8}", "(off|yes|null|1e3|0x1f|2001-01-01|a: b|c:|<<)"]
+    ) {
+        let json = serde_json::json!({ text.as_str(): [text.as_str()], "v": text.as_str() }).to_string();
+        let limits = Limits::default();
+        let read = parse(json.as_bytes(), Format::Json, &limits).unwrap().remove(0);
+        let written = emit(&Document { root: read.root.clone().unquoted() });
+        let again = parse(written.as_bytes(), Format::Yaml, &limits).unwrap().remove(0);
+        prop_assert!(again.root.means_the_same(&read.root), "{written}");
+    }
+}

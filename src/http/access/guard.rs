@@ -50,7 +50,7 @@ pub(in crate::http) async fn guard(
 }
 
 /// Who calls, as far as that is known without waiting.
-enum Shown {
+pub(in crate::http) enum Shown {
     By(Caller),
     /// A bearer's token that is none of the settings', from an address.
     Token(String, IpAddr),
@@ -58,7 +58,7 @@ enum Shown {
 
 impl Needs {
     /// Who calls.
-    fn caller(&self, request: &Request) -> Result<Shown, Problem> {
+    pub(in crate::http) fn caller(&self, request: &Request) -> Result<Shown, Problem> {
         let peer = request.extensions().get::<Peer>().ok_or_else(unknown_caller)?;
         let Peer::Address(from) = peer else { return Ok(Shown::By(operator(request))) };
         self.heard(*from)?;

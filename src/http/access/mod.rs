@@ -26,7 +26,7 @@ use crate::decide::patterns::Patterns;
 use crate::journal::{Journal, Once};
 use crate::model::{Action, By, Known, Role, Timestamp};
 
-pub(super) use guard::{Needs, guard, what};
+pub(super) use guard::{Needs, Shown, guard, what};
 pub(super) use jwt::Standing as IssuerStanding;
 use jwt::{Claimed, Issuer};
 use limits::Limits;
@@ -181,6 +181,12 @@ impl Caller {
     /// Whether they may see a file of the tree, and write it where they may write at all.
     pub(super) fn sees(&self, path: &str) -> bool {
         self.rights.paths.as_ref().is_none_or(|paths| paths.mean_file(path))
+    }
+
+    /// Whether they may see what was found: in a file that they see; what is said of no file may
+    /// name any.
+    pub(super) fn sees_found(&self, file: Option<&str>) -> bool {
+        file.map_or_else(|| self.sees_all(), |file| self.sees(file))
     }
 
     /// Whether a pattern of files tells them of no others than they may see.

@@ -10,6 +10,8 @@ use crate::model::Timestamp;
 
 /// Those who are signed in at once; beyond, who was seen least recently has to sign in again.
 const SESSIONS_MAX: usize = 1000;
+/// Those of one token, or of whom an issuer says they are; beyond, its own that was seen least recently ends, and nobody else's.
+const SESSIONS_OF_HOLDER_MAX: usize = 20;
 /// A session that is not used ends after eight hours.
 const IDLE_MAX_MS: i64 = 8 * 60 * 60 * 1000;
 /// A session ends after a day, however it is used.
@@ -44,6 +46,18 @@ pub(in crate::http) enum Credential {
 }
 
 impl Credential {
+    /// Whether both are of the same token, or of the same person as an issuer knows them.
+    fn is_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Token(one), Self::Token(other)) => one == other,
+            (
+                Self::Jwt { claimed: one, issuer: from, .. },
+                Self::Jwt { claimed: other, issuer, .. },
+            ) => one.name == other.name && from == issuer,
+            _ => false,
+        }
+    }
+
     /// Whether it has ended by itself.
     fn has_ended(&self, now: Timestamp) -> bool {
         matches!(self, Self::Jwt { claimed, .. } if now >= claimed.until)
@@ -55,14 +69,26 @@ impl Sessions {
     pub(in crate::http) fn begin(&mut self, shown: Credential, now: Timestamp) -> Option<String> {
         let (id, form) = (random()?, random()?);
         self.0.retain(|_, session| session.counts(now));
-        if self.0.len() >= SESSIONS_MAX
-            && let Some(oldest) = self.0.iter().min_by_key(|(_, s)| s.seen).map(|(key, _)| *key)
-        {
-            self.0.remove(&oldest);
-        }
+        self.keep_below(SESSIONS_OF_HOLDER_MAX, |session| session.shown.is_of(&shown));
+        self.keep_below(SESSIONS_MAX, |_| true);
         let session = Session { shown, form, said: None, begun: now, seen: now };
         self.0.insert(key(&id), session);
         Some(id)
+    }
+
+    /// Makes room for one more of those that are meant.
+    fn keep_below(&mut self, max: usize, is_meant: impl Fn(&Session) -> bool) {
+        let meant = || self.0.iter().filter(|(_, session)| is_meant(session));
+        if meant().count() >= max
+            && let Some(oldest) = meant().min_by_key(|(_, s)| s.seen).map(|(key, _)| *key)
+        {
+            self.0.remove(&oldest);
+        }
+    }
+
+    /// The session of an id, which is not seen by that.
+    pub(in crate::http) fn peek(&self, id: &str, now: Timestamp) -> Option<Session> {
+        self.0.get(&key(id)).filter(|session| session.counts(now)).cloned()
     }
 
     /// The session of an id, which is seen now.
@@ -138,7 +164,8 @@ mod tests {
         }
         assert!(sessions.find(&id, Timestamp(24 * HOUR)).is_none(), "a day is over");
         let id = sessions.begin(token(), Timestamp(0)).unwrap();
-        assert!(sessions.find(&id, Timestamp(8 * HOUR)).is_none(), "it was not used");
+        assert!(sessions.peek(&id, Timestamp(7 * HOUR)).is_some());
+        assert!(sessions.find(&id, Timestamp(8 * HOUR)).is_none(), "a look is no use");
         let id = sessions.begin(token(), Timestamp(0)).unwrap();
         sessions.end(&id);
         assert!(sessions.find(&id, Timestamp(0)).is_none());
@@ -149,7 +176,7 @@ mod tests {
     fn there_are_never_more_than_the_limit_and_who_was_seen_last_stays() {
         let mut sessions = Sessions::default();
         let ids: Vec<String> = (0..=SESSIONS_MAX as i64)
-            .map(|n| sessions.begin(token(), Timestamp(n)).unwrap())
+            .map(|n| sessions.begin(hash(n), Timestamp(n)).unwrap())
             .collect();
         let now = Timestamp(HOUR);
         assert!(sessions.find(&ids[0], now).is_none());
@@ -157,6 +184,24 @@ mod tests {
             sessions.find(&ids[1], now).is_some()
                 && sessions.find(&ids[SESSIONS_MAX], now).is_some()
         );
+    }
+
+    #[test]
+    fn whoever_signs_in_again_and_again_ends_nobody_elses_session() {
+        let mut sessions = Sessions::default();
+        let other = sessions.begin(hash(1), Timestamp(0)).unwrap();
+        let first = sessions.begin(hash(2), Timestamp(1)).unwrap();
+        for n in 0..2 * SESSIONS_MAX as i64 {
+            sessions.begin(hash(2), Timestamp(2 + n)).unwrap();
+        }
+        let now = Timestamp(HOUR);
+        assert!(sessions.find(&other, now).is_some());
+        assert!(sessions.find(&first, now).is_none());
+        assert_eq!(sessions.0.len(), 1 + SESSIONS_OF_HOLDER_MAX);
+    }
+
+    fn hash(n: i64) -> Credential {
+        Credential::Token(Sha256::digest(n.to_le_bytes()).into())
     }
 
     #[test]

@@ -1,6 +1,4 @@
-use std::fs::Metadata;
-use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -8,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::Caller;
 use crate::config::ApiSettings;
+use crate::http::stamp::Stamp;
 use crate::model::{By, Known, Role};
 
 /// Bytes of a token's file.
@@ -32,11 +31,12 @@ pub(super) struct Tokens {
 struct Entry {
     file: PathBuf,
     caller: Caller,
+    /// Of the file that was read; `None`: it has to be.
     stamp: Option<Stamp>,
     hash: Option<[u8; 32]>,
+    /// Of the file that was complained of last.
+    complained: Option<Stamp>,
 }
-
-type Stamp = (u64, u64, u64, i64, i64);
 
 impl Tokens {
     pub(super) fn new(admin_token: Option<PathBuf>) -> Self {
@@ -79,6 +79,7 @@ fn entries(admin_token: Option<&Path>, settings: &ApiSettings) -> Vec<Entry> {
         ),
         stamp: None,
         hash: None,
+        complained: None,
     };
     let admin = admin_token.zip(settings.role(ADMIN)).map(|(file, role)| entry(ADMIN, file, role));
     let others = settings.tokens.iter().filter_map(|token| {
@@ -89,27 +90,33 @@ fn entries(admin_token: Option<&Path>, settings: &ApiSettings) -> Vec<Entry> {
 
 impl Entry {
     fn refresh(&mut self) {
-        let stamp = std::fs::metadata(&self.file).ok().map(|metadata| stamp_of(&metadata));
+        let stamp = Stamp::of(&self.file);
         if stamp.is_some() && stamp == self.stamp {
             return;
         }
-        self.hash = read(&self.file);
-        if self.hash.is_none() && (self.stamp.is_some() || stamp.is_some()) {
+        let was_there = self.stamp.is_some();
+        let read = read(&self.file);
+        // What could not be read is read again: nothing of the file has to change for that.
+        self.stamp = stamp.filter(|_| read.is_ok());
+        self.hash = read.ok().flatten();
+        let is_new = was_there || stamp.is_some() && stamp != self.complained;
+        if self.hash.is_none() && is_new {
             tracing::warn!(file = %self.file.display(), name = self.caller.by.name, "this token's file cannot be read, is too short or holds no token: nobody is let in by it");
+            self.complained = stamp;
         }
-        self.stamp = stamp;
     }
 }
 
-fn read(file: &Path) -> Option<[u8; 32]> {
+/// The hash that a file is for; `None`: it holds no token.
+fn read(file: &Path) -> io::Result<Option<[u8; 32]>> {
     let mut text = Zeroizing::new(String::new());
-    std::fs::File::open(file).ok()?.take(FILE_BYTES_MAX).read_to_string(&mut text).ok()?;
+    std::fs::File::open(file)?.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
     let text = text.trim();
-    match text.strip_prefix(HASHED) {
+    Ok(match text.strip_prefix(HASHED) {
         Some(hash) => from_hex(hash.trim()),
         None if text.len() >= TOKEN_BYTES_MIN => Some(Sha256::digest(text).into()),
         None => None,
-    }
+    })
 }
 
 fn from_hex(text: &str) -> Option<[u8; 32]> {
@@ -125,8 +132,4 @@ fn from_hex(text: &str) -> Option<[u8; 32]> {
 
 fn are_equal(one: &[u8; 32], other: &[u8; 32]) -> bool {
     one.iter().zip(other).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
-}
-
-fn stamp_of(m: &Metadata) -> Stamp {
-    (m.dev(), m.ino(), m.size(), m.mtime(), m.mtime_nsec())
 }

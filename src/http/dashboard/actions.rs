@@ -39,7 +39,14 @@ pub(super) async fn apply(State(api): State<Api>, form: Form) -> Shown {
 }
 
 pub(super) async fn rollback(State(api): State<Api>, form: Form) -> Shown {
-    let to = form.fields.text("to").and_then(|text| text.parse().ok()).map(DeploymentId);
+    // One that cannot be read is not the one before.
+    let to = match form.fields.text("to").map(str::parse).transpose() {
+        Ok(to) => to.map(DeploymentId),
+        Err(_) => {
+            let problem = Problem::bad_request("the form names no deployment to go back to");
+            return Err(Failed::known(&api, &form.visitor, problem));
+        }
+    };
     let hold = form.fields.has("hold");
     ordered(&api, form, WishKind::Rollback { to, hold }, "/").await
 }

@@ -56,14 +56,14 @@ async fn made(api: &Api, visitor: &Visitor, id: Named, asked: Between) -> Result
     let found = deployment.findings.clone();
     let of_page = found.clone();
     let is_split = asked.view.as_deref() == Some("split");
-    let sees_all = caller.sees_all();
-    let looked = api.look(move |view| {
+    let (sees_all, by) = (caller.sees_all(), caller.clone());
+    let looked = api.look(&caller, move |view| {
         let words = revision.filter(|_| sees_all).and_then(|revision| view.words_of(&revision));
         let differing = match before {
             Some(before) => {
                 let names = (before.to_string(), number.to_string());
-                look(view, &caller, (&names.0, &names.1), is_split, found)
-                    .map_err(|problem| problem.detail().to_owned())
+                look(view, &by, (&names.0, &names.1), is_split, found)
+                    .map_err(|problem| problem.seen_by(&by).detail().to_owned())
             }
             None => Err("it is the first of this history: all of it was new".to_owned()),
         };
@@ -74,7 +74,7 @@ async fn made(api: &Api, visitor: &Visitor, id: Named, asked: Between) -> Result
         Ok(differing) => of_page.into_iter().filter(|finding| !differing.shows(finding)).collect(),
         Err(_) => of_page,
     };
-    let deliveries = api.journal.deliveries_of(DeploymentId(number))?;
+    let deliveries = api.read(move |journal| journal.deliveries_of(DeploymentId(number))).await?;
     let returnable = api.journal.returnable(BEFORE_MAX)?;
     let is_live = deployment.outcome == Outcome::Live.as_str();
     Ok(Page {

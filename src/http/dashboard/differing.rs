@@ -10,11 +10,13 @@ use super::guard::Visitor;
 use super::highlight::Language;
 use super::lines::{Row, place, rows};
 use super::shell::{Failed, Shell, Shown, show};
+use crate::diff::Told;
 use crate::http::access::Caller;
 use crate::http::extract::Asked;
 use crate::http::orders;
 use crate::http::problem::Problem;
 use crate::http::wire::{DetailBody, FileBody, FindingBody, KeyBody, PlanBody, PointBody};
+use crate::model::Plan;
 use crate::view::View;
 
 /// Files whose texts are on the page; of the others their keys are.
@@ -33,8 +35,8 @@ pub(super) struct Between {
 
 /// What differs, ready to be shown.
 pub(super) struct Differing {
-    pub(super) from: PointBody,
-    pub(super) to: PointBody,
+    /// The two trees, where both have a name.
+    pub(super) points: Option<(PointBody, PointBody)>,
     pub(super) plan: PlanBody,
     pub(super) files: Vec<FileShown>,
     /// Whether lines are shown side by side.
@@ -67,21 +69,33 @@ pub(super) struct FileShown {
     pub(super) findings: Vec<FindingBody>,
 }
 
-/// Looks at what differs; `findings` are put beside their lines.
+/// Looks at what differs between two trees; `findings` are put beside their lines.
 pub(super) fn look(
     view: &View,
     caller: &Caller,
     (from, to): (&str, &str),
     is_split: bool,
-    mut findings: Vec<FindingBody>,
+    findings: Vec<FindingBody>,
 ) -> Result<Differing, Problem> {
     let (from, to) = (view.point(from)?, view.point(to)?);
     let (plan, told) = view.between(&from, &to)?;
-    let texts = view.texts(&plan, TEXTS_MAX)?;
+    let differing = look_at(view, caller, (&plan, &told), is_split, findings)?;
+    Ok(Differing { points: Some(((&from).into(), (&to).into())), ..differing })
+}
+
+/// Looks at what a plan changes; `findings` are put beside their lines.
+pub(super) fn look_at(
+    view: &View,
+    caller: &Caller,
+    (plan, told): (&Plan, &Told),
+    is_split: bool,
+    mut findings: Vec<FindingBody>,
+) -> Result<Differing, Problem> {
+    let texts = view.texts(plan, TEXTS_MAX)?;
     let paths = plan.changes.iter().map(|change| change.path.to_string());
     let mut texts: std::collections::BTreeMap<String, String> =
         paths.zip(texts).filter_map(|(path, text)| Some((path, text?))).collect();
-    let body = PlanBody::new(&plan, &told).seen_by(|path| caller.sees(path));
+    let body = PlanBody::new(plan, told).seen_by(caller);
     let mut left = ROWS_MAX;
     let files = body.files.iter().map(|file| {
         let about: Vec<_> =
@@ -89,7 +103,7 @@ pub(super) fn look(
         shown(file, texts.remove(&file.path), is_split, &mut left, about)
     });
     let files = files.collect();
-    Ok(Differing { from: (&from).into(), to: (&to).into(), plan: body, files, is_split })
+    Ok(Differing { points: None, plan: body, files, is_split })
 }
 
 fn shown(
@@ -155,7 +169,8 @@ async fn between_of(api: &Api, visitor: &Visitor, asked: &Between) -> Result<Dif
     let from = orders::brought(api, &caller, asked.from.as_deref().unwrap_or("live")).await?;
     let to = orders::brought(api, &caller, asked.to.as_deref().unwrap_or("desired")).await?;
     let is_split = asked.view.as_deref() == Some("split");
-    api.look(move |view| look(view, &caller, (&from, &to), is_split, Vec::new())).await
+    let by = caller.clone();
+    api.look(&caller, move |view| look(view, &by, (&from, &to), is_split, Vec::new())).await
 }
 
 /// `/diff`: any two trees.

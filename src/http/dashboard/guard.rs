@@ -2,7 +2,7 @@ use std::net::IpAddr;
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Redirect, Response};
 
@@ -10,10 +10,11 @@ use super::Api;
 use super::shell::Failed;
 use crate::http::access::{Caller, Needs, Peer, Weight, lock, what};
 use crate::http::problem::Problem;
+use crate::http::tls::Encrypted;
 use crate::model::{Action, Known};
 
-/// The cookie with a session's id.
-const COOKIE: &str = "kconfigd";
+/// With this header our script says that it looks at a page again, and not a person.
+const AGAIN: &str = "x-kconfigd-again";
 
 /// What pages may do and load: only what comes from here.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
@@ -45,12 +46,22 @@ pub(in crate::http) struct Door {
 
 /// Somebody who is signed in.
 #[derive(Clone, Debug)]
-pub(super) struct Visitor {
+pub(in crate::http) struct Visitor {
     pub(super) caller: Caller,
     /// The id of the session.
     pub(super) session: String,
     /// What each form has to bring.
     pub(super) form: String,
+    /// Where the browser keeps that id.
+    pub(super) cookie: Cookie,
+}
+
+/// The cookie with a session's id. Browsers send one to all ports of a host, so the port is in its
+/// name; over TLS nothing but this host can set it.
+#[derive(Clone, Debug)]
+pub(super) struct Cookie {
+    name: String,
+    is_encrypted: bool,
 }
 
 /// Lets a request through to its page, sends who is not signed in to do so, and says to all answers
@@ -114,29 +125,72 @@ fn protect(headers: &mut HeaderMap) {
 impl Door {
     fn visitor(&self, request: &Request) -> Option<Visitor> {
         let Some(Peer::Address(from)) = request.extensions().get::<Peer>() else { return None };
-        let id = cookie(request.headers())?;
-        let session = lock(&self.api.access.sessions).find(id, self.api.clock.now())?;
+        let cookie = Cookie::of(&self.api, request.extensions());
+        let id = cookie.find(request.headers())?;
+        let now = self.api.clock.now();
+        let session = match is_of_person(request.headers()) {
+            true => lock(&self.api.access.sessions).find(id, now)?,
+            false => lock(&self.api.access.sessions).peek(id, now)?,
+        };
         let settings = self.api.settings.borrow().clone();
         let mut caller = self.api.access.by_credential(&settings.api, &session.shown)?;
         caller.by.known = Known::Session;
         caller.by.from = Some(from.to_string());
-        Some(Visitor { caller, session: id.to_owned(), form: session.form })
+        Some(Visitor { caller, session: id.to_owned(), form: session.form, cookie })
     }
 }
 
-fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies.flat_map(|text| text.split(';'));
-    pairs.find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+impl Visitor {
+    /// Who this is by now; `None`: the session or its token does not count any more.
+    pub(in crate::http) fn again(&self, api: &Api) -> Option<Caller> {
+        let session = lock(&api.access.sessions).peek(&self.session, api.clock.now())?;
+        let settings = api.settings.borrow().clone();
+        let mut caller = api.access.by_credential(&settings.api, &session.shown)?;
+        caller.by = self.caller.by.clone();
+        Some(caller)
+    }
 }
 
-/// The header that keeps a session's id, or with an empty one forgets it. No script reads it, and no
-/// other site's request brings it.
-pub(super) fn set_cookie(id: &str, is_encrypted: bool) -> HeaderValue {
-    let age = if id.is_empty() { "; Max-Age=0" } else { "" };
-    let secure = if is_encrypted { "; Secure" } else { "" };
-    let text = format!("{COOKIE}={id}; Path=/; HttpOnly; SameSite=Strict{secure}{age}");
-    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
+/// Whether a person asks: what a page that lies open asks for by itself is no use of the session.
+fn is_of_person(headers: &HeaderMap) -> bool {
+    let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let listens = accepts.is_some_and(|accepts| accepts.starts_with("text/event-stream"));
+    !listens && !headers.contains_key(AGAIN)
+}
+
+impl Cookie {
+    /// The one for a request with these extensions.
+    pub(super) fn of(api: &Api, extensions: &Extensions) -> Self {
+        let port = api.settings.borrow().api.listen.port();
+        let is_encrypted = extensions.get::<Encrypted>().is_some();
+        let only_here = if is_encrypted { "__Host-" } else { "" };
+        Self { name: format!("{only_here}kconfigd-{port}"), is_encrypted }
+    }
+
+    /// What a request has in it.
+    fn find<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok());
+        let mut pairs = cookies.flat_map(|text| text.split(';'));
+        pairs.find_map(|pair| pair.trim().strip_prefix(self.name.as_str())?.strip_prefix('='))
+    }
+
+    /// The header that keeps a session's id. No script reads it, and no other site's request
+    /// brings it.
+    pub(super) fn keeps(&self, id: &str) -> HeaderValue {
+        self.set(id, "")
+    }
+
+    /// The header that forgets it.
+    pub(super) fn forgets(&self) -> HeaderValue {
+        self.set("", "; Max-Age=0")
+    }
+
+    fn set(&self, id: &str, age: &str) -> HeaderValue {
+        let secure = if self.is_encrypted { "; Secure" } else { "" };
+        let name = &self.name;
+        let text = format!("{name}={id}; Path=/; HttpOnly; SameSite=Strict{secure}{age}");
+        HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
+    }
 }
 
 impl FromRequestParts<Api> for Visitor {

@@ -37,7 +37,7 @@ pub(super) async fn entries(
     // A message may name files; and before anything was fetched there is nothing to look at.
     let words = match caller.sees_all() {
         true => {
-            let looked = api.look(move |view| {
+            let looked = api.look(caller, move |view| {
                 let words = revisions.iter().map(|one| view.words_of(one.as_ref()?));
                 Ok(words.collect::<Vec<_>>())
             });

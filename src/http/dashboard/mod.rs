@@ -28,7 +28,7 @@ mod words;
 use super::routes::{Method, Routes};
 use super::{Api, events};
 use crate::model::Action;
-pub(super) use guard::{Door, Gate, guard};
+pub(super) use guard::{Door, Gate, Visitor, guard};
 
 /// Adds the pages.
 pub(super) fn routes(routes: Routes) -> Routes {

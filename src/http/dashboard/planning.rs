@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 
 use super::Api;
 use super::actions::{WAIT, told};
-use super::differing::{Differing, look};
+use super::differing::{Differing, look_at};
 use super::form::Form;
 use super::guard::Visitor;
 use super::shell::{Failed, Shell, Shown, show};
@@ -14,7 +14,7 @@ use crate::diff::Told;
 use crate::http::orders;
 use crate::http::problem::Problem;
 use crate::http::wire::{FindingBody, ReportBody};
-use crate::model::{PassOutcome, Report, Sought, WishKind};
+use crate::model::{PassOutcome, Plan, Report, Sought, WishKind};
 
 #[derive(Template)]
 #[template(path = "plan.html")]
@@ -65,10 +65,9 @@ async fn made(
     let report = orders::order_and_wait(api, &visitor.caller, &kind, None, WAIT).await?;
     let report = report.ok_or_else(orders::still_running)?;
     let (good, sentence) = told(visitor, &report);
-    let body = ReportBody::new(&report, &Told::default()).seen_by(|path| visitor.caller.sees(path));
-    let is_planned = report.plan.is_some();
-    let (differing, findings) = match body.revision.clone().filter(|_| is_planned) {
-        Some(revision) => shown(api, visitor, revision, is_split, body.findings).await?,
+    let body = ReportBody::new(&report, &Told::default()).seen_by(&visitor.caller);
+    let (differing, findings) = match report.plan.clone() {
+        Some(plan) => shown(api, visitor, plan, is_split, body.findings).await?,
         None => (Err("There is nothing to show of it.".to_owned()), body.findings),
     };
     Ok(Planned {
@@ -85,12 +84,16 @@ async fn made(
 async fn shown(
     api: &Api,
     visitor: &Visitor,
-    revision: String,
+    plan: Plan,
     is_split: bool,
     findings: Vec<FindingBody>,
 ) -> Result<(Result<Differing, String>, Vec<FindingBody>), Problem> {
     let (caller, of_page) = (visitor.caller.clone(), findings.clone());
-    let looked = api.look(move |view| look(view, &caller, ("live", &revision), is_split, of_page));
+    // As the pass saw it: rendered once more, without its submodules, it would be another tree.
+    let looked = api.look(&visitor.caller, move |view| {
+        let told = view.told(&plan)?;
+        look_at(view, &caller, (&plan, &told), is_split, of_page)
+    });
     match looked.await {
         Ok(differing) => {
             let left = findings.into_iter().filter(|finding| !differing.shows(finding)).collect();

@@ -131,7 +131,7 @@ struct FailedPage {
 
 /// Why there is no page.
 #[derive(Debug)]
-pub(super) struct Failed(Box<(Shell, Problem)>);
+pub(in crate::http) struct Failed(Box<(Shell, Problem)>);
 
 impl Failed {
     /// For somebody who is signed in.

@@ -5,13 +5,12 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
 use super::Api;
-use super::form::{Fields, Form};
-use super::guard::{From, Visitor, set_cookie};
+use super::form::{Fields, Form, SIGN_IN_FORM};
+use super::guard::{Cookie, From, Visitor};
 use super::shell::{Failed, Shell, Shown, show};
 use crate::http::access::{Caller, Credential, Needs, Weight, lock};
 use crate::http::extract::Asked;
 use crate::http::problem::Problem;
-use crate::http::tls::Encrypted;
 use crate::model::{Action, AuditOutcome, AuditRecord};
 
 #[derive(Template)]
@@ -36,7 +35,8 @@ pub(super) async fn page(
 ) -> Response {
     let back = here(back.as_deref());
     if visitor.is_ok() {
-        return Redirect::to(&back).into_response();
+        // With an end of its own, or the browser would keep the token that may stand behind `#`.
+        return Redirect::to(&format!("{back}#")).into_response();
     }
     let page = Page { shell: Shell::bare(&api, ""), back, wrong: None };
     show(StatusCode::OK, &page)
@@ -44,10 +44,15 @@ pub(super) async fn page(
 
 /// The form of that page.
 pub(super) async fn enter(State(api): State<Api>, From(from): From, request: Request) -> Shown {
-    let is_encrypted = request.extensions().get::<Encrypted>().is_some();
-    let fields = Fields::read(request).await.map_err(|problem| Failed::unknown(&api, problem))?;
-    let back = here(fields.text("back"));
+    let cookie = Cookie::of(&api, request.extensions());
     let needs = Needs { api: api.clone(), action: Action::Read, weight: Weight::Read };
+    // Of who has to wait nothing is read.
+    if let Err(problem) = needs.heard(from) {
+        return Ok(refused(&api, here(None), problem));
+    }
+    let fields = Fields::read(request, SIGN_IN_FORM).await;
+    let fields = fields.map_err(|problem| Failed::unknown(&api, problem))?;
+    let back = here(fields.text("back"));
     let token = fields.text("token").unwrap_or_default().trim();
     let known = match needs.heard(from) {
         Ok(()) => needs.holder(token, from, "POST /sign-in").await,
@@ -55,15 +60,20 @@ pub(super) async fn enter(State(api): State<Api>, From(from): From, request: Req
     };
     let (caller, shown) = match known {
         Ok(known) => known,
-        Err(problem) => {
-            let wrong = Some(problem.detail().to_owned());
-            let page = Page { shell: Shell::bare(&api, ""), back, wrong };
-            return Ok(show(problem.status(), &page));
-        }
+        Err(problem) => return Ok(refused(&api, back, problem)),
     };
     let begun = begin(&api, &caller, shown);
     let id = begun.map_err(|problem| Failed::unknown(&api, problem))?;
-    Ok(([(header::SET_COOKIE, set_cookie(&id, is_encrypted))], Redirect::to(&back)).into_response())
+    Ok(([(header::SET_COOKIE, cookie.keeps(&id))], Redirect::to(&back)).into_response())
+}
+
+/// The form once more, with why it did not help.
+fn refused(api: &Api, back: String, problem: Problem) -> Response {
+    let wrong = Some(problem.detail().to_owned());
+    let page = Page { shell: Shell::bare(api, ""), back, wrong };
+    let mut response = show(problem.status(), &page);
+    response.headers_mut().extend(problem.into_headers());
+    response
 }
 
 fn begin(api: &Api, caller: &Caller, shown: Credential) -> Result<String, Problem> {
@@ -82,7 +92,7 @@ pub(super) async fn leave(State(api): State<Api>, form: Form) -> Response {
     lock(&api.access.sessions).end(&form.visitor.session);
     let cleared = HeaderValue::from_static("\"cache\", \"storage\"");
     let headers = [
-        (header::SET_COOKIE, set_cookie("", false)),
+        (header::SET_COOKIE, form.visitor.cookie.forgets()),
         (header::HeaderName::from_static("clear-site-data"), cleared),
     ];
     (headers, Redirect::to("/sign-in")).into_response()
@@ -90,12 +100,9 @@ pub(super) async fn leave(State(api): State<Api>, form: Form) -> Response {
 
 /// A path of this dashboard, and no other place.
 fn here(path: Option<&str>) -> String {
-    let is_here = |path: &&str| {
-        path.starts_with('/')
-            && !path.starts_with("//")
-            && !path.contains(['\\', '\r', '\n'])
-            && path.is_ascii()
-    };
+    // Browsers leave tabs and the like out of an address, and take `\` for `/`.
+    let is_plain = |path: &str| path.bytes().all(|b| matches!(b, 0x21..=0x7e) && b != b'\\');
+    let is_here = |path: &&str| path.starts_with('/') && !path.starts_with("//") && is_plain(path);
     path.filter(is_here).unwrap_or("/").to_owned()
 }
 
@@ -106,10 +113,12 @@ mod tests {
     #[test]
     fn nobody_is_sent_elsewhere() {
         assert_eq!(here(Some("/diff?from=1&to=2")), "/diff?from=1&to=2");
-        for path in
-            [None, Some("//evil.example"), Some("https://evil.example"), Some("/\\evil"), Some("")]
-        {
-            assert_eq!(here(path), "/");
+        for path in ["", "//evil.example", "https://evil.example", "/\\evil", "/a\u{7f}"] {
+            assert_eq!(here(Some(path)), "/", "{path:?}");
         }
+        for sign in (0..=0x20).map(char::from) {
+            assert_eq!(here(Some(&format!("/{sign}/evil.example"))), "/", "{sign:?}");
+        }
+        assert_eq!(here(None), "/");
     }
 }

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::Api;
-use super::form::Form;
+use super::form::{Form, LongForm, TRIED_BYTES_MAX};
 use super::guard::Visitor;
 use super::highlight::Language;
 use super::lines::{Row, place, written};
@@ -42,8 +42,8 @@ pub(super) async fn page(State(api): State<Api>, visitor: Visitor) -> Shown {
 }
 
 /// `/try`, with a document: what the API's `validate` says of it.
-pub(super) async fn validate(State(api): State<Api>, form: Form) -> Shown {
-    let Form { visitor, fields } = form;
+pub(super) async fn validate(State(api): State<Api>, form: LongForm) -> Shown {
+    let LongForm(Form { visitor, fields }) = form;
     let path = fields.text("path").unwrap_or_default().to_owned();
     let text = fields.raw("text").replace("\r\n", "\n");
     let tried = made(&api, &visitor, &path, &text).await;
@@ -55,6 +55,12 @@ pub(super) async fn validate(State(api): State<Api>, form: Form) -> Shown {
 async fn made(api: &Api, visitor: &Visitor, path: &str, text: &str) -> Result<Tried, Problem> {
     if path.is_empty() {
         return Err(Problem::bad_request("which file is this? Say so, such as `profiles/x.yaml`"));
+    }
+    if text.len() > TRIED_BYTES_MAX {
+        let detail = format!(
+            "the document is larger than {TRIED_BYTES_MAX} bytes, which is the most that this page tries; `kconfigd validate` and the API take more"
+        );
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail));
     }
     let files = BTreeMap::from([(path.to_owned(), text.as_bytes().to_vec())]);
     let body = looking::tried(api, visitor.caller.clone(), Trying::Files(files)).await?;

@@ -5,6 +5,7 @@ use super::{CountsBody, FORMAT_VERSION, FindingBody};
 use crate::decide::impact::units;
 use crate::diff::Told;
 use crate::document::Detail;
+use crate::http::access::Caller;
 use crate::model::{
     ChangeCounts, ChangeKind, Digest, Impact, PassOutcome, Plan, Reason, Report, Touched,
 };
@@ -220,12 +221,13 @@ impl PlanBody {
 }
 
 impl PlanBody {
-    /// The same, without the files that somebody may not see, and what only they touch.
+    /// The same, without the files that somebody may not see, what only they touch, and what is
+    /// told of all files together.
     #[must_use]
-    pub fn seen_by(mut self, sees: impl Fn(&str) -> bool) -> Self {
-        let all = self.files.len();
-        self.files.retain(|file| sees(&file.path));
-        if self.files.len() < all {
+    pub(in crate::http) fn seen_by(mut self, caller: &Caller) -> Self {
+        if !caller.sees_all() {
+            self.files.retain(|file| caller.sees(&file.path));
+            (self.files_before, self.files_after) = (0, 0);
             let count = |kind: ChangeKind| {
                 self.files.iter().filter(|file| file.kind == kind.as_str()).count() as u64
             };
@@ -241,7 +243,9 @@ impl PlanBody {
                 CostBody { files: self.files.len() as u64, bytes: 0, fsyncs: 0, expected_ms: None };
             // Who is told and what is reloaded may follow from what is not seen.
             let seen = std::mem::take(&mut self.impact.units).into_iter();
-            let units = seen.filter(|unit| self.touches.contains(&unit.unit)).collect();
+            let seen = seen.filter(|unit| self.touches.contains(&unit.unit));
+            // The reason may name a file.
+            let units = seen.map(|unit| UnitBody { because: String::new(), ..unit }).collect();
             self.impact = ImpactBody { units, ..ImpactBody::default() };
         }
         self
@@ -251,9 +255,13 @@ impl PlanBody {
 impl ReportBody {
     /// The same, without what somebody may not see.
     #[must_use]
-    pub fn seen_by(mut self, sees: impl Fn(&str) -> bool) -> Self {
-        self.findings.retain(|finding| finding.file.as_ref().is_none_or(|file| sees(file)));
-        self.plan = self.plan.map(|plan| plan.seen_by(sees));
+    pub(in crate::http) fn seen_by(mut self, caller: &Caller) -> Self {
+        self.findings.retain(|finding| caller.sees_found(finding.file.as_deref()));
+        self.plan = self.plan.map(|plan| plan.seen_by(caller));
+        if !caller.sees_all() {
+            // A sentence for people may name files.
+            self.message = self.reason.clone().unwrap_or_else(|| self.outcome.clone());
+        }
         self
     }
 

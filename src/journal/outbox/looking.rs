@@ -16,6 +16,10 @@ const FAILED_MAX: i64 = 10_000;
 /// Rows that one listing gives.
 const LISTING_MAX: u32 = 1000;
 
+/// Chooses the events of deployment `?1`, in the words of their index.
+pub(super) const OF_DEPLOYMENT: &str = "d.event_sequence IN (SELECT sequence FROM events WHERE \
+     CASE WHEN json_valid(facts) THEN json_extract(facts, '$.deployment') END = ?1)";
+
 /// What there is for one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queue {
@@ -114,9 +118,7 @@ impl Journal {
     /// When SQLite fails.
     pub fn deliveries_of(&self, deployment: DeploymentId) -> Result<Vec<Delivery>, JournalError> {
         self.query("listing a deployment's deliveries", |connection| {
-            let sql = format!(
-                "{DELIVERY} WHERE json_extract(e.facts, '$.deployment') = ?1 ORDER BY d.id LIMIT ?2"
-            );
+            let sql = format!("{DELIVERY} WHERE {OF_DEPLOYMENT} ORDER BY d.id LIMIT ?2");
             let mut statement = connection.prepare_cached(&sql)?;
             let rows =
                 statement.query_map(params![number(deployment.0), LISTING_MAX], rows::delivery)?;

@@ -228,3 +228,34 @@ fn the_queries_of_the_loop_use_their_index() {
         assert!(plan.contains("deliveries_pending"), "{plan}");
     }
 }
+
+#[test]
+fn the_deliveries_of_a_deployment_and_of_a_node_are_found_by_an_index_and_past_a_damaged_record() {
+    let journal = journal();
+    for n in 1..=3 {
+        put(&journal, n, T0, &["a"]);
+    }
+    let facts = [(1, "{"), (2, r#"{"deployment": 7}"#)];
+    for (sequence, facts) in facts {
+        journal
+            .lock()
+            .execute("UPDATE events SET facts = ?2 WHERE sequence = ?1", params![sequence, facts])
+            .unwrap();
+    }
+    let found = journal.deliveries_of(DeploymentId(7)).unwrap();
+    assert_eq!(found.iter().map(|delivery| delivery.id).collect::<Vec<_>>(), [2]);
+    let connection = journal.lock();
+    for (sql, index) in [
+        (
+            format!("{DELIVERY} WHERE {} ORDER BY d.id LIMIT 9", looking::OF_DEPLOYMENT),
+            "events_deployment",
+        ),
+        (format!("{DELIVERY} WHERE d.node = ?1 ORDER BY d.id DESC LIMIT 1"), "deliveries_node"),
+    ] {
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let plan: Vec<String> =
+            statement.query_map(["7"], |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+        assert!(plan.iter().any(|step| step.contains(index)), "{plan:?}");
+        assert!(!plan.iter().any(|step| step.starts_with("SCAN")), "{plan:?}");
+    }
+}

@@ -1,8 +1,8 @@
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
 
-use super::{profiles, served};
-use crate::support::{Repo, wait_until};
+use super::{profiles, served, token, with_tokens};
+use crate::support::{Agent, Repo, wait_until};
 
 /// What is heard on a stream until an event of this type has come whole.
 #[track_caller]
@@ -71,4 +71,49 @@ fn a_stop_does_not_wait_for_those_who_listen() {
         let mut rest = String::new();
         wait_until("the stream ends", || wire.read_line(&mut rest).is_ok_and(|read| read == 0));
     }
+}
+
+/// Reads on until the stream ends.
+#[track_caller]
+fn ends(mut wire: BufReader<TcpStream>) -> String {
+    let mut rest = String::new();
+    while wire.read_line(&mut rest).expect("the stream goes on or ends") > 0 {}
+    rest
+}
+
+#[test]
+fn a_stream_ends_with_the_right_to_it() {
+    let repo = Repo::new();
+    profiles(&repo);
+    let machine = Agent::new();
+    let (agent, _serve, admin) = served(&repo, &with_tokens(&machine));
+    let viewer = admin.with(&token("viewer"));
+    let open = |wire: TcpStream| {
+        let mut wire = BufReader::new(wire);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert!(wire.read_line(&mut head).expect("an answer") > 0, "{head}");
+        }
+        assert!(head.contains("200"), "{head}");
+        wire
+    };
+    let by_token = open(viewer.begin("GET", "/api/events", &[], b""));
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let shown = format!("token={}", token("viewer"));
+    let answer = admin.nobody().send("POST", "/sign-in", &[form], shown.as_bytes());
+    let cookie = answer.header("set-cookie").and_then(|text| text.split(';').next());
+    let cookie = cookie.expect("a cookie").to_owned();
+    let by_session = open(admin.nobody().begin("GET", "/live", &[("cookie", &cookie)], b""));
+    let stays = open(admin.begin("GET", "/api/events", &[], b""));
+    // The token is taken away, and with it its sessions.
+    let file = machine.folder().join("viewer.token");
+    std::fs::write(&file, "another-token-0123456789").expect("a token's file");
+    let second = repo.commit(&[("a.yaml", "a: 1\n")]);
+    agent.wait_until_live(&second);
+    for wire in [by_token, by_session] {
+        let heard = ends(wire);
+        assert!(!heard.contains("event:"), "{heard}");
+    }
+    let heard = heard(stays.into_inner(), "config.applied");
+    assert!(heard.contains(&second), "{heard}");
 }

@@ -241,3 +241,27 @@ fn the_description_names_every_route_and_leads_nowhere_else() {
         }
     }
 }
+
+#[test]
+fn what_a_hidden_file_says_is_in_no_profile_and_a_document_keeps_all_its_digits() {
+    let repo = Repo::new();
+    profiles(&repo);
+    let (agent, _serve, api) = served(&repo, "mask: {files: [profiles/base.yaml]}\n");
+    let profile = api.get("/api/config/profile?explain=true");
+    assert_eq!(profile.json()["yaml"], "bus: nats\nworkers: (hidden)\npassword: (hidden)\n");
+    let workers = &profile.json()["values"][1];
+    assert_eq!(
+        (&workers["value"], &workers["file"]),
+        (&json!("(hidden)"), &json!("profiles/base.yaml"))
+    );
+    let printed = agent.run(&["profile"]);
+    assert!(printed.stdout.contains("workers: (hidden)"), "{printed:#?}");
+
+    let body = "{\"id\": \"edge\", \"document\": {\"mode\": \"off\", \"digits\": 12345678901234567890123, \"k\": \"8\"}}";
+    let made =
+        api.send("POST", "/api/profiles", &[("content-type", "application/json")], body.as_bytes());
+    assert_eq!(made.status, 201, "{made:#?}");
+    agent.wait_until_live(made.json()["revision"].as_str().unwrap());
+    let written = agent.live("profiles/edge.yaml").expect("the profile");
+    assert_eq!(written, "mode: \"off\"\ndigits: 12345678901234567890123\nk: \"8\"\n");
+}

@@ -210,6 +210,72 @@ fn a_token_that_is_taken_away_lets_nobody_in_any_more() {
 }
 
 #[test]
+fn neither_errors_nor_orders_nor_counts_tell_a_narrow_role_of_other_files() {
+    let repo = Repo::new();
+    repo.commit(&[
+        ("profiles/dev.yaml", "bus: nats\n"),
+        ("profiles/hidden.yaml", "a: 1\n"),
+        ("profiles/mine.yaml", "extends: hidden\n"),
+        ("profiles/lost.yaml", "extends: hidden-too\n"),
+    ]);
+    let machine = Agent::new();
+    let file = machine.folder().join("narrow.token");
+    std::fs::write(&file, token("narrow")).expect("a token's file");
+    let (agent, _serve, admin) = served(
+        &repo,
+        &format!(
+            "api:\n  listen: \"127.0.0.1:0\"\n  tokens: [{{name: n, token_file: {}, role: narrow}}]\n  \
+             roles: {{narrow: {{actions: [read, validate, apply, \"audit:read\", \"profiles:write\"], \
+             paths: [profiles/mine.yaml, profiles/lost.yaml]}}}}\n",
+            file.display()
+        ),
+    );
+    let narrow = admin.with(&token("narrow"));
+    // What is there and what is not, beside what they see and below it, is all the same.
+    let said = |id: &str| {
+        let answer = narrow.get(&format!("/api/profiles/{id}"));
+        (answer.status, answer.text.replace(id, "X"))
+    };
+    let (status, text) = said("hidden");
+    assert_eq!(status, 403, "{text}");
+    for id in ["nothing", "mine", "lost"] {
+        assert_eq!(said(id), (status, text.clone()), "{id}");
+    }
+    assert_eq!(admin.get("/api/profiles/lost").status, 404);
+    assert_eq!(admin.get("/api/profiles/a%20b").status, 400);
+    let blob = repo.git().args(["rev-parse", "main:profiles/dev.yaml"]).output().unwrap().stdout;
+    let blob = String::from_utf8(blob).unwrap();
+    assert_eq!(admin.get(&format!("/api/profiles/dev?at={}", blob.trim())).status, 404);
+
+    // Orders for others' files, and how many files there are.
+    let made = admin.post("/api/profiles", &json!({"id": "others", "yaml": "a: 1\n"}));
+    assert_eq!(made.status, 201, "{made:#?}");
+    agent.wait_until_live(made.json()["revision"].as_str().unwrap());
+    let trail = narrow.get("/api/audit");
+    assert!(trail.text.contains("file.publish") && !trail.text.contains("others"), "{trail:#?}");
+    assert!(admin.get("/api/audit").text.contains("profiles/others.yaml"));
+    let none = json!({"added": 0, "modified": 0, "removed": 0});
+    assert_eq!(narrow.get("/api/config/history").json()["items"][0]["changes"], none);
+    let diff = narrow.get("/api/config/diff?from=1&to=live").json();
+    assert_eq!(diff["plan"]["changes"], none, "{diff:#}");
+    assert_eq!(
+        (&diff["plan"]["files_before"], &diff["plan"]["files_after"]),
+        (&json!(0), &json!(0))
+    );
+
+    // A commit that gives no tree at all is refused for everybody, and why is told to few.
+    let next = repo.change().write("agents/hid\u{1}den.yaml", "a: 1\n").commit("an odd name");
+    wait_until("it is refused", || {
+        admin.get("/api/config/status").json()["desired"]["revision"] == next.as_str()
+    });
+    let refused = |api: &Api| api.get(&format!("/api/config/diff?from=live&to={next}"));
+    let all = refused(&admin);
+    assert!(all.status == 409 && all.text.contains("agents"), "{all:#?}");
+    let few = refused(&narrow);
+    assert!(few.status == 409 && !few.text.contains("agents"), "{few:#?}");
+}
+
+#[test]
 fn the_first_admin_token_is_its_owners_alone_and_another_once_it_is_removed() {
     use std::os::unix::fs::PermissionsExt as _;
     let repo = Repo::new();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{profiles, served};
 use crate::support::api::{Answer, Api};
-use crate::support::{Agent, GitServer, Repo, Running, Sshd, wait_until};
+use crate::support::{Agent, GitServer, Repo, Running, Sshd, wait_for, wait_until};
 
 const YAML: &str = "application/yaml";
 
@@ -305,4 +305,109 @@ fn a_checked_out_branch_is_left_alone_and_a_narrow_role_writes_only_its_files() 
     let narrow = api.with("a-token-that-is-long-enough");
     assert_eq!(narrow.post("/api/profiles", &json!({"id": "other", "yaml": "a: 1\n"})).status, 403);
     assert_eq!(narrow.post("/api/profiles", &json!({"id": "edge", "yaml": "a: 1\n"})).status, 201);
+}
+
+#[test]
+fn a_server_that_stops_reading_a_push_holds_up_nothing() {
+    let repo = Repo::new();
+    profiles(&repo);
+    let agent = Agent::new();
+    let programs = agent.folder().join("programs");
+    std::fs::create_dir_all(&programs).unwrap();
+    // It shows its branches, and then takes nothing.
+    let script = "#!/bin/sh\nfor last; do :; done\ncase \"$last\" in\n\
+        git-receive-pack*) eval \"git receive-pack --http-backend-info-refs ${last#* }\"; exec sleep 600;;\n\
+        *) eval \"exec $last\";;\nesac\n";
+    write_hook(&programs.join("ssh"), script);
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
+    let agent = agent.variable("PATH", &path);
+    agent.settings(&format!(
+        "profile: dev\nstate_dir: {}\nlive: {{path: {}}}\napi: {{listen: \"127.0.0.1:0\"}}\n\
+         gitops: {{repository: \"ssh://somebody@nowhere{}\", sync_interval: 50ms, timeout: 5s}}\n",
+        agent.state_dir().display(),
+        agent.live_path().display(),
+        repo.path().display(),
+    ));
+    let (_serve, api) = Api::serve(&agent);
+    wait_until("something is live", || api.get("/readyz").status == 200);
+    // More than a pipe holds, and nothing that could be made smaller.
+    let mut state = 1_u64;
+    let noise: String = (0..8000)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            format!("# {state:016x}{:016x}\n", state.rotate_left(17))
+        })
+        .collect();
+    let refused =
+        api.post("/api/profiles", &json!({"id": "edge", "yaml": format!("a: 1\n{noise}")}));
+    assert_eq!((refused.status, refused.json()["code"].clone()), (409, json!("push_refused")));
+    assert!(refused.text.contains("could not be pushed"), "{refused:#?}");
+    let next = repo.commit(&[("agents/scheduler.yaml", "name: next\n")]);
+    agent.wait_until_live(&next);
+}
+
+#[test]
+fn a_push_that_is_not_allowed_is_told_and_written_down_and_leaves_the_state_alone() {
+    let repo = Repo::new();
+    profiles(&repo);
+    // It can be read by everybody, and written by nobody.
+    assert!(repo.git().args(["config", "http.receivepack", "false"]).status().unwrap().success());
+    let server = GitServer::start(repo.root());
+    let (_agent, _serve, api) = following(&server.url(), "");
+    wait_until("something is live", || api.get("/readyz").status == 200);
+    let refused = api.post("/api/profiles", &json!({"id": "edge", "yaml": "a: 1\n"}));
+    assert_eq!((refused.status, refused.json()["code"].clone()), (409, json!("push_refused")));
+    assert_eq!(api.get("/api/config/status").json()["state"], "in_sync");
+    let trail = api.get("/api/audit?action=file.publish").json();
+    let record = &trail["items"][0];
+    assert_eq!(
+        (&record["outcome"], &record["reason"]),
+        (&json!("refused"), &json!("push_refused"))
+    );
+    assert_eq!(record["target"], "profiles/edge.yaml");
+}
+
+#[test]
+fn a_branch_that_is_locked_for_good_is_told_in_the_words_of_its_server() {
+    let repo = Repo::new();
+    profiles(&repo);
+    assert!(repo.git().args(["config", "http.receivepack", "true"]).status().unwrap().success());
+    let server = GitServer::start(repo.root());
+    let (_agent, _serve, api) = following(&server.url(), "");
+    wait_until("something is live", || api.get("/readyz").status == 200);
+    std::fs::write(repo.path().join("refs/heads/main.lock"), "").unwrap();
+    let refused = api.post("/api/profiles", &json!({"id": "edge", "yaml": "a: 1\n"}));
+    assert_eq!((refused.status, refused.json()["code"].clone()), (409, json!("push_refused")));
+    assert!(!refused.text.contains("moved"), "{refused:#?}");
+    assert!(refused.text.contains("refused the commit: "), "{refused:#?}");
+}
+
+#[test]
+fn nothing_is_built_on_a_history_that_was_rewritten_and_the_head_is_read_to_be_written() {
+    let repo = Repo::new();
+    profiles(&repo);
+    let (agent, _serve, api) = served(&repo, "");
+    assert_eq!(api.post("/api/config/suspend", &json!({"reason": "a look"})).status, 204);
+    repo.commit(&[("profiles/dev.yaml", "extends: base\nbus: kafka\n")]);
+    wait_until("the head is seen", || {
+        api.get("/api/config/status").json()["desired"]["revision"] == repo.tip("main").as_str()
+    });
+    let stale = put(&api, "dev", &tag(&api, "dev"), "extends: base\nbus: amqp\n");
+    assert_eq!(stale.status, 412, "{stale:#?}");
+    assert!(stale.text.contains("?at=desired"), "{stale:#?}");
+    let read = wait_for("the head can be read", || {
+        let answer = api.get("/api/profiles/dev?at=desired");
+        answer.header("etag").filter(|_| answer.status == 200).map(str::to_owned)
+    });
+    let written = put(&api, "dev", &read, "extends: base\nbus: amqp\n");
+    assert_eq!(written.status, 200, "{written:#?}");
+    assert_eq!(api.post("/api/config/resume", &json!({})).status, 204);
+    is_live(&agent, &written.json()["revision"]);
+
+    let other = repo.change().orphan().write("profiles/dev.yaml", "bus: none\n").commit("anew");
+    let refused = api.post("/api/profiles", &json!({"id": "edge", "yaml": "a: 1\n"}));
+    assert_eq!((refused.status, refused.json()["code"].clone()), (409, json!("history_rewritten")));
+    assert_eq!(repo.tip("main"), other);
 }

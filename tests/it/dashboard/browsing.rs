@@ -134,6 +134,10 @@ fn all_of_it_works_without_a_script_and_a_link_with_a_token_signs_in() {
     browser.wait("it is where it was to lead", "location.pathname === '/history'");
     assert_eq!(browser.eval("location.href.includes('kct_')"), false, "the token stays nowhere");
     assert_eq!(browser.eval("document.cookie"), "", "no script sees the session");
+    // The link once more, by who is signed in already.
+    browser.open(&format!("{base}/sign-in?back=%2Fnodes#{token}"));
+    browser.wait("it leads there at once", "location.pathname === '/nodes'");
+    assert_eq!(browser.eval("location.hash"), "", "nor in the address");
 
     browser.scripts(false);
     browser.open(&base);

@@ -1,5 +1,6 @@
 use super::{FORM, Visitor, machine};
 use crate::api::{served, token, with_tokens};
+use crate::support::api::Api;
 use crate::support::{Agent, Repo, wait_until};
 
 const PAGES: [&str; 11] = [
@@ -249,12 +250,67 @@ fn wrong_tokens_cost_time_and_a_token_that_is_gone_ends_its_sessions() {
         .unwrap();
     assert_eq!(visitor.get("/").status, 303);
     let nobody = api.nobody();
+    let huge = vec![b'a'; 200_000];
+    assert_eq!(nobody.send("POST", "/sign-in", &[FORM], &huge).status, 413);
     let mut statuses = Vec::new();
     for _ in 0..12 {
         statuses.push(nobody.send("POST", "/sign-in", &[FORM], b"token=wrong-wrong-wrong").status);
     }
     assert_eq!(statuses.first(), Some(&401));
     assert_eq!(statuses.last(), Some(&429));
-    let huge = vec![b'a'; 200_000];
-    assert_eq!(nobody.send("POST", "/sign-in", &[FORM], &huge).status, 413);
+    // Of who has to wait nothing is read.
+    assert_eq!(nobody.send("POST", "/sign-in", &[FORM], &huge).status, 429);
+}
+
+#[test]
+fn a_document_of_sixty_kib_is_tried_whatever_it_is_made_of_and_one_of_more_says_whose_limit_that_is()
+ {
+    let (_repo, _agent, _serve, api) = machine();
+    let visitor = Visitor::sign_in(&api);
+    // Each of these bytes is three in a form.
+    let text = |kib: usize| "%23%20%C3%A4%0A".repeat(kib * 1024 / 5);
+    let tried = visitor.send("/try", &format!("path=a.yaml&text={}", text(60)));
+    assert_eq!(tried.status, 200, "{}", tried.text);
+    let tried = visitor.send("/try", &format!("path=a.yaml&text={}", text(64)));
+    assert_eq!(tried.status, 413);
+    assert!(tried.text.contains("this page tries"), "{}", tried.text);
+    let tried = visitor.send("/try", &format!("path=a.yaml&text={}", text(300)));
+    assert_eq!(tried.status, 413);
+    assert!(!tried.text.contains("http_body_bytes_max"), "{}", tried.text);
+}
+
+#[test]
+fn a_form_that_cannot_be_read_goes_back_to_nothing_and_nobody_is_sent_elsewhere() {
+    let (_repo, agent, _serve, api) = machine();
+    let visitor = Visitor::sign_in(&api);
+    assert!(
+        visitor.cookie.starts_with("kconfigd-0="),
+        "the port is in the name: {}",
+        visitor.cookie
+    );
+    assert_eq!(visitor.send("/do/rollback", "to=one&reason=x").status, 400);
+    assert_eq!(agent.json(&["status"])["live"]["deployment"], 2);
+    for back in ["/%09/evil.example", "//evil.example", "/%0d%0a", "/%01"] {
+        let answer = visitor.get(&format!("/sign-in?back={back}"));
+        assert_eq!(answer.header("location"), Some("/#"), "{back}: {answer:#?}");
+    }
+}
+
+#[test]
+fn a_plan_shows_all_of_a_first_commit_when_nothing_is_live_yet() {
+    let repo = Repo::new();
+    repo.commit(&[("agents/first.yaml", "a: 1\n")]);
+    let agent = Agent::new();
+    agent.settings(&format!(
+        "state_dir: {}\nlive: {{path: {}}}\napi: {{listen: \"127.0.0.1:0\"}}\n\
+         gitops: {{repository: \"{}\", auto_sync: false}}\n",
+        agent.state_dir().display(),
+        agent.live_path().display(),
+        repo.path().display(),
+    ));
+    let (_serve, api) = Api::serve(&agent);
+    let page = Visitor::sign_in(&api).send("/plan", "");
+    assert_eq!(page.status, 200, "{page:#?}");
+    assert!(page.text.contains("agents/first.yaml"), "{}", page.text);
+    assert_eq!(agent.live("agents/first.yaml"), None);
 }

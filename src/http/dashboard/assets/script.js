@@ -48,7 +48,7 @@
       }
       wanted = false;
       try {
-        const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+        const answer = await fetch(location.href, { headers: { accept: "text/html", "x-kconfigd-again": "1" } });
         learn(answer);
         if (answer.redirected || !answer.ok) break;
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
