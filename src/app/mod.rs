@@ -11,6 +11,7 @@ mod run;
 mod secret_files;
 mod signals;
 mod systemd;
+mod waiting;
 mod witness;
 
 pub use error::AppError;

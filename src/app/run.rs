@@ -11,12 +11,12 @@ use super::beside::Beside;
 use super::secret_files::admin_token;
 use super::signals::{Signals, Told};
 use super::systemd::Systemd;
+use super::waiting::{chance, due_in, longest_wait, quiet, stopped, until, watchdog};
 use super::witness::Witness;
 use super::{AppError, control_socket, open, raise_open_files};
 use crate::config::{self, ApiSettings, Settings, Sources};
 use crate::http::{self, Access, Api, Feed};
 use crate::journal::Journal;
-use crate::memory;
 use crate::model::{PassOutcome, Report, Revision, Trigger};
 use crate::notify::{Audience, Deliverer, Endpoint, Handle, payload};
 use crate::source::Remote;
@@ -44,13 +44,8 @@ impl Mode {
 
 /// A wait that is worth being small for; for a shorter one, what was let go of would soon be back.
 const LONG_WAIT: Duration = Duration::from_secs(2);
-/// How long nothing happens before memory is given back: what comes within it, such as the next of
-/// some pushes, does not wait for it, nor for pages that have to be read again.
-const QUIET: Duration = Duration::from_secs(1);
 /// The shortest wait for what is due by the clock alone, in case that could not be written down.
 const DUE_PAUSE_MIN: Duration = Duration::from_secs(1);
-/// A pass that takes longer than its time limits and this much more is not making progress.
-const PASS_SLACK: Duration = Duration::from_secs(10 * 60);
 
 /// The agent while it runs.
 struct Running {
@@ -206,38 +201,6 @@ pub(super) fn audience(settings: &Settings) -> Audience {
 fn place_of(live: &std::path::Path) -> String {
     let digest = Sha256::digest(live.as_os_str().as_encoded_bytes());
     digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
-}
-
-async fn stopped(mut stop: watch::Receiver<bool>) {
-    // An error means that nobody can tell us any more, which is a stop too.
-    drop(stop.wait_for(|stopped| *stopped).await);
-}
-
-async fn until(mut stopped: watch::Receiver<bool>, work: impl Future<Output = ()>) {
-    tokio::select! {
-        () = work => {}
-        _ = stopped.wait_for(|stopped| *stopped) => {}
-    }
-}
-
-/// How long a pass may wait for others: for the source, for each check and each reload.
-fn longest_wait(settings: &Settings) -> Duration {
-    let checks = settings.checks.iter().map(|check| check.timeout);
-    let reloads = settings.reload.iter().map(|reload| reload.timeout);
-    checks.chain(reloads).fold(settings.source.timeout, Duration::saturating_add)
-}
-
-/// Tells systemd's watchdog that the loop turns, as long as no pass takes longer than it may.
-async fn watchdog(turning: watch::Receiver<Option<Instant>>, timeout: Duration) {
-    let Some(every) = Systemd::watchdog() else { return };
-    let mut ticks = tokio::time::interval(every);
-    loop {
-        ticks.tick().await;
-        let since = *turning.borrow();
-        if since.is_none_or(|since| since.elapsed() < timeout + PASS_SLACK) {
-            Systemd::alive();
-        }
-    }
 }
 
 /// What a wait ended with.
@@ -485,34 +448,5 @@ fn usable(old: &ApiSettings, new: &ApiSettings) -> Result<(), AppError> {
             Ok(())
         }
         Ok(()) => Ok(()),
-    }
-}
-
-/// Waits for what is due; for ever where nothing is.
-async fn due_in(due: Option<Duration>) {
-    match due {
-        Some(due) => tokio::time::sleep(due).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Waits, and gives memory back once nothing has happened for a while.
-async fn quiet(wait: Duration, worked_at: &mut Option<Instant>) {
-    let rest = worked_at.map(|at| QUIET.saturating_sub(at.elapsed()));
-    let rest = rest.filter(|rest| *rest <= wait);
-    if let Some(rest) = rest {
-        tokio::time::sleep(rest).await;
-        memory::give_back();
-        *worked_at = None;
-    }
-    tokio::time::sleep(wait.saturating_sub(rest.unwrap_or_default())).await;
-}
-
-/// Chance, for jitter: between 0 and 1.
-pub(super) fn chance() -> f64 {
-    let mut bytes = [0; 4];
-    match rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::NONBLOCK) {
-        Ok(4) => f64::from(u32::from_be_bytes(bytes)) / f64::from(u32::MAX),
-        _ => 0.5,
     }
 }

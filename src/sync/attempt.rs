@@ -2,7 +2,6 @@ use super::events::Told;
 use super::live::Next;
 use super::trusted::Trusted;
 use super::{Agent, SyncError};
-use crate::config::{HistoryRewrite, Reference};
 use crate::decide::admit::admit;
 use crate::decide::next::{Settled, rules_hold};
 use crate::gates::{self, GateError};
@@ -180,14 +179,6 @@ impl Agent {
             until: None,
         };
         self.hold(held, None, Vec::new())
-    }
-
-    /// A tag or a commit is meant to move; a branch, HEAD or another reference is followed.
-    pub(super) fn refuses_rewrites(&self) -> bool {
-        let source = &self.settings.source;
-        let followed =
-            matches!(source.reference, Reference::Head | Reference::Branch(_) | Reference::Ref(_));
-        followed && source.history_rewrite == HistoryRewrite::Refuse
     }
 
     pub(super) fn fetch(&mut self, head: &Head, mirror: &Mirror) -> Result<Fetched, SyncError> {
@@ -386,24 +377,6 @@ impl Agent {
             files_before: manifest.map_or(0, |m| m.files),
             files_after: rendered.summary.files,
         })
-    }
-
-    fn refuse_rewrite(&mut self, attempt: &Attempt<'_>) -> Result<Report, SyncError> {
-        let accepted = self.standing.accepted.as_ref().map_or_else(String::new, Revision::short);
-        let message = format!(
-            "history was rewritten: {} does not descend from {accepted}, the last accepted commit; if that is meant, `kconfigd apply` takes it, and `history_rewrite: allow` always does",
-            attempt.revision.short()
-        );
-        let quarantine = Quarantine {
-            key: QuarantineKey::Revision(attempt.revision.clone()),
-            revision: attempt.revision.clone(),
-            reason: Reason::HistoryRewritten,
-            rules: attempt.trust.clone(),
-            message: message.clone(),
-            since: self.clock.now(),
-        };
-        let finding = Finding::error("trust.history_rewritten", message);
-        self.record_refusal(attempt, None, quarantine, vec![finding])
     }
 
     /// Gates refused it: its digest goes into quarantine, or the commit where it gave none.

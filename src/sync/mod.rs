@@ -34,6 +34,7 @@ mod regain;
 mod repair;
 #[cfg(test)]
 mod repair_tests;
+mod rewritten;
 mod show;
 mod sought;
 mod surroundings;

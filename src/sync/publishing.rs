@@ -272,7 +272,8 @@ impl Agent {
         let settings = std::sync::Arc::clone(&self.settings);
         let whole = RenderSettings { only_for: None, ..settings.render.clone() };
         let (tree, mut findings) = self.judge(mirror, commit, &whole, &submodules)?;
-        if let Some(tree) = tree {
+        // A file that is refused by itself needs no word about what it makes of others.
+        if let Some(tree) = tree.filter(|_| !findings.iter().any(Finding::is_error)) {
             findings.extend(self.unresolved(mirror, tree, publication)?);
         }
         if settings.render.only_for.is_some() {

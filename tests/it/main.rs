@@ -14,6 +14,7 @@ mod forges;
 mod fuzz;
 mod hooks;
 mod house;
+mod monitoring;
 mod outputs;
 mod promises;
 mod reload;

@@ -190,7 +190,7 @@ fn what_is_wrong_with_a_request_is_a_problem_with_a_code() {
             409,
             "revision_not_fetched",
         ),
-        ("GET", "/api/config/profile?name=../../etc/passwd", &[], b"", 409, "profile_unresolved"),
+        ("GET", "/api/config/profile?name=../../etc/passwd", &[], b"", 400, "bad_request"),
         ("GET", "/api/profiles/nobody", &[], b"", 404, "profile_missing"),
         ("POST", "/api/config/apply", &[json], b"{\"revison\": 1}", 400, "bad_request"),
         ("POST", "/api/config/apply", &[json], b"{", 400, "bad_request"),

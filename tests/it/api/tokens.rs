@@ -330,6 +330,6 @@ fn an_issuer_with_a_private_authority_is_believed_by_its_ca_file() {
             ),
         );
         assert_code(&ask(&api, &token), 503, "issuer_unavailable");
-        assert!(serve.stderr().contains(says), "{more}: {}", serve.stderr());
+        wait_until(&format!("it says that the issuer {says}"), || serve.stderr().contains(says));
     }
 }

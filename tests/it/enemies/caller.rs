@@ -201,8 +201,13 @@ fn ten_thousand_connections_are_bounded_and_it_answers_afterwards() {
         let files = std::fs::read_dir(format!("/proc/{}/fd", serve.pid())).expect("its files");
         files.count()
     };
-    wait_until("it has taken what it takes", || taken() > 4096);
-    assert!(taken() < 4096 + 200, "{} files are open", taken());
+    // Those that it took first are let go of when their head has had its time, which may be before
+    // a busy machine has taken the last.
+    wait_until("it has taken many", || {
+        let taken = taken();
+        assert!(taken < 4096 + 200, "{taken} files are open");
+        taken > 2000
+    });
     let grown = memory(&serve).saturating_sub(before);
     assert!(grown < 128 * 1024, "the crowd costs {grown} KiB");
     drop(crowd);
