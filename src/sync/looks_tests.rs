@@ -76,6 +76,20 @@ fn a_live_tree_that_is_good_does_not_hide_that_the_head_is_not_taken() {
 }
 
 #[test]
+fn a_deployment_does_not_forget_when_the_live_tree_was_compared() {
+    let machine = Machine::new(LiveMode::Symlink);
+    let mut agent = machine.start();
+    machine.pass(&mut agent);
+    machine.wish(&WishKind::Compare);
+    machine.pass(&mut agent);
+    let compared = agent.standing.drift.checked_at;
+    assert!(compared.is_some());
+    machine.show(1);
+    assert_eq!(machine.pass(&mut agent).outcome, PassOutcome::Applied);
+    assert!(agent.standing.drift.checked_at >= compared);
+}
+
+#[test]
 fn a_clock_that_steps_back_does_not_put_off_looks_at_the_live_tree() {
     let machine = Machine::new(LiveMode::Symlink);
     machine.clock.advance(Duration::from_secs(365 * 24 * 3600));
