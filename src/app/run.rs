@@ -13,7 +13,7 @@ use super::signals::{Signals, Told};
 use super::systemd::Systemd;
 use super::waiting::{chance, due_in, longest_wait, quiet, stopped, until, watchdog};
 use super::witness::Witness;
-use super::{AppError, control_socket, open, raise_open_files};
+use super::{AppError, control_socket, journal_file, open, raise_open_files};
 use crate::config::{self, ApiSettings, Settings, Sources};
 use crate::http::{self, Access, Api, Feed};
 use crate::journal::Journal;
@@ -103,7 +103,8 @@ pub async fn run(
     let access = Access::new(admin_token);
     let asking = access.clone().run(engine.clock.clone());
     let api = Api::new(http::Parts {
-        journal: engine.journal.clone(),
+        // Answers wait for no commit's disk.
+        journal: engine.journal.read_beside(&journal_file(state_dir))?,
         board: engine.board.clone(),
         bell: bell.clone(),
         clock: engine.clock.clone(),

@@ -42,7 +42,7 @@ use render::Output;
 /// Reads the command line, does what it says, and prints.
 #[must_use]
 pub fn run() -> ExitCode {
-    crate::memory::share_one_heap();
+    crate::memory::share_heaps();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return args::refuse(&error),

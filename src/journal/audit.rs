@@ -172,7 +172,7 @@ impl Journal {
             )?;
             rows.filter_map(Result::transpose).collect::<rusqlite::Result<Vec<_>>>()
         };
-        read(&self.lock()).map_err(query("read the audit trail"))
+        read(&self.reader()).map_err(query("read the audit trail"))
     }
 
     /// Records after a number, oldest first, as [`Journal::audited`] gives them.
@@ -187,7 +187,7 @@ impl Journal {
             let rows = statement.query_map(params![id, limit.min(LISTING_MAX)], audited)?;
             rows.filter_map(Result::transpose).collect::<rusqlite::Result<Vec<_>>>()
         };
-        read(&self.lock()).map_err(query("read the audit trail"))
+        read(&self.reader()).map_err(query("read the audit trail"))
     }
 
     /// The newest checkpoint; `None` while nothing was signed.
@@ -195,7 +195,7 @@ impl Journal {
     /// # Errors
     /// See [`JournalError`].
     pub fn checkpoint(&self) -> Result<Option<Checkpoint>, JournalError> {
-        self.lock()
+        self.reader()
             .prepare_cached(
                 "SELECT id, hash, at, signature FROM checkpoints ORDER BY id DESC LIMIT 1",
             )

@@ -87,7 +87,7 @@ impl Journal {
     /// # Errors
     /// See [`JournalError`].
     pub fn next_deployment(&self) -> Result<DeploymentId, JournalError> {
-        let connection = self.lock();
+        let connection = self.reader();
         let stored: Option<u64> = read_meta(&connection, "next_deployment")
             .map_err(query("count the deployments"))?
             .and_then(|text| text.parse().ok());
@@ -114,7 +114,7 @@ impl Journal {
     /// # Errors
     /// See [`JournalError`].
     pub fn has_learned(&self) -> Result<bool, JournalError> {
-        let learned = read_meta(&self.lock(), "learned");
+        let learned = read_meta(&self.reader(), "learned");
         Ok(learned.map_err(query("read what was learned"))?.is_some())
     }
 
@@ -309,7 +309,7 @@ impl Journal {
         limit: usize,
         before: Option<DeploymentId>,
     ) -> Result<HistoryPage, JournalError> {
-        let connection = self.lock();
+        let connection = self.reader();
         let before = before.map_or(i64::MAX, |id| i64::try_from(id.0).unwrap_or(i64::MAX));
         let mut items = connection
             .prepare_cached("SELECT * FROM deployments WHERE id < ?1 ORDER BY id DESC LIMIT ?2")
@@ -345,7 +345,7 @@ impl Journal {
     /// # Errors
     /// See [`JournalError`].
     pub fn durations(&self, limit: usize) -> Result<Vec<(u64, u64)>, JournalError> {
-        let connection = self.lock();
+        let connection = self.reader();
         connection
             .prepare_cached(
                 "SELECT added + modified + removed, duration_ms FROM deployments
@@ -365,7 +365,7 @@ impl Journal {
     /// # Errors
     /// See [`JournalError`].
     pub fn deployment(&self, id: DeploymentId) -> Result<Option<Deployment>, JournalError> {
-        let connection = self.lock();
+        let connection = self.reader();
         let row = connection
             .query_row("SELECT * FROM deployments WHERE id = ?1", [id.0], WireDeployment::from_row)
             .optional()
@@ -397,7 +397,7 @@ impl Journal {
             }
             Ok(newest)
         };
-        read(&self.lock()).map_err(query("read what can be returned to"))
+        read(&self.reader()).map_err(query("read what can be returned to"))
     }
 
     /// The digests of [`Journal::returnable`].

@@ -78,7 +78,7 @@ impl Journal {
     /// See [`JournalError`].
     pub fn intent(&self) -> Result<Option<Intent>, JournalError> {
         use rusqlite::OptionalExtension as _;
-        let connection = self.lock();
+        let connection = self.reader();
         let body: Option<String> = connection
             .query_row("SELECT body FROM intent WHERE id = 1", [], |row| row.get(0))
             .optional()

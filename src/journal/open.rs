@@ -14,6 +14,8 @@ use crate::model::Timestamp;
 #[derive(Clone)]
 pub struct Journal {
     connection: Arc<Mutex<Connection>>,
+    /// What is read with, where that is another one.
+    beside: Option<Arc<Mutex<Connection>>>,
     changes: Arc<AtomicU64>,
     /// Counts what became of deliveries, which no pass asks about.
     pub(super) outbox_changes: Arc<AtomicU64>,
@@ -110,6 +112,24 @@ impl Journal {
         Ok(Some(Self::of(connection)))
     }
 
+    /// The same journal for those who must not wait while somebody writes: what it reads it reads
+    /// through a connection of its own, which sees all that was committed.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn read_beside(&self, path: &Path) -> Result<Self, JournalError> {
+        let open = |source| JournalError::Open { path: path.to_owned(), source };
+        // Not read-only: whoever closes the file last writes the log's pages into it.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(open)?;
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(open)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        connection
+            .execute_batch(&format!("PRAGMA query_only=ON; PRAGMA cache_size=-{CACHE_KIB};"))
+            .map_err(open)?;
+        Ok(Self { beside: Some(Arc::new(Mutex::new(connection))), ..self.clone() })
+    }
+
     /// A journal that is gone when it is dropped.
     ///
     /// # Errors
@@ -151,6 +171,7 @@ impl Journal {
     fn of(connection: Connection) -> Self {
         Self {
             connection: Arc::new(Mutex::new(connection)),
+            beside: None,
             changes: Arc::default(),
             outbox_changes: Arc::default(),
             sealer: Arc::default(),
@@ -175,6 +196,12 @@ impl Journal {
     pub(super) fn lock(&self) -> MutexGuard<'_, Connection> {
         // A panic while it was held left SQLite whole: an open transaction was rolled back.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection to read with, for one short call.
+    pub(super) fn reader(&self) -> MutexGuard<'_, Connection> {
+        let connection = self.beside.as_ref().unwrap_or(&self.connection);
+        connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs `body` in one transaction that is durable when this returns.
@@ -294,6 +321,28 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_reads_beside_sees_what_was_committed_and_waits_for_no_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        let (journal, _) = Journal::open(&path, Timestamp(0)).unwrap();
+        let beside = journal.read_beside(&path).unwrap();
+        journal.note_place("/live").unwrap();
+        let mut writing = journal.lock();
+        let transaction = writing.transaction().unwrap();
+        write_meta(&transaction, "place", Some("/other")).unwrap();
+        assert_eq!(beside.standing().unwrap().place.as_deref(), Some("/live"));
+        transaction.commit().unwrap();
+        drop(writing);
+        assert_eq!(beside.standing().unwrap().place.as_deref(), Some("/other"));
+        beside.note_place("/third").unwrap();
+        assert_eq!(beside.standing().unwrap().place.as_deref(), Some("/third"));
+        // It may be the last one: the file is whole then too.
+        drop(journal);
+        drop(beside);
+        assert!(!folder.path().join("journal.db-wal").exists());
+    }
 
     #[test]
     fn a_damaged_journal_is_kept_aside_and_begun_anew() {

@@ -325,6 +325,14 @@ impl Journal {
         })
     }
 
+    fn look<T>(
+        &self,
+        operation: &'static str,
+        run: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, JournalError> {
+        run(&self.reader()).map_err(|source| JournalError::Query { operation, source })
+    }
+
     fn query<T>(
         &self,
         operation: &'static str,

@@ -85,7 +85,7 @@ impl Journal {
     /// # Errors
     /// See [`JournalError`].
     pub fn pushing(&self, wish: u64) -> Result<Option<(Revision, String)>, JournalError> {
-        let text = read_meta(&self.lock(), PUSHING).map_err(query("read what is pushed"))?;
+        let text = read_meta(&self.reader(), PUSHING).map_err(query("read what is pushed"))?;
         Ok(text.and_then(|text| {
             let mut parts = text.splitn(3, ' ');
             parts.next().filter(|of| of.parse() == Ok(wish))?;

@@ -56,7 +56,7 @@ impl Journal {
     /// # Errors
     /// See [`JournalError`].
     pub fn standing(&self) -> Result<Standing, JournalError> {
-        let connection = self.lock();
+        let connection = self.reader();
         // One look at all of it, whoever else writes; and one lock of the file instead of many.
         let look = connection.unchecked_transaction().map_err(query("read how things stand"))?;
         let read = |key| read_meta(&look, key).map_err(query("read how things stand"));

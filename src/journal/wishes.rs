@@ -80,7 +80,7 @@ impl Journal {
     /// # Errors
     /// See [`JournalError`].
     pub fn pending_wish(&self, after: u64) -> Result<Option<Wish>, JournalError> {
-        let connection = self.lock();
+        let connection = self.reader();
         connection
             .prepare_cached(
                 "SELECT * FROM wishes WHERE done_at IS NULL AND id > ?1 ORDER BY id LIMIT 1",

@@ -213,7 +213,8 @@ impl Mirror {
         self.with_blob(id, <[u8]>::to_vec)
     }
 
-    /// What `read` makes of a blob's bytes, without a copy of them.
+    /// What `read` makes of a blob's bytes, without a copy of them. Who goes through many files in a
+    /// pass lets others have the processor before each, so that answers do not wait for a sync.
     ///
     /// # Errors
     /// [`ObjectsError::Damaged`].
@@ -222,6 +223,9 @@ impl Mirror {
         id: ObjectId,
         read: impl FnOnce(&[u8]) -> T,
     ) -> Result<T, ObjectsError> {
+        if !self.is_view() {
+            std::thread::yield_now();
+        }
         let blob = self.repository.find_blob(oid(id)).map_err(damaged("blob", id))?;
         Ok(read(blob.content()))
     }

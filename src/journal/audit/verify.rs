@@ -93,7 +93,7 @@ impl Journal {
         public_key: &str,
         kept: &[Checkpoint],
     ) -> Result<Result<Verified, AuditFault>, JournalError> {
-        let connection = self.lock();
+        let connection = self.reader();
         walk(&connection, public_key, kept).map_err(query("read the audit trail"))
     }
 }

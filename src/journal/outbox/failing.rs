@@ -84,7 +84,7 @@ impl Journal {
     /// # Errors
     /// When SQLite fails.
     pub fn failing_queues(&self) -> Result<Vec<FailingQueue>, JournalError> {
-        self.query("looking for queues that fail", |connection| {
+        self.look("looking for queues that fail", |connection| {
             // Read beside an older kconfigd, which has none.
             let known = "SELECT 1 FROM sqlite_master WHERE name = 'queues_failing'";
             if !connection.prepare_cached(known)?.exists([])? {

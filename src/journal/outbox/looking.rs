@@ -80,7 +80,7 @@ impl Journal {
         limit: u32,
         before: Option<u64>,
     ) -> Result<Vec<Delivery>, JournalError> {
-        self.query("listing deliveries", |connection| {
+        self.look("listing deliveries", |connection| {
             let only = if failed { "AND d.state = 'failed'" } else { "" };
             let sql = format!("{DELIVERY} WHERE d.id < ?1 {only} ORDER BY d.id DESC LIMIT ?2");
             let before = before.map_or(i64::MAX, number);
@@ -103,7 +103,7 @@ impl Journal {
     /// # Errors
     /// When SQLite fails.
     pub fn deliveries_to(&self, node: &str, limit: u32) -> Result<Vec<Delivery>, JournalError> {
-        self.query("listing a node's deliveries", |connection| {
+        self.look("listing a node's deliveries", |connection| {
             let sql = format!("{DELIVERY} WHERE d.node = ?1 ORDER BY d.id DESC LIMIT ?2");
             let mut statement = connection.prepare_cached(&sql)?;
             let rows =
@@ -117,7 +117,7 @@ impl Journal {
     /// # Errors
     /// When SQLite fails.
     pub fn deliveries_of(&self, deployment: DeploymentId) -> Result<Vec<Delivery>, JournalError> {
-        self.query("listing a deployment's deliveries", |connection| {
+        self.look("listing a deployment's deliveries", |connection| {
             let sql = format!("{DELIVERY} WHERE {OF_DEPLOYMENT} ORDER BY d.id LIMIT ?2");
             let mut statement = connection.prepare_cached(&sql)?;
             let rows =
@@ -131,7 +131,7 @@ impl Journal {
     /// # Errors
     /// When SQLite fails.
     pub fn queue_of(&self, node: &str) -> Result<Queue, JournalError> {
-        self.query("reading a node's deliveries", |connection| {
+        self.look("reading a node's deliveries", |connection| {
             let count = |state: &str| {
                 let sql = format!(
                     "SELECT count(*) FROM deliveries WHERE state = '{state}' AND node = ?1"
@@ -150,7 +150,7 @@ impl Journal {
     /// # Errors
     /// When SQLite fails.
     pub fn last_event(&self) -> Result<u64, JournalError> {
-        self.query("looking for the last event", |connection| {
+        self.look("looking for the last event", |connection| {
             connection
                 .prepare_cached("SELECT COALESCE(MAX(sequence), 0) FROM events")?
                 .query_row([], |row| row.get(0))
@@ -162,7 +162,7 @@ impl Journal {
     /// # Errors
     /// When SQLite fails.
     pub fn event_place(&self, id: &str) -> Result<Option<u64>, JournalError> {
-        self.query("looking for an event", |connection| {
+        self.look("looking for an event", |connection| {
             connection
                 .prepare_cached("SELECT sequence FROM events WHERE id = ?1")?
                 .query_row([id], |row| row.get(0))
@@ -175,7 +175,7 @@ impl Journal {
     /// # Errors
     /// When SQLite fails.
     pub fn outbox_counts(&self) -> Result<OutboxCounts, JournalError> {
-        self.query("counting deliveries", |connection| {
+        self.look("counting deliveries", |connection| {
             let count = |state: &str| {
                 let sql = format!("SELECT count(*) FROM deliveries WHERE state = '{state}'");
                 connection.prepare_cached(&sql)?.query_row([], |row| row.get::<_, i64>(0))
@@ -191,7 +191,7 @@ impl Journal {
     /// # Errors
     /// When SQLite fails.
     pub fn oldest_pending(&self) -> Result<Option<Timestamp>, JournalError> {
-        self.query("looking for the oldest delivery", |connection| {
+        self.look("looking for the oldest delivery", |connection| {
             let sql = "SELECT min(queued_at) FROM deliveries WHERE state = 'pending'";
             let oldest: Option<i64> =
                 connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
@@ -204,7 +204,7 @@ impl Journal {
     /// # Errors
     /// When SQLite fails.
     pub fn events_after(&self, sequence: u64, limit: u32) -> Result<Vec<Event>, JournalError> {
-        self.query("reading events", |connection| {
+        self.look("reading events", |connection| {
             // The columns stand where `event` looks for them in a delivery's row.
             let mut statement = connection.prepare_cached(
                 "SELECT NULL, NULL, id, kind, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
@@ -221,7 +221,7 @@ impl Journal {
     /// # Errors
     /// When SQLite fails.
     pub fn events_since(&self, kind: EventKind, at: Timestamp) -> Result<Vec<Event>, JournalError> {
-        self.query("reading events", |connection| {
+        self.look("reading events", |connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT NULL, NULL, id, kind, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
                  sequence, at, facts FROM events WHERE at >= ?1 AND kind = ?2
