@@ -126,6 +126,10 @@ fn a_running_agent_plans_a_branch_too_and_goes_on() {
 fn standing(agent: &Agent) -> (Value, usize) {
     let mut status = agent.json(&["status"]);
     steady(&mut status);
+    // What nodes are told, and how that goes, is no plan's: their events are tried meanwhile.
+    if let Some(parties) = status["parties"].as_array_mut() {
+        parties.retain(|party| party["kind"] != "node");
+    }
     (status, agent.json(&["deliveries"])["items"].as_array().map_or(0, Vec::len))
 }
 
