@@ -141,6 +141,35 @@ pub fn text_difference(
     Some(difference(old_text, new_text, mask, &[]))
 }
 
+/// The lines of a file as anybody may see them, secrets hidden. `None` where there are none: a secret
+/// file, a link, bytes that are no text, more than 1 MiB, and a document that cannot be read, of
+/// which nobody knows what is secret in it.
+#[must_use]
+pub fn shown_lines(
+    path: &TreePath,
+    (mode, bytes): (FileMode, &[u8]),
+    mask: &Masker,
+    limits: &Limits,
+) -> Option<Vec<String>> {
+    let has_none = mode == FileMode::Link || bytes.len() > TEXT_BYTES_MAX;
+    if mask.hides_file(path) || has_none || is_sops(bytes) {
+        return None;
+    }
+    let whole = text(Some(bytes))?;
+    let documents = match Format::of_path(path.as_str()) {
+        Some(format) => parse(bytes, format, limits).ok()?,
+        None => Vec::new(),
+    };
+    let lines = shown(whole, mask, &mask.secrets(&documents))?;
+    // What a terminal would obey is shown, not sent.
+    let line = |line: String| cut(line.trim_end_matches('\r'), LINE_CHARS_MAX).replace(odd, "�");
+    Some(lines.into_iter().map(line).collect())
+}
+
+fn odd(c: char) -> bool {
+    c.is_control() && c != '\t'
+}
+
 /// Whether SOPS has encrypted it. One side is enough: the other is then the plain text.
 fn is_sops(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok_and(|text| {
@@ -173,26 +202,12 @@ fn difference(old: &str, new: &str, mask: &Masker, known: &[&str]) -> String {
         let (old, new) = (old.len(), new.len());
         return format!("… too large to be compared by line: {old} → {new} bytes\n");
     }
-    let mut known: Vec<&str> = known.iter().flat_map(|s| s.lines()).map(str::trim).collect();
-    known.retain(|line| line.len() > 3);
-    if known.len() > KNOWN_SECRETS_MAX {
+    let (Some(old_shown), Some(new_shown)) = (shown(old, mask, known), shown(new, mask, known))
+    else {
         return format!(
             "… {HIDDEN}: the file holds secrets, and one of its sides cannot be read\n"
         );
-    }
-    let shown = |text: &str| -> Vec<String> {
-        let lines = mask.lines(text).into_iter().zip(text.split('\n'));
-        lines
-            .map(|(shown, raw)| {
-                if known.iter().any(|secret| raw.contains(secret)) {
-                    HIDDEN.to_owned()
-                } else {
-                    shown
-                }
-            })
-            .collect()
     };
-    let (old_shown, new_shown) = (shown(old), shown(new));
     let old: Vec<&str> = old.split_inclusive('\n').collect();
     let new: Vec<&str> = new.split_inclusive('\n').collect();
     let diff = TextDiff::configure()
@@ -218,6 +233,22 @@ fn difference(old: &str, new: &str, mask: &Masker, known: &[&str]) -> String {
     page.finish()
 }
 
+/// A text's lines without secrets: what their place gives away, and where else `known` ones stand.
+/// `None` where those are too many to be looked for.
+fn shown(text: &str, mask: &Masker, known: &[&str]) -> Option<Vec<String>> {
+    let mut known: Vec<&str> = known.iter().flat_map(|s| s.lines()).map(str::trim).collect();
+    known.retain(|line| line.len() > 3);
+    if known.len() > KNOWN_SECRETS_MAX {
+        return None;
+    }
+    let lines = mask.lines(text).into_iter().zip(text.split('\n'));
+    let shown = lines.map(|(shown, raw)| match known.iter().any(|secret| raw.contains(secret)) {
+        true => HIDDEN.to_owned(),
+        false => shown,
+    });
+    Some(shown.collect())
+}
+
 /// Lines up to a limit.
 #[derive(Default)]
 struct Page {
@@ -234,7 +265,7 @@ impl Page {
         }
         self.lines += 1;
         // What a terminal would obey is shown, not sent.
-        self.text.extend(line.chars().map(|c| if c.is_control() && c != '\t' { '�' } else { c }));
+        self.text.extend(line.chars().map(|c| if odd(c) { '�' } else { c }));
         self.text.push('\n');
     }
 

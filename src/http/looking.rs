@@ -258,8 +258,9 @@ impl Api {
         let place = self.looks.clone().acquire_owned().await;
         let place = place.map_err(|_| ended("kconfigd is ending"))?;
         let (settings, journal) = (self.settings.borrow().clone(), self.journal.clone());
+        let known = self.known.clone();
         let looked = tokio::task::spawn_blocking(move || {
-            let view = View::open(settings, journal)?;
+            let view = View::open(settings, journal)?.knowing(known);
             let looked = look(&view);
             drop(place);
             looked

@@ -26,6 +26,7 @@ mod probes;
 mod problem;
 mod reading;
 mod routes;
+mod search;
 mod server;
 mod stamp;
 pub mod standing;
@@ -51,10 +52,11 @@ use crate::config::Settings;
 use crate::journal::Journal;
 use crate::model::Action;
 use crate::triggers::Bell;
+use crate::view::Known;
 use routes::{Head, Method, Operation, Routes};
 use wire::{
     AuditBody, DeliveryBody, DeploymentBody, DiffBody, NodeBody, Page, ProfileBody,
-    ProfileEntryBody, ReportBody, StatusBody, TrialBody, ValidationBody,
+    ProfileEntryBody, ReportBody, SearchBody, StatusBody, TrialBody, ValidationBody,
 };
 use writing::{ProfileWriteBody, WrittenBody};
 
@@ -82,6 +84,7 @@ pub struct Api {
     looks: Arc<Semaphore>,
     under_way: once::UnderWay,
     of_journal: Arc<Mutex<reading::OfJournal>>,
+    known: Known,
 }
 
 /// What an [`Api`] is made of.
@@ -122,6 +125,7 @@ impl Api {
             under_way: once::UnderWay::default(),
             looks: Arc::new(Semaphore::new(looking::LOOKS_MAX)),
             of_journal: Arc::default(),
+            known: Known::default(),
         }
     }
 }
@@ -228,6 +232,17 @@ fn reading(routes: Routes) -> Routes {
                 .gives::<DiffBody>(200)
                 .tagged(),
             looking::diff,
+        )
+        .add(
+            get("/api/config/search", "search", "Where a tree says something, in names and lines of files")
+                .looks()
+                .asks(&[
+                    ("q", "What to look for, whatever its case, in 2 to 200 characters; no secret is found"),
+                    ("at", "The tree, as for a diff; `live` where nothing is said"),
+                ])
+                .gives::<SearchBody>(200)
+                .tagged(),
+            search::search,
         )
         .add(
             get("/api/events", "events", "What happens, as server-sent events")

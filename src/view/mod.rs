@@ -7,8 +7,10 @@
 
 mod error;
 mod impact;
+mod known;
 mod point;
 mod profile;
+mod search;
 mod trial;
 
 use std::sync::Arc;
@@ -21,8 +23,10 @@ use crate::model::{Plan, Revision};
 use crate::objects::{CommitWords, Mirror};
 
 pub use error::ViewError;
+pub use known::Known;
 pub use point::Point;
 pub use profile::{ProfileFile, names};
+pub use search::{Found, HITS_MAX, Hit};
 pub use trial::{FILES_MAX, Trial};
 
 /// What may be looked at.
@@ -30,6 +34,7 @@ pub struct View {
     settings: Arc<Settings>,
     journal: Journal,
     mirror: Mirror,
+    known: Known,
 }
 
 impl View {
@@ -40,7 +45,13 @@ impl View {
     pub fn open(settings: Arc<Settings>, journal: Journal) -> Result<Self, ViewError> {
         let mirror = Mirror::open_view(&settings.state_dir.join("repo.git"))?;
         let mirror = mirror.ok_or(ViewError::Nothing)?;
-        Ok(Self { settings, journal, mirror })
+        Ok(Self { settings, journal, mirror, known: Known::default() })
+    }
+
+    /// The same view, which knows what others with the same `known` found out.
+    #[must_use]
+    pub fn knowing(self, known: Known) -> Self {
+        Self { known, ..self }
     }
 
     /// The object store.

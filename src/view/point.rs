@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::{View, ViewError};
+use crate::gates::Rules;
 use crate::model::{Deployment, DeploymentId, Digest, ObjectId, Revision};
 use crate::render::{Input, render};
 use crate::trees::{Layout, Manifest, RealDisk};
@@ -59,10 +60,27 @@ impl View {
         self.of_deployment(&row.ok_or_else(unknown)?)
     }
 
-    fn of_deployment(&self, row: &Deployment) -> Result<Point, ViewError> {
+    /// The live tree, where the object store has it.
+    fn live_tree(&self) -> Result<Option<ObjectId>, ViewError> {
+        let Some(live) = self.journal.standing()?.live else { return Ok(None) };
+        Ok(self.kept(&live.tree)?.map(|manifest| manifest.tree))
+    }
+
+    /// Whether these are the rules that the live tree passed.
+    pub(super) fn live_passed(&self, rules: &Rules) -> Result<bool, ViewError> {
+        Ok(self.journal.standing()?.rules.as_deref() == Some(&rules.key()))
+    }
+
+    /// The manifest of a tree that can be looked at whole.
+    fn kept(&self, tree: &str) -> Result<Option<Manifest>, ViewError> {
         let layout = Layout::new(&self.settings.live.path, self.settings.live.mode)?;
-        match Manifest::read(&RealDisk::default(), &layout, &row.tree)? {
-            Some(manifest) if self.mirror.has(manifest.tree) => Ok(Point {
+        let manifest = Manifest::read(&RealDisk::default(), &layout, tree)?;
+        Ok(manifest.filter(|manifest| self.mirror.has(manifest.tree)))
+    }
+
+    fn of_deployment(&self, row: &Deployment) -> Result<Point, ViewError> {
+        match self.kept(&row.tree)? {
+            Some(manifest) => Ok(Point {
                 tree: manifest.tree,
                 digest: manifest.digest,
                 files: manifest.files,
@@ -70,7 +88,7 @@ impl View {
                 deployment: Some(row.id),
             }),
             // One that was refused, or whose tree is gone: its commit may still be here.
-            _ => match self.of_revision(&row.revision) {
+            None => match self.of_revision(&row.revision) {
                 Ok(point) => Ok(Point { deployment: Some(row.id), ..point }),
                 Err(ViewError::NotFetched { .. }) => {
                     Err(ViewError::NotKept { deployment: row.id.0 })
@@ -89,25 +107,35 @@ impl View {
         if self.mirror.is_no_commit(revision.id()) {
             return Err(ViewError::Unknown { name: revision.to_string() });
         }
+        let known = self.known.recall(&self.settings, revision);
+        // What was rendered into another view's memory is not here.
+        if let Some(known) = known.filter(|known| self.mirror.has(known.tree)) {
+            return Ok(known);
+        }
+        // What it has in common with the live tree is known, and costs nothing.
+        let live = self.live_tree()?;
+        let by_the_same_rules = live.is_some() && self.live_passed(&Rules::of(&self.settings)?)?;
         let input = Input {
             commit: revision,
             settings: &self.settings.render,
             submodules: &BTreeMap::new(),
             limits: &self.settings.limits,
-            hint: None,
+            hint: live.filter(|_| by_the_same_rules),
         };
         let rendered = render(&self.mirror, &input)?;
         let Some(tree) = rendered.tree else {
             let findings = rendered.findings;
             return Err(ViewError::Refused { revision: revision.to_string(), findings });
         };
-        let summary = self.mirror.summary(tree, None)?;
-        Ok(Point {
+        let summary = self.mirror.summary(tree, live)?;
+        let point = Point {
             tree,
             digest: summary.digest,
             files: summary.files,
             revision: revision.clone(),
             deployment: None,
-        })
+        };
+        self.known.remember(&self.settings, &point);
+        Ok(point)
     }
 }

@@ -20,6 +20,7 @@ mod nodes;
 mod overview;
 mod planning;
 mod profiles;
+mod searching;
 mod shell;
 mod sign_in;
 mod trying;
@@ -38,6 +39,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .page(Method::Get, "/history", read, history::page)
         .page(Method::Get, "/deployments/{id}", read, deployment::page)
         .page(Method::Get, "/diff", read, differing::page)
+        .page(Method::Get, "/search", read, searching::page)
         .page(Method::Get, "/plan", Gate::needs(Action::Apply), planning::page)
         .page(Method::Post, "/plan", Gate::needs(Action::Apply), planning::plan)
         .page(Method::Get, "/try", Gate::needs(Action::Validate), trying::page)

@@ -216,3 +216,27 @@ impl From<&Audited> for AuditBody {
         }
     }
 }
+
+/// Where something was found.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct HitBody {
+    /// The file.
+    pub path: String,
+    /// The line, from 1; `null` where it is in the file's name.
+    pub line: Option<u32>,
+    /// The line, secrets hidden.
+    pub text: Option<String>,
+}
+
+/// What a search came to.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct SearchBody {
+    /// [`super::FORMAT_VERSION`].
+    pub format_version: u32,
+    /// What was looked through.
+    pub at: PointBody,
+    /// The places, by path and line.
+    pub items: Vec<HitBody>,
+    /// Whether there may be more: 200 places are told, and 20,000 files or 32 MiB looked through.
+    pub truncated: bool,
+}

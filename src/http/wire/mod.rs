@@ -7,8 +7,8 @@ mod rows;
 mod status;
 
 pub use looks::{
-    AuditBody, DiffBody, NodeBody, PointBody, ProfileBody, ProfileEntryBody, TrialBody,
-    ValidationBody, ValueBody,
+    AuditBody, DiffBody, HitBody, NodeBody, PointBody, ProfileBody, ProfileEntryBody, SearchBody,
+    TrialBody, ValidationBody, ValueBody,
 };
 pub use report::{
     BinaryBody, CostBody, DetailBody, FileBody, ImpactBody, KeyBody, PlanBody, ReportBody,

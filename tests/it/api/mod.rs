@@ -6,6 +6,7 @@ mod encrypted;
 mod events;
 mod repeats;
 mod rights;
+mod search;
 mod seen;
 mod tokens;
 mod writes;

@@ -70,6 +70,9 @@ fn nothing_of_another_file_is_seen_on_any_route() {
                 ["from=1&to=2", "from=2&to=3", "from=3&to=live", "from=live&to=desired"]
                     .map(|query| format!("{path}?{query}")),
             ),
+            "/api/config/search" => {
+                paths.extend(["hidden", "name"].map(|text| format!("{path}?q={text}")));
+            }
             path if path.contains("{id}") => {
                 paths.extend((1..=6).map(|id| path.replace("{id}", &id.to_string())));
             }

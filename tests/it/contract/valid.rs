@@ -70,6 +70,8 @@ fn cases() -> Vec<Case> {
         case("deployment", "/api/config/history/1", 200),
         case("diff", "/api/config/diff?from=1&to=live", 200),
         case("diff", "/api/config/diff", 200),
+        case("search", "/api/config/search?q=na", 200),
+        case("search", "/api/config/search?q=na&at=1", 200),
         case("nodes", "/api/nodes", 200),
         case("deliveries", "/api/deliveries?limit=5&failed=false", 200),
         case("profile", "/api/config/profile?explain=true", 200),

@@ -3,12 +3,14 @@ use crate::api::{served, token, with_tokens};
 use crate::support::api::Api;
 use crate::support::{Agent, Repo, wait_until};
 
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 13] = [
     "/",
     "/history",
     "/deployments/2",
     "/deployments/2?view=split",
     "/diff?from=1&to=2",
+    "/search",
+    "/search?q=dev",
     "/plan",
     "/try",
     "/profiles",

@@ -47,6 +47,9 @@ fn paths(description: &serde_json::Value, revision: &str) -> Vec<String> {
         "/api/config/diff?from=1&to=2",
         "/api/config/diff?from=1&to=3",
         "/api/config/profile?explain=true",
+        "/api/config/search?q=name",
+        "/api/config/search?q=note&at=1",
+        "/search?q=note",
         "/api/audit?limit=200",
     ]
     .map(str::to_owned)
@@ -114,6 +117,11 @@ fn no_answer_page_event_or_metric_has_what_was_decrypted() {
         });
     }
 
+    // Nobody finds out what it is by searching for it.
+    for canary in CANARIES {
+        let found = api.get(&format!("/api/config/search?q={canary}")).json();
+        assert_eq!(found["items"], json!([]), "{found:#}");
+    }
     let description = api.get("/openapi.json").json();
     let mut seen = 0;
     for path in paths(&description, &second) {
