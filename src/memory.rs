@@ -4,10 +4,10 @@
 
 use std::ops::Range;
 
-/// Has the thread that answers take memory from one heap, and those that work from another, from
-/// now on: what one of them frees, the next uses, and it can be given back. The C library would give
-/// each thread a heap of its own, of which a few long-lived pieces keep most. With a single one,
-/// answers waited for the work's locks of it: up to five times as long while a sync ran.
+/// Has all threads take memory from two heaps, from now on: what one of them frees, the next uses,
+/// and it can be given back. The C library would give each thread a heap of its own, of which a few
+/// long-lived pieces keep most. With a single one, answers waited for it while a sync ran, up to
+/// five times as long: the first thread, which answers, has the one, and most of the others the other.
 #[cfg(target_env = "gnu")]
 #[expect(unsafe_code, reason = "glibc offers this as a C function alone")]
 pub fn share_heaps() {
@@ -24,7 +24,7 @@ pub fn share_heaps() {
     }
 }
 
-/// Other C libraries do not have that many.
+/// Other C libraries have no such setting.
 #[cfg(not(target_env = "gnu"))]
 pub const fn share_heaps() {}
 

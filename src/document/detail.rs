@@ -141,9 +141,16 @@ pub fn text_difference(
     Some(difference(old_text, new_text, mask, &[]))
 }
 
-/// The lines of a file as anybody may see them, secrets hidden. `None` where there are none: a secret
-/// file, a link, bytes that are no text, more than 1 MiB, and a document that cannot be read, of
-/// which nobody knows what is secret in it.
+/// Whether [`shown_lines`] may have lines of a file of this size: it need not be read otherwise.
+#[must_use]
+pub fn may_have_lines(path: &TreePath, mode: FileMode, bytes: u64, mask: &Masker) -> bool {
+    mode != FileMode::Link && bytes <= TEXT_BYTES_MAX as u64 && !mask.hides_file(path)
+}
+
+/// The lines of a file as anybody may see them. `None` where there are none: a secret file, a link,
+/// bytes that are no text, more than 1 MiB, a document that cannot be read, of which nobody knows
+/// what is secret in it, and one with a secret that is written otherwise than it reads, so that it is not known
+/// where else it stands. Of others those lines are hidden on which a secret is, or may go on.
 #[must_use]
 pub fn shown_lines(
     path: &TreePath,
@@ -151,8 +158,7 @@ pub fn shown_lines(
     mask: &Masker,
     limits: &Limits,
 ) -> Option<Vec<String>> {
-    let has_none = mode == FileMode::Link || bytes.len() > TEXT_BYTES_MAX;
-    if mask.hides_file(path) || has_none || is_sops(bytes) {
+    if !may_have_lines(path, mode, bytes.len() as u64, mask) || is_sops(bytes) {
         return None;
     }
     let whole = text(Some(bytes))?;
@@ -160,9 +166,22 @@ pub fn shown_lines(
         Some(format) => parse(bytes, format, limits).ok()?,
         None => Vec::new(),
     };
-    let lines = shown(whole, mask, &mask.secrets(&documents))?;
+    let known = mask.secrets(&documents);
+    let mut of_secrets = known.iter().flat_map(|secret| secret.lines());
+    if !of_secrets.all(|line| whole.contains(line.trim())) {
+        return None;
+    }
+    let mut lines = shown(whole, mask, &known)?;
+    for range in mask.secret_lines(&documents) {
+        let place = |line: u32| usize::try_from(line).unwrap_or(usize::MAX);
+        let (start, end) =
+            (place(*range.start()).saturating_sub(1), place(*range.end()).min(lines.len()));
+        for line in lines.get_mut(start..end).unwrap_or_default() {
+            HIDDEN.clone_into(line);
+        }
+    }
     // What a terminal would obey is shown, not sent.
-    let line = |line: String| cut(line.trim_end_matches('\r'), LINE_CHARS_MAX).replace(odd, "�");
+    let line = |line: String| line.trim_end_matches('\r').replace(odd, "�");
     Some(lines.into_iter().map(line).collect())
 }
 

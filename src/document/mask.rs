@@ -1,6 +1,7 @@
 mod text;
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use super::tree::key_name;
 use super::{Document, Node, Scalar, Style, Value};
@@ -153,6 +154,43 @@ impl Masker {
             self.look_for_secrets(&document.root, false, &mut found);
         }
         found
+    }
+
+    /// The lines, from 1, on which values in secret places stand, with all lines up to the one on
+    /// which the next value or key begins, and that one too: where a value ends nobody wrote down.
+    pub(super) fn secret_lines(&self, documents: &[Document]) -> Vec<RangeInclusive<u32>> {
+        let (mut starts, mut secret) = (BTreeSet::new(), BTreeSet::new());
+        for document in documents {
+            self.look_for_lines(&document.root, false, &mut starts, &mut secret);
+        }
+        let end = |line: u32| starts.range(line.saturating_add(1)..).next().copied();
+        secret.iter().map(|line| *line..=end(*line).unwrap_or(u32::MAX)).collect()
+    }
+
+    fn look_for_lines(
+        &self,
+        node: &Node,
+        hidden: bool,
+        starts: &mut BTreeSet<u32>,
+        secret: &mut BTreeSet<u32>,
+    ) {
+        starts.insert(node.line);
+        if hidden {
+            secret.insert(node.line);
+        }
+        match &node.value {
+            Value::Scalar(_) => {}
+            Value::Sequence(items) => {
+                items.iter().for_each(|item| self.look_for_lines(item, hidden, starts, secret));
+            }
+            Value::Mapping(pairs) => {
+                for (key, value) in pairs {
+                    self.look_for_lines(key, hidden, starts, secret);
+                    let hidden = hidden || self.hides_value(node, key);
+                    self.look_for_lines(value, hidden, starts, secret);
+                }
+            }
+        }
     }
 
     fn look_for_secrets<'a>(&self, node: &'a Node, hidden: bool, found: &mut Vec<&'a str>) {

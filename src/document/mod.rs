@@ -19,7 +19,7 @@ mod tree;
 mod yaml;
 
 pub use credentials::{Credential, credentials, is_example};
-pub use detail::{Detail, detail, shown_lines, text_difference};
+pub use detail::{Detail, detail, may_have_lines, shown_lines, text_difference};
 pub use emit::{EMITTER, emit};
 pub use keys::{key_changes, on_one_line};
 pub use mask::Masker;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::Api;
 use super::access::Caller;
 use super::extract::Asked;
+use super::orders;
 use super::problem::Problem;
 use super::wire::{FORMAT_VERSION, HitBody, PointBody, SearchBody};
 
@@ -24,16 +25,17 @@ pub(super) async fn search(
     caller: Caller,
     Asked(sought): Asked<Sought>,
 ) -> Result<Json<SearchBody>, Problem> {
-    let text = sought.q.unwrap_or_default();
+    let text = sought.q.as_deref().unwrap_or_default().trim().to_owned();
     if !CHARS.contains(&text.chars().count()) {
         let (least, most) = CHARS.into_inner();
         return Err(Problem::bad_request(format!(
             "say what to look for, in {least} to {most} characters: `?q=redis`"
         )));
     }
+    let at = orders::brought(&api, &caller, sought.at.as_deref().unwrap_or("live")).await?;
     let by = caller.clone();
     api.look(&caller, move |view| {
-        let at = view.point(sought.at.as_deref().unwrap_or("live"))?;
+        let at = view.point(&at)?;
         let found = view.search(&at, &text, |path| by.sees(path))?;
         let items = found.hits.into_iter().map(|hit| {
             let (line, text) = hit.line.unzip();

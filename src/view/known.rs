@@ -8,7 +8,8 @@ use crate::model::Revision;
 const KNOWN_MAX: usize = 64;
 
 /// What revisions gave this machine, by the settings of now: who asks for one again waits for no
-/// rendering. Shared by the views that are made with it; nothing is lost when it is.
+/// rendering, where its tree is one of the repository's own (with layers and filters: where it was
+/// live since). Shared by the views that are made with it; nothing is lost when it is.
 #[derive(Clone, Debug, Default)]
 pub struct Known(Arc<Mutex<Inner>>);
 

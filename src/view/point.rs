@@ -60,15 +60,13 @@ impl View {
         self.of_deployment(&row.ok_or_else(unknown)?)
     }
 
-    /// The live tree, where the object store has it.
-    fn live_tree(&self) -> Result<Option<ObjectId>, ViewError> {
-        let Some(live) = self.journal.standing()?.live else { return Ok(None) };
-        Ok(self.kept(&live.tree)?.map(|manifest| manifest.tree))
-    }
-
-    /// Whether these are the rules that the live tree passed.
-    pub(super) fn live_passed(&self, rules: &Rules) -> Result<bool, ViewError> {
-        Ok(self.journal.standing()?.rules.as_deref() == Some(&rules.key()))
+    /// The live tree, where the object store has it, and whether it passed the rules of now.
+    fn live_tree(&self) -> Result<(Option<ObjectId>, bool), ViewError> {
+        let standing = self.journal.standing()?;
+        let Some(live) = standing.live else { return Ok((None, false)) };
+        let tree = self.kept(&live.tree)?.map(|manifest| manifest.tree);
+        let rules = Rules::of(&self.settings)?;
+        Ok((tree, standing.rules.as_deref() == Some(&rules.key())))
     }
 
     /// The manifest of a tree that can be looked at whole.
@@ -113,14 +111,13 @@ impl View {
             return Ok(known);
         }
         // What it has in common with the live tree is known, and costs nothing.
-        let live = self.live_tree()?;
-        let by_the_same_rules = live.is_some() && self.live_passed(&Rules::of(&self.settings)?)?;
+        let (live, same_rules) = self.live_tree().unwrap_or_default();
         let input = Input {
             commit: revision,
             settings: &self.settings.render,
             submodules: &BTreeMap::new(),
             limits: &self.settings.limits,
-            hint: live.filter(|_| by_the_same_rules),
+            hint: live.filter(|_| same_rules),
         };
         let rendered = render(&self.mirror, &input)?;
         let Some(tree) = rendered.tree else {

@@ -1,5 +1,5 @@
 use super::{Point, View, ViewError};
-use crate::document::{Masker, shown_lines};
+use crate::document::{Masker, may_have_lines, shown_lines};
 use crate::model::Change;
 
 /// Lines and names that one search gives.
@@ -7,7 +7,9 @@ pub const HITS_MAX: usize = 200;
 /// Files that one search looks through.
 const FILES_MAX: usize = 20_000;
 /// Bytes that it looks through.
-const BYTES_MAX: u64 = 32 * 1024 * 1024;
+const BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// Characters of a line that are given.
+const LINE_CHARS_MAX: usize = 500;
 
 /// A place where something was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,17 +85,22 @@ impl Searching<'_> {
             return Ok(false);
         }
         let mirror = &self.view.mirror;
-        let Some(left) = self.left.checked_sub(mirror.blob_size(entry.id)?) else {
-            return Ok(false);
-        };
+        let bytes = mirror.blob_size(entry.id)?;
+        if !may_have_lines(&file.path, entry.mode, bytes, &self.masker) {
+            return Ok(true);
+        }
+        let Some(left) = self.left.checked_sub(bytes) else { return Ok(false) };
         self.left = left;
         let limits = &self.view.settings.limits;
         let lines = mirror.with_blob(entry.id, |bytes| {
             shown_lines(&file.path, (entry.mode, bytes), &self.masker, limits)
         })?;
         for (line, number) in lines.unwrap_or_default().into_iter().zip(1..) {
-            let is_in = self.is_in(&line);
-            if is_in && !self.found(Hit { path: path.to_owned(), line: Some((number, line)) }) {
+            if !self.is_in(&line) {
+                continue;
+            }
+            let line = line.chars().take(LINE_CHARS_MAX).collect();
+            if !self.found(Hit { path: path.to_owned(), line: Some((number, line)) }) {
                 return Ok(false);
             }
         }

@@ -52,8 +52,8 @@ impl View {
 
     fn judge(&self, tree: ObjectId, live: Option<&Point>) -> Result<Trial, ViewError> {
         let rules = Rules::of(&self.settings)?;
-        let passed = self.live_passed(&rules)?;
-        let live = live.filter(|_| passed);
+        let passed = self.journal.standing()?.rules;
+        let live = live.filter(|_| passed.as_deref() == Some(&rules.key()));
         let findings = gates::check(self.mirror(), tree, live.map(|live| live.tree), &rules)?;
         Ok(Trial { valid: !rules.refuse(&findings), findings })
     }

@@ -237,6 +237,6 @@ pub struct SearchBody {
     pub at: PointBody,
     /// The places, by path and line.
     pub items: Vec<HitBody>,
-    /// Whether there may be more: 200 places are told, and 20,000 files or 32 MiB looked through.
+    /// Whether there may be more: 200 places are told, and 20,000 files or 8 MiB looked through.
     pub truncated: bool,
 }

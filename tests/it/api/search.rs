@@ -46,6 +46,19 @@ fn what_a_tree_says_is_found_in_names_and_lines_and_no_secret_is() {
     for secret in ["hunter", "hunter22", "hunter33", "hunter44", "wordpass7", "wordp"] {
         assert_eq!(places(&api, &format!("q={secret}")), [""; 0], "{secret}");
     }
+    // However it is written, and where its place alone says that it is one.
+    let odd = repo.commit(&[
+        ("quotes.yaml", "a: plain1\nenv:\n- name: API_TOKEN\n  value: 'it''s4secret'\nb: plain2\n"),
+        ("folds.yaml", "env:\n- name: API_TOKEN\n  value: >-\n    first4secret\n    second4secret\nb: plain3\n"),
+        ("short.yaml", "env:\n- name: PIN_PASSWORD\n  value: 4se\nc: 1\nb: plain4\n"),
+        ("flow.json", "{\"password\":\n\"ab\\/4secret\", \"b\": \"plain5\"}\n"),
+        ("lines.yaml", "env:\n- name: API_TOKEN\n  value: |\n    one4secret\n\n    two4secret\nc: 1\nb: plain6\n"),
+    ]);
+    agent.wait_until_live(&odd);
+    for secret in ["4se", "it''s", "first4", "second4", "ab\\/4", "one4", "two4"] {
+        assert_eq!(places(&api, &format!("q={secret}")), [""; 0], "{secret}");
+    }
+    assert_eq!(places(&api, "q=plain"), ["lines.yaml:8: b: plain6", "short.yaml:5: b: plain4"]);
     // Another tree, and those who see only some files.
     let second = repo
         .commit(&[("profiles/dev.yaml", "bus: nats\n"), ("agents/scheduler.yaml", "bus: redis\n")]);
