@@ -150,9 +150,10 @@ impl Masker {
     #[must_use]
     pub fn secrets<'a>(&self, documents: &'a [Document]) -> Vec<&'a str> {
         let mut found = Vec::new();
-        for document in documents {
-            self.look_for_secrets(&document.root, false, &mut found);
-        }
+        self.visit(documents, &mut |node, hidden| match &node.value {
+            Value::Scalar(scalar) if hidden => found.push(&*scalar.text),
+            _ => {}
+        });
         found
     }
 
@@ -160,53 +161,32 @@ impl Masker {
     /// which the next value or key begins, and that one too: where a value ends nobody wrote down.
     pub(super) fn secret_lines(&self, documents: &[Document]) -> Vec<RangeInclusive<u32>> {
         let (mut starts, mut secret) = (BTreeSet::new(), BTreeSet::new());
-        for document in documents {
-            self.look_for_lines(&document.root, false, &mut starts, &mut secret);
-        }
+        self.visit(documents, &mut |node, hidden| {
+            starts.insert(node.line);
+            if hidden {
+                secret.insert(node.line);
+            }
+        });
         let end = |line: u32| starts.range(line.saturating_add(1)..).next().copied();
         secret.iter().map(|line| *line..=end(*line).unwrap_or(u32::MAX)).collect()
     }
 
-    fn look_for_lines(
-        &self,
-        node: &Node,
-        hidden: bool,
-        starts: &mut BTreeSet<u32>,
-        secret: &mut BTreeSet<u32>,
-    ) {
-        starts.insert(node.line);
-        if hidden {
-            secret.insert(node.line);
-        }
-        match &node.value {
-            Value::Scalar(_) => {}
-            Value::Sequence(items) => {
-                items.iter().for_each(|item| self.look_for_lines(item, hidden, starts, secret));
-            }
-            Value::Mapping(pairs) => {
-                for (key, value) in pairs {
-                    self.look_for_lines(key, hidden, starts, secret);
-                    let hidden = hidden || self.hides_value(node, key);
-                    self.look_for_lines(value, hidden, starts, secret);
-                }
-            }
-        }
+    /// Shows every node of documents, and whether it stands in a secret place.
+    fn visit<'a>(&self, documents: &'a [Document], look: &mut impl FnMut(&'a Node, bool)) {
+        documents.iter().for_each(|document| self.visit_node(&document.root, false, look));
     }
 
-    fn look_for_secrets<'a>(&self, node: &'a Node, hidden: bool, found: &mut Vec<&'a str>) {
+    fn visit_node<'a>(&self, node: &'a Node, hidden: bool, look: &mut impl FnMut(&'a Node, bool)) {
+        look(node, hidden);
         match &node.value {
-            Value::Scalar(scalar) if hidden => found.push(&scalar.text),
             Value::Scalar(_) => {}
             Value::Sequence(items) => {
-                items.iter().for_each(|item| self.look_for_secrets(item, hidden, found));
+                items.iter().for_each(|item| self.visit_node(item, hidden, look));
             }
             Value::Mapping(pairs) => {
                 for (key, value) in pairs {
-                    if hidden {
-                        self.look_for_secrets(key, true, found);
-                    }
-                    let hidden = hidden || self.hides_value(node, key);
-                    self.look_for_secrets(value, hidden, found);
+                    self.visit_node(key, hidden, look);
+                    self.visit_node(value, hidden || self.hides_value(node, key), look);
                 }
             }
         }

@@ -26,7 +26,7 @@ pub use error::ViewError;
 pub use known::Known;
 pub use point::Point;
 pub use profile::{ProfileFile, names};
-pub use search::{Found, HITS_MAX, Hit};
+pub use search::{Found, Hit};
 pub use trial::{FILES_MAX, Trial};
 
 /// What may be looked at.

@@ -110,7 +110,8 @@ impl View {
         if let Some(known) = known.filter(|known| self.mirror.has(known.tree)) {
             return Ok(known);
         }
-        // What it has in common with the live tree is known, and costs nothing.
+        // What it has in common with the live tree is known, and costs nothing. Where that cannot be
+        // told, all of it is looked at.
         let (live, same_rules) = self.live_tree().unwrap_or_default();
         let input = Input {
             commit: revision,

@@ -3,7 +3,7 @@ use crate::document::{Masker, may_have_lines, shown_lines};
 use crate::model::Change;
 
 /// Lines and names that one search gives.
-pub const HITS_MAX: usize = 200;
+const HITS_MAX: usize = 200;
 /// Files that one search looks through.
 const FILES_MAX: usize = 20_000;
 /// Bytes that it looks through.

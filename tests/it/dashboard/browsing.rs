@@ -89,6 +89,15 @@ fn a_person_signs_in_sees_a_change_arrive_reads_its_diff_and_rolls_back() {
     browser.wait_for_text("It would be refused.");
     picture(&mut browser, "try");
 
+    // Where it says something.
+    browser.open(&format!("{base}/search"));
+    browser.click("input[name=q]");
+    browser.type_text("planner");
+    browser.press("Enter");
+    browser.wait_for_text("2 places");
+    assert!(browser.text().contains("agents/planner.yaml:1"), "{}", browser.text());
+    picture(&mut browser, "search");
+
     // Back to the one before, with a reason.
     browser.open(&format!("{base}/deployments/2"));
     browser.wait_for_text("Roll back to this");
@@ -111,9 +120,17 @@ fn a_person_signs_in_sees_a_change_arrive_reads_its_diff_and_rolls_back() {
     browser.dark(true);
     picture(&mut browser, "dark");
     browser.resize(390, 840);
-    for page in
-        ["/", "/history", "/deployments/3", "/plan", "/try", "/profiles/dev", "/nodes", "/audit"]
-    {
+    for page in [
+        "/",
+        "/history",
+        "/deployments/3",
+        "/search?q=name",
+        "/plan",
+        "/try",
+        "/profiles/dev",
+        "/nodes",
+        "/audit",
+    ] {
         browser.open(&format!("{base}{page}"));
         let fits = browser.eval("document.documentElement.scrollWidth <= window.innerWidth");
         assert_eq!(fits, true, "{page} is wider than a phone");
