@@ -92,7 +92,7 @@ impl Touched {
         if self.too_many {
             return disk.sync_volume(root);
         }
-        self.files.iter().try_for_each(|path| disk.sync_file(path))?;
+        disk.sync_files(&self.files)?;
         self.folders.iter().try_for_each(|path| disk.sync_folder(path))
     }
 }

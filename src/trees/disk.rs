@@ -149,6 +149,13 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// What the system says; never to be tried again blindly, since the bytes may be gone.
     fn sync_file(&self, path: &Path) -> Result<(), DiskError>;
+    /// Makes many files' bytes durable.
+    ///
+    /// # Errors
+    /// As for one; then it is not known of any whether it is durable.
+    fn sync_files(&self, paths: &[PathBuf]) -> Result<(), DiskError> {
+        paths.iter().try_for_each(|path| self.sync_file(path))
+    }
     /// Makes a folder's names durable.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 use std::path::Path;
 
 use super::compare::Drift;
@@ -45,7 +46,10 @@ struct Root {
     tree: Option<ObjectId>,
     /// Where something may have changed since.
     doubts: Doubts,
-    watches: BTreeSet<WatchId>,
+    watches: HashSet<WatchId>,
+    /// The paths of its folders, one behind the other: in pieces of their own they would lie between
+    /// what is needed for a moment only, and keep its memory.
+    paths: String,
     learnt: u64,
     /// Whether a folder of it could not be watched.
     has_gap: bool,
@@ -55,8 +59,8 @@ struct Root {
 #[derive(Debug)]
 struct Place {
     root: u64,
-    /// Below the root; empty: the root itself.
-    path: Box<str>,
+    /// Where its path is in those of the root; empty: the root itself.
+    path: Range<usize>,
 }
 
 /// Paths of a tree where something may have changed; a folder stands for all that is in it.
@@ -70,6 +74,8 @@ pub(super) struct Doubts {
 const DOUBTS_MAX: usize = 10_000;
 /// Folders that are watched at most: the kernel keeps about a kilobyte of memory for each.
 const FOLDERS_MAX: usize = 65_536;
+/// Bytes of all paths of the folders of one tree, at most: with more it is compared.
+const PATHS_BYTES_MAX: usize = 16 << 20;
 /// Of what the machine lets one user watch, the part that we take (as one in so many).
 const SHARE_OF_LIMIT: usize = 2;
 /// Where the machine says how many that are.
@@ -103,14 +109,16 @@ impl Watches {
 
     fn doubt_place(&mut self, watch: WatchId, name: Option<&std::ffi::OsStr>) {
         let Some(place) = self.places.get(&watch) else { return };
+        let (id, Some(root)) = (place.root, self.roots.get_mut(&place.root)) else { return };
+        let folder = root.paths.get(place.path.clone()).unwrap_or_default();
         let path = match name.map(|name| name.to_str()) {
-            Some(Some(name)) if place.path.is_empty() => name.to_owned(),
-            Some(Some(name)) => format!("{}/{name}", place.path),
+            Some(Some(name)) if folder.is_empty() => name.to_owned(),
+            Some(Some(name)) => format!("{folder}/{name}"),
             // The folder itself, or what is no name of ours: the folder is looked at whole.
-            Some(None) | None => place.path.to_string(),
+            Some(None) | None => folder.to_owned(),
         };
-        match self.roots.get_mut(&place.root) {
-            Some(root) if self.working_on == Some(place.root) => root.doubts.add(path),
+        match self.working_on {
+            Some(working_on) if working_on == id => root.doubts.add(path),
             // Somebody else: what was written to may be shared with every other tree.
             _ => self.doubt_everywhere(&path),
         }
@@ -172,10 +180,20 @@ impl Watches {
             self.let_go(disk, root);
             return;
         };
-        let path = path.map_or("", TreePath::as_str).into();
-        self.places.insert(watch, Place { root, path });
-        if let Some(root) = self.roots.get_mut(&root) {
-            root.watches.insert(watch);
+        let path = path.map_or("", TreePath::as_str);
+        if let Some(tree) = self.roots.get_mut(&root) {
+            let known = self.places.get(&watch).filter(|known| known.root == root);
+            if known.is_some_and(|known| tree.paths.get(known.path.clone()) == Some(path)) {
+                return;
+            }
+            if tree.paths.len() + path.len() > PATHS_BYTES_MAX {
+                self.let_go(disk, root);
+                return;
+            }
+            let begin = tree.paths.len();
+            tree.paths.push_str(path);
+            self.places.insert(watch, Place { root, path: begin..tree.paths.len() });
+            tree.watches.insert(watch);
         }
     }
 
@@ -241,6 +259,7 @@ impl Watches {
     fn let_go(&mut self, disk: &dyn Disk, root: u64) {
         let Some(root) = self.roots.get_mut(&root) else { return };
         root.has_gap = true;
+        root.paths = String::new();
         for watch in std::mem::take(&mut root.watches) {
             self.places.remove(&watch);
             disk.unwatch(watch);
