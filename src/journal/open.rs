@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::audit::{self, Sealer};
@@ -70,6 +71,16 @@ CREATE TABLE wishes (
 CREATE TABLE intent (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL);
 ";
 
+/// What every connection is given, whatever it is for.
+fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    // Otherwise a statement is compiled again for other values, in case these would let SQLite look
+    // things up in another way: our indexes have their conditions in the statements' own words.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
+}
+
 impl Journal {
     /// Opens the journal, making one where there is none. A damaged one is put aside, kept, and
     /// begun anew; what the trees and the source know is filled in by recovery.
@@ -107,7 +118,7 @@ impl Journal {
         let open = |source| JournalError::Open { path: path.to_owned(), source };
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(open)?;
-        connection.busy_timeout(BUSY_TIMEOUT).map_err(open)?;
+        prepare(&connection).map_err(open)?;
         check_format(&connection, path)?;
         Ok(Some(Self::of(connection)))
     }
@@ -122,8 +133,7 @@ impl Journal {
         // Not read-only: whoever closes the file last writes the log's pages into it.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(open)?;
-        connection.busy_timeout(BUSY_TIMEOUT).map_err(open)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        prepare(&connection).map_err(open)?;
         connection
             .execute_batch(&format!("PRAGMA query_only=ON; PRAGMA cache_size=-{CACHE_KIB};"))
             .map_err(open)?;
@@ -142,8 +152,7 @@ impl Journal {
 
     fn set_up(mut connection: Connection, path: &Path) -> Result<Self, JournalError> {
         let open = |source| JournalError::Open { path: path.to_owned(), source };
-        connection.busy_timeout(BUSY_TIMEOUT).map_err(open)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        prepare(&connection).map_err(open)?;
         connection
             .execute_batch(&format!(
                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;
