@@ -85,7 +85,20 @@ pub fn check(
 ) -> Result<Vec<Finding>, GateError> {
     let live = live.filter(|live| mirror.has(*live));
     let changes = mirror.changes(live, tree)?;
-    let candidate = Candidate { mirror, tree, changes: &changes, rules };
+    check_changes(mirror, tree, (live, &changes), rules)
+}
+
+/// The same for whoever knows already what differs from what is `live`.
+///
+/// # Errors
+/// See [`check`].
+pub fn check_changes(
+    mirror: &Mirror,
+    tree: ObjectId,
+    (live, changes): (Option<ObjectId>, &[Change]),
+    rules: &Rules,
+) -> Result<Vec<Finding>, GateError> {
+    let candidate = Candidate { mirror, tree, changes, rules };
     let mut found = Findings::default();
     for gate in Gate::ALL {
         if let Gate::Tree(check) = gate {
