@@ -1,18 +1,30 @@
-use tokio::task::{JoinHandle, spawn_blocking};
+use std::io;
 
+use tokio::sync::oneshot::Receiver;
+
+use super::worker::Worker;
 use crate::trees::{Rubbish, Scan, Scanned};
 
 /// Work that goes on beside the passes, so that none of them waits for it: looking at all of the
 /// live tree, and removing old ones.
-#[derive(Default)]
 pub(super) struct Beside {
-    scan: Option<JoinHandle<Scanned>>,
+    worker: Worker,
+    scan: Option<Receiver<Scanned>>,
 }
 
 impl Beside {
+    /// Nothing goes on yet.
+    ///
+    /// # Errors
+    /// When there cannot be more threads.
+    pub(super) fn start() -> io::Result<Self> {
+        Ok(Self { worker: Worker::start("beside")?, scan: None })
+    }
+
     /// Begins to look at the live tree, unless somebody is still looking.
     pub(super) fn scan(&mut self, scan: Scan) {
-        self.scan.get_or_insert_with(|| spawn_blocking(|| scan.run()));
+        let worker = &self.worker;
+        self.scan.get_or_insert_with(|| worker.give(|| scan.run()));
     }
 
     /// What the look saw, once it ends; for ever where nobody looks.
@@ -34,7 +46,7 @@ impl Beside {
     /// Removes what nobody needs. What does not end before we do is found by the next start.
     pub(super) fn remove(&self, rubbish: Option<Rubbish>) {
         let Some(rubbish) = rubbish else { return };
-        drop(spawn_blocking(|| {
+        drop(self.worker.give(|| {
             if let Err(error) = rubbish.remove() {
                 tracing::warn!(error = %error, "an old tree could not be removed; the next start tries again");
             }

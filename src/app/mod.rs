@@ -13,6 +13,7 @@ mod signals;
 mod systemd;
 mod waiting;
 mod witness;
+mod worker;
 
 pub use error::AppError;
 pub use once::{Deliveries, Once, once};

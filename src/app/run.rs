@@ -5,7 +5,6 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
-use tokio::task::spawn_blocking;
 
 use super::beside::Beside;
 use super::secret_files::admin_token;
@@ -13,6 +12,7 @@ use super::signals::{Signals, Told};
 use super::systemd::Systemd;
 use super::waiting::{chance, due_in, longest_wait, quiet, stopped, until, watchdog};
 use super::witness::Witness;
+use super::worker::Worker;
 use super::{AppError, control_socket, journal_file, open, raise_open_files};
 use crate::config::{self, ApiSettings, Settings, Sources};
 use crate::http::{self, Access, Api, Feed};
@@ -61,6 +61,8 @@ struct Running {
     delivered_at: Option<(u64, u64)>,
     systemd: Systemd,
     turning: watch::Sender<Option<Instant>>,
+    /// Where passes run.
+    worker: Worker,
     /// When work was done whose memory is not given back yet.
     worked_at: Option<Instant>,
     /// Whether we were told to read the settings again while the agent was at work.
@@ -150,6 +152,7 @@ pub async fn run(
         delivered_at: None,
         systemd: Systemd::default(),
         turning: watch::Sender::new(None),
+        worker: Worker::start("passes").map_err(no_thread)?,
         worked_at: None,
         must_reload: false,
     };
@@ -179,6 +182,10 @@ pub async fn run(
         beside.collect(),
     );
     ended
+}
+
+fn no_thread(source: std::io::Error) -> AppError {
+    AppError::State { operation: "start a thread of", path: "the process".into(), source }
 }
 
 /// What hands traces to a collector, once in a process.
@@ -226,7 +233,7 @@ impl Running {
     /// The loop: a pass, what comes after it, and the wait for the next reason to look.
     async fn turn(mut self, mut agent: Box<Agent>, signals: &mut Signals) -> Result<(), AppError> {
         let mut trigger = Trigger::Start;
-        let mut beside = Beside::default();
+        let mut beside = Beside::start().map_err(no_thread)?;
         loop {
             let report;
             match self.work(agent, signals, move |agent| agent.pass(trigger)).await? {
@@ -277,7 +284,7 @@ impl Running {
     /// forgotten.
     async fn end(&self, agent: Option<Box<Agent>>) -> Result<(), AppError> {
         let Some(mut agent) = agent else { return Ok(()) };
-        let noted = spawn_blocking(move || agent.note_freshness());
+        let noted = self.worker.give(move || agent.note_freshness());
         if let Err(error) = noted.await.map_err(|_| AppError::Task("agent"))? {
             tracing::warn!(error = %error, "how fresh the source is could not be written down");
         }
@@ -323,7 +330,7 @@ impl Running {
         }
     }
 
-    /// Works with the agent on a blocking thread, and listens meanwhile: settings are read again
+    /// Works with the agent on a thread of its own, and listens meanwhile: settings are read again
     /// after it, and a stop gives it its grace.
     async fn work<T: Send + 'static>(
         &mut self,
@@ -333,7 +340,7 @@ impl Running {
     ) -> Result<Worked<T>, AppError> {
         self.turning.send_replace(Some(Instant::now()));
         let programs = agent.programs();
-        let mut worker = spawn_blocking(move || {
+        let mut worker = self.worker.give(move || {
             let value = work(&mut agent);
             (agent, value)
         });

@@ -39,14 +39,16 @@ use args::{Cli, Verb};
 use clap::Parser as _;
 use render::Output;
 
+use crate::{memory, priority};
+
 /// Reads the command line, does what it says, and prints.
 #[must_use]
 pub fn run() -> ExitCode {
-    crate::memory::share_heaps();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return args::refuse(&error),
     };
+    memory::share_heaps(if matches!(cli.verb, Verb::Serve(_)) { 2 } else { 1 });
     if let Verb::EvaluatePolicies(args) = &cli.verb {
         // It has no log, no threads and no runtime: whatever it evaluates may end it at any moment.
         let served = crate::rego::serve_process(args.memory_bytes_max);
@@ -57,7 +59,13 @@ pub fn run() -> ExitCode {
         output.error(&error);
         return Exit::Configuration.into();
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    if matches!(cli.verb, Verb::Serve(_) | Verb::Sync(_)) {
+        // These answer others while they work.
+        priority::answer_soon();
+        runtime.on_thread_start(priority::answer_soon);
+    }
+    let runtime = runtime.enable_all().build();
     let ended = match runtime {
         Ok(runtime) => {
             let ended = runtime.block_on(dispatch(cli, &output));
