@@ -112,6 +112,7 @@ fn body(event: &Event, api: &Api) -> Option<String> {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Filter {
     /// Kinds with commas between them.
     types: Option<String>,

@@ -1,10 +1,11 @@
 //! What a request brings, read with errors that are problems like all others.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{StatusCode, Uri, header};
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
@@ -16,8 +17,8 @@ pub(super) struct Asked<T>(pub(super) T);
 impl<T: DeserializeOwned> FromRequestParts<Api> for Asked<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        match Query::<T>::from_request_parts(parts, api).await {
+    async fn from_request_parts(parts: &mut Parts, _api: &Api) -> Result<Self, Problem> {
+        match Query::<T>::try_from_uri(&without_actor(&parts.uri)) {
             Ok(Query(value)) => Ok(Self(value)),
             Err(error) => Err(Problem::bad_request(format!(
                 "the query cannot be read: {}",
@@ -25,6 +26,18 @@ impl<T: DeserializeOwned> FromRequestParts<Api> for Asked<T> {
             ))),
         }
     }
+}
+
+/// An address without the name that an operator at the control socket gives themselves, which any of
+/// them may have: `access::guard` has read it.
+fn without_actor(uri: &Uri) -> Cow<'_, Uri> {
+    let query = uri.query().unwrap_or_default();
+    if !form_urlencoded::parse(query.as_bytes()).any(|(key, _)| key == "actor") {
+        return Cow::Borrowed(uri);
+    }
+    let mut rest = form_urlencoded::Serializer::for_suffix(String::from("/?"), 2);
+    rest.extend_pairs(form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key != "actor"));
+    rest.finish().parse().map_or(Cow::Borrowed(uri), Cow::Owned)
 }
 
 /// The one part of the path that has a name, as text.
@@ -102,6 +115,10 @@ pub(super) fn not_json() -> Problem {
 
 /// Reads JSON; what is wrong with it is told with its place.
 pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // A list would be read as the fields in their order, and an empty one as none of them.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::bad_request("the body has to be an object, and is a list"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();

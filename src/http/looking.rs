@@ -22,6 +22,7 @@ use crate::profiles;
 use crate::view::{FILES_MAX, Trial, View, ViewError};
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Between {
     from: Option<String>,
     to: Option<String>,
@@ -53,6 +54,7 @@ async fn differing(api: Api, caller: Caller, between: Between) -> Result<DiffBod
 pub(super) type Tagged<T> = ([(HeaderName, HeaderValue); 1], Json<T>);
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Which {
     pub(super) name: Option<String>,
     pub(super) at: Option<String>,
@@ -161,6 +163,7 @@ pub(super) async fn profiles(
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Path {
     path: Option<String>,
 }

@@ -31,6 +31,7 @@ const FETCH_WAIT: Duration = Duration::from_secs(60);
 const NUMBER_WAIT: Duration = Duration::from_secs(2);
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Waiting {
     /// Seconds, as `30` or `30s`.
     wait: Option<String>,

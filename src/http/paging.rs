@@ -17,6 +17,7 @@ const NAME: &str = "t:";
 
 /// Which page is asked for.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Paging {
     pub(super) limit: Option<usize>,
     /// The number of the last row that was seen.

@@ -169,6 +169,7 @@ pub(super) async fn nodes(
 }
 
 #[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Trail {
     pub(super) limit: Option<usize>,
     pub(super) before: Option<u64>,

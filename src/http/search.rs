@@ -15,6 +15,7 @@ use super::wire::{FORMAT_VERSION, HitBody, PointBody, SearchBody};
 const CHARS: std::ops::RangeInclusive<usize> = 2..=200;
 
 #[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Sought {
     pub(super) q: Option<String>,
     pub(super) at: Option<String>,

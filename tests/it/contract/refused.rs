@@ -221,8 +221,12 @@ fn wrong(operation: &Operation, document: &Value, chance: &Chance) -> Wrong {
         let id = pick(&bad_ids(chance));
         ways.push(Wrong { path: operation.path.replace("{id}", &id), ..right.clone() });
     }
-    let typed = operation.parameters("query");
-    let typed: Vec<_> = typed.iter().filter(|(_, s)| !bad_values(s, "").is_empty()).collect();
+    let asked = operation.parameters("query");
+    if !asked.is_empty() {
+        // One that is mistyped would otherwise be as if it was not there.
+        ways.push(Wrong { path: format!("{}?nobody_knows=1", right.path), ..right.clone() });
+    }
+    let typed: Vec<_> = asked.iter().filter(|(_, s)| !bad_values(s, "").is_empty()).collect();
     if !typed.is_empty() {
         let (name, schema) = typed[chance.way % typed.len()];
         let value = pick(&bad_values(schema, &chance.odd));
