@@ -2,9 +2,7 @@
 //!
 //! The C library and the kernel offer these calls in no other way than with `unsafe`.
 
-use std::collections::HashSet;
 use std::ops::Range;
-use std::sync::OnceLock;
 
 /// Has all threads take memory from so many heaps, from now on: what one of them frees, the next
 /// uses, and it can be given back. The C library would give each thread a heap of its own, of which a
@@ -34,17 +32,15 @@ pub const fn share_heaps(_heaps: std::ffi::c_int) {}
 /// pages of program code that are mapped though the page cache has them.
 pub fn give_back() {
     trim();
-    CODE.get_or_init(|| {
-        let maps = std::fs::read_to_string("/proc/self/smaps");
-        maps.map_or_else(|_| Vec::new(), |maps| code(&maps))
-    })
-    .iter()
-    .for_each(unmap);
+    let (Ok(program), Ok(maps)) =
+        (std::fs::read_link("/proc/self/exe"), std::fs::read_to_string("/proc/self/smaps"))
+    else {
+        return;
+    };
+    if let Some(program) = program.to_str() {
+        code(&maps, program).iter().for_each(unmap);
+    }
 }
-
-/// Where the program's code and that of its libraries is: read once, since the kernel counts pages
-/// for it, and since neither is taken out of a program that runs.
-static CODE: OnceLock<Vec<Range<usize>>> = OnceLock::new();
 
 /// Lets go of what the allocator holds free: after a step of large work, so that the next step's
 /// does not come on top of it.
@@ -67,7 +63,7 @@ pub const fn trim() {}
 #[expect(unsafe_code, reason = "madvise(2) can take memory away, so rustix leaves the proof to us")]
 fn unmap(range: &Range<usize>) {
     let start = std::ptr::with_exposed_provenance_mut(range.start);
-    // SAFETY: the range is a private mapping of a file, not writable, of which no page was ever
+    // SAFETY: the range is a private mapping of a file, not writable, of which no page was
     // changed (see `code`): whatever is touched there next is read from the file again, with the
     // same bytes. A failure means that it stays mapped.
     let done =
@@ -77,46 +73,34 @@ fn unmap(range: &Range<usize>) {
     }
 }
 
-/// The mappings of programs that may be let go of: readable, not writable, private, and without a
-/// page of our own in them (proc(5), `smaps`). A file is a program where a part of it may be
-/// executed; others are mapped for a while only.
-fn code(smaps: &str) -> Vec<Range<usize>> {
+/// The mappings of the program's own file that may be let go of: readable, not writable, private, and
+/// without a page of our own in them, be it in memory or swapped out (proc(5), `smaps`). Others
+/// come and go: a library may be loaded right now.
+fn code(smaps: &str, program: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    let mut programs = HashSet::new();
-    let mut current: Option<Mapping<'_>> = None;
+    let mut current: Option<Range<usize>> = None;
     for line in smaps.lines() {
         if let Some(kib) = line.strip_prefix("Anonymous:") {
+            current = current.filter(|_| kib.trim() == "0 kB");
+        } else if let Some(kib) = line.strip_prefix("Swap:") {
+            // Behind it: a mapping of which the kernel does not tell both stays.
             found.extend(current.take().filter(|_| kib.trim() == "0 kB"));
-        } else if let Some(mapping) = Mapping::parse(line) {
-            if mapping.rights == "r-xp" {
-                programs.insert(mapping.path);
-            }
-            let stays =
-                !mapping.path.starts_with('/') || !matches!(mapping.rights, "r-xp" | "r--p");
-            current = (!stays).then_some(mapping);
+        } else if let Some(mapping) = mapping(line, program) {
+            current = mapping;
         }
     }
-    found.retain(|mapping| programs.contains(mapping.path));
-    found.into_iter().map(|mapping| mapping.range).collect()
+    found
 }
 
-/// The first line of what is told of a mapping.
-struct Mapping<'a> {
-    range: Range<usize>,
-    rights: &'a str,
-    /// Empty: no file.
-    path: &'a str,
-}
-
-impl<'a> Mapping<'a> {
-    fn parse(line: &'a str) -> Option<Self> {
-        let mut words = line.split_ascii_whitespace();
-        let (start, end) = words.next()?.split_once('-')?;
-        let range = usize::from_str_radix(start, 16).ok()?..usize::from_str_radix(end, 16).ok()?;
-        let rights = words.next()?;
-        let path = words.nth(3).unwrap_or_default();
-        Some(Self { range, rights, path })
-    }
+/// The first line of what is told of a mapping; the inner `None` is one that has to stay.
+fn mapping(line: &str, program: &str) -> Option<Option<Range<usize>>> {
+    let (start, rest) = line.split_once('-')?;
+    let (end, rest) = rest.split_once(' ')?;
+    let range = usize::from_str_radix(start, 16).ok()?..usize::from_str_radix(end, 16).ok()?;
+    let is_fixed = rest.starts_with("r-xp ") || rest.starts_with("r--p ");
+    // Its path is the last, and may have spaces in it.
+    let is_ours = rest.strip_suffix(program).is_some_and(|rest| rest.ends_with(' '));
+    Some((is_fixed && is_ours).then_some(range))
 }
 
 #[cfg(test)]
@@ -124,27 +108,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_unchanged_mappings_of_programs_are_let_go_of() {
+    fn only_unchanged_mappings_of_the_program_are_let_go_of() {
         let smaps = "\
-55d0-55e0 r-xp 00001000 fe:00 42   /usr/bin/kconfigd
+55d0-55e0 r-xp 00001000 fe:00 42   /opt/my tools/kconfigd
 Rss:                  64 kB
 Anonymous:             0 kB
-55e0-55f0 r--p 00002000 fe:00 42   /usr/bin/kconfigd
+Swap:                  0 kB
+55e0-55f0 r--p 00002000 fe:00 42   /opt/my tools/kconfigd
 Anonymous:             8 kB
-55f0-5600 rw-p 00003000 fe:00 42   /usr/bin/kconfigd
+Swap:                  0 kB
+55f0-5600 r--p 00002000 fe:00 42   /opt/my tools/kconfigd
 Anonymous:             0 kB
+Swap:                  4 kB
+5600-5610 rw-p 00003000 fe:00 42   /opt/my tools/kconfigd
+Anonymous:             0 kB
+Swap:                  0 kB
+5610-5620 r--p 00004000 fe:00 42   /opt/my tools/kconfigd
+Anonymous:             0 kB
+SwapPss:               0 kB
 7f00-7f10 r--p 00000000 00:00 0    [vvar]
 Anonymous:             0 kB
-7f10-7f20 r--p 00000000 00:00 0
-Anonymous:             0 kB
+Swap:                  0 kB
 7f20-7f30 r--p 00000000 fe:00 43   /usr/lib/libc.so.6
 Anonymous:             0 kB
-7f30-7f40 r-xp 00000000 fe:00 43   /usr/lib/libc.so.6
+Swap:                  0 kB
+7f30-7f40 r--p 00000000 fe:00 44   /var/my tools/kconfigd
 Anonymous:             0 kB
-7f50-7f60 r--p 00000000 fe:00 44   /var/lib/kconfigd/some.pack
+Swap:                  0 kB
+7f40-7f50 r--p 00000000 fe:00 42   /opt/my tools/kconfigd
 Anonymous:             0 kB
+Swap:                  0 kB
 ";
-        assert_eq!(code(smaps), [0x55d0..0x55e0, 0x7f20..0x7f30, 0x7f30..0x7f40]);
+        assert_eq!(code(smaps, "/opt/my tools/kconfigd"), [0x55d0..0x55e0, 0x7f40..0x7f50]);
     }
 
     #[test]

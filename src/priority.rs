@@ -8,12 +8,12 @@
 const SLICE: u64 = 100_000;
 
 /// Has this thread run soon after it is woken, also while all processors work: a shorter slice is
-/// given earlier (Linux 6.12 and later; sched(7), `sched_setattr`), and no more of it. Without it, an
+/// given earlier (Linux 6.12 and later: Documentation/scheduler/sched-eevdf.rst), and no more of it. Without it, an
 /// answer waits for the end of a slice of a pass, some 4 ms, each time that it waited for anything.
 /// Threads and programs that this one starts are as all others. Where the system refuses, nothing
 /// changes.
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
-#[expect(unsafe_code, reason = "neither the C library nor rustix has this call")]
+#[expect(unsafe_code, reason = "rustix has no such call, nor have most C libraries")]
 pub fn answer_soon() {
     use std::ffi::{c_int, c_long, c_uint};
 
@@ -47,8 +47,9 @@ pub fn answer_soon() {
     let size = size_of::<Attributes>() as c_uint;
     // SAFETY: the kernel writes at most `size` bytes of a structure that lives until it returns.
     let known = unsafe { syscall(get, this_thread, &raw mut attributes, size, no_flags) } == 0;
-    // Whoever gave us another policy knows better.
-    if !known || attributes.policy != SCHED_OTHER {
+    // Whoever gave us another policy knows better, or a precedence, which threads and programs that we
+    // start would not get.
+    if !known || attributes.policy != SCHED_OTHER || attributes.nice < 0 {
         return;
     }
     attributes.flags |= NOT_INHERITED;

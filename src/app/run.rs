@@ -246,8 +246,8 @@ impl Running {
                     Worked::Done(back, ()) => agent = back,
                     Worked::Stopped(agent) => return self.end(agent).await,
                 }
-                beside.remove(agent.take_rubbish());
             }
+            beside.remove(|| agent.take_rubbish());
             if std::mem::take(&mut self.must_reload) {
                 self.reload(&mut agent);
                 trigger = Trigger::Signal;

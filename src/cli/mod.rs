@@ -48,7 +48,14 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return args::refuse(&error),
     };
-    memory::share_heaps(if matches!(cli.verb, Verb::Serve(_)) { 2 } else { 1 });
+    let stays = match &cli.verb {
+        Verb::Serve(_) => true,
+        Verb::Sync(args) => !args.once,
+        _ => false,
+    };
+    // An agent that answers only at its control socket is to be small.
+    let is_sidecar = stays && matches!(cli.verb, Verb::Sync(_));
+    memory::share_heaps(if is_sidecar { 1 } else { 2 });
     if let Verb::EvaluatePolicies(args) = &cli.verb {
         // It has no log, no threads and no runtime: whatever it evaluates may end it at any moment.
         let served = crate::rego::serve_process(args.memory_bytes_max);
@@ -60,8 +67,8 @@ pub fn run() -> ExitCode {
         return Exit::Configuration.into();
     }
     let mut runtime = tokio::runtime::Builder::new_current_thread();
-    if matches!(cli.verb, Verb::Serve(_) | Verb::Sync(_)) {
-        // These answer others while they work.
+    if stays {
+        // It answers others while it works.
         priority::answer_soon();
         runtime.on_thread_start(priority::answer_soon);
     }

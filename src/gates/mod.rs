@@ -32,7 +32,7 @@ pub use rules::Rules;
 use at_hand::AtHand;
 use files::Schemas;
 
-use crate::model::{Change, Finding, Findings, ObjectId};
+use crate::model::{Change, Finding, Findings, ObjectId, Plan};
 use crate::objects::Mirror;
 
 /// A tree that is held against the rules, and how it differs from one that passed them.
@@ -84,18 +84,32 @@ pub fn check(
     rules: &Rules,
 ) -> Result<Vec<Finding>, GateError> {
     let live = live.filter(|live| mirror.has(*live));
-    let changes = mirror.changes(live, tree)?;
-    check_changes(mirror, tree, (live, &changes), rules)
+    judge(mirror, tree, live, &mirror.changes(live, tree)?, rules)
 }
 
-/// The same for whoever knows already what differs from what is `live`.
+/// The same of the tree that a plan leads to, for whoever has one: what it begins with is `passed`
+/// more often than not, and then nobody has to look for what differs again.
 ///
 /// # Errors
 /// See [`check`].
-pub fn check_changes(
+pub fn check_plan(
+    mirror: &Mirror,
+    plan: &Plan,
+    passed: Option<ObjectId>,
+    rules: &Rules,
+) -> Result<Vec<Finding>, GateError> {
+    if plan.from_tree == passed {
+        judge(mirror, plan.to_tree, passed, &plan.changes, rules)
+    } else {
+        check(mirror, plan.to_tree, passed, rules)
+    }
+}
+
+fn judge(
     mirror: &Mirror,
     tree: ObjectId,
-    (live, changes): (Option<ObjectId>, &[Change]),
+    live: Option<ObjectId>,
+    changes: &[Change],
     rules: &Rules,
 ) -> Result<Vec<Finding>, GateError> {
     let candidate = Candidate { mirror, tree, changes, rules };

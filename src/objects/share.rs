@@ -38,13 +38,17 @@ impl Mirror {
         let here = parts.next().unwrap_or_default();
         let (work, path) = (&work, self.path());
         thread::scope(|scope| {
-            let others: Vec<_> = parts
-                .map(|part| scope.spawn(move || work(&Self::open_or_create(path)?, part)))
-                .collect();
+            let begin = |part| {
+                let there = move || work(&Self::open_or_create(path)?, part);
+                thread::Builder::new().spawn_scoped(scope, there)
+            };
+            let others: Vec<_> = parts.map(|part| (part, begin(part))).collect();
             let mut results = vec![work(self, here)];
-            results.extend(others.into_iter().map(|other| {
+            results.extend(others.into_iter().map(|(part, other)| match other {
                 // A panic is a bug, wherever it comes: it goes on here.
-                other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                Ok(other) => other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                // There cannot be more threads.
+                Err(_) => work(self, part),
             }));
             results.into_iter().collect()
         })

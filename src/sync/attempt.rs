@@ -109,8 +109,10 @@ impl Agent {
         let timed = meters().time("plan");
         let plan = self.plan(&mirror, &rendered)?;
         drop(timed);
+        let passed =
+            self.live_tree().filter(|_| self.standing.rules.as_ref() == Some(&self.rules_key));
         let timed = meters().time("gates");
-        let mut findings = match self.pass_gates(&mirror, &plan) {
+        let mut findings = match gates::check_plan(&mirror, &plan, passed, &self.rules) {
             Err(error) if error.is_of_this_node() => {
                 return self.hold_for_rules(&attempt, &rendered, &error);
             }
@@ -159,18 +161,6 @@ impl Agent {
         }
         let _timed = meters().time("apply");
         self.deploy(&mirror, &attempt, next)
-    }
-
-    /// What the gates say of a tree. Where the live one passed the same rules, they look at what the
-    /// plan changes.
-    fn pass_gates(&self, mirror: &Mirror, plan: &Plan) -> Result<Vec<Finding>, GateError> {
-        let same_rules = self.standing.rules.as_ref() == Some(&self.rules_key);
-        let passed = self.live_tree().filter(|_| same_rules);
-        if plan.from_tree == passed {
-            gates::check_changes(mirror, plan.to_tree, (passed, &plan.changes), &self.rules)
-        } else {
-            gates::check(mirror, plan.to_tree, passed, &self.rules)
-        }
     }
 
     /// The rules of this node cannot be read, which is not the revision's fault: it waits for them.

@@ -2,6 +2,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::thread;
@@ -138,16 +139,21 @@ impl Disk for RealDisk {
     /// At once: a disk does several in the time of one, and a file system writes its journal once for
     /// all that wait for it.
     fn sync_files(&self, paths: &[PathBuf]) -> Result<(), DiskError> {
-        let part = paths.len().div_ceil(SYNCS_MAX).max(SYNCS_EACH_MIN);
-        let mut parts = paths.chunks(part);
+        let threads = (paths.len() / SYNCS_EACH_MIN).clamp(1, SYNCS_MAX);
+        let mut parts = paths.chunks(paths.len().div_ceil(threads).max(1));
         let here = parts.next().unwrap_or_default();
         let sync = |paths: &[PathBuf]| paths.iter().try_for_each(|path| self.sync_file(path));
         thread::scope(|scope| {
-            let others: Vec<_> = parts.map(|part| scope.spawn(move || sync(part))).collect();
+            let begin = |part| thread::Builder::new().spawn_scoped(scope, move || sync(part));
+            let others: Vec<_> = parts.map(|part| (part, begin(part))).collect();
             let done = sync(here);
-            others.into_iter().fold(done, |done, other| {
-                // A panic is a bug, wherever it comes: it goes on here.
-                done.and(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            others.into_iter().fold(done, |done, (part, other)| {
+                done.and(match other {
+                    // A panic is a bug, wherever it comes: it goes on here.
+                    Ok(other) => other.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                    // There cannot be more threads.
+                    Err(_) => sync(part),
+                })
             })
         })
     }

@@ -50,6 +50,8 @@ struct Root {
     /// The paths of its folders, one behind the other: in pieces of their own they would lie between
     /// what is needed for a moment only, and keep its memory.
     paths: String,
+    /// Bytes of it that are paths of folders which are watched still.
+    used: usize,
     learnt: u64,
     /// Whether a folder of it could not be watched.
     has_gap: bool,
@@ -76,6 +78,8 @@ const DOUBTS_MAX: usize = 10_000;
 const FOLDERS_MAX: usize = 65_536;
 /// Bytes of all paths of the folders of one tree, at most: with more it is compared.
 const PATHS_BYTES_MAX: usize = 16 << 20;
+/// Bytes of paths that are watched no more, before what is left is moved together.
+const PATHS_SLACK: usize = 4096;
 /// Of what the machine lets one user watch, the part that we take (as one in so many).
 const SHARE_OF_LIMIT: usize = 2;
 /// Where the machine says how many that are.
@@ -128,6 +132,7 @@ impl Watches {
         let Some(place) = self.places.remove(&watch) else { return };
         let Some(root) = self.roots.get_mut(&place.root) else { return };
         root.watches.remove(&watch);
+        root.used = root.used.saturating_sub(place.path.len());
         // That it went is told of the folder that held it. Nothing holds the root.
         root.has_gap |= place.path.is_empty();
     }
@@ -181,20 +186,43 @@ impl Watches {
             return;
         };
         let path = path.map_or("", TreePath::as_str);
-        if let Some(tree) = self.roots.get_mut(&root) {
-            let known = self.places.get(&watch).filter(|known| known.root == root);
-            if known.is_some_and(|known| tree.paths.get(known.path.clone()) == Some(path)) {
+        let known = self.places.get(&watch).map(|place| (place.root, place.path.clone()));
+        // A folder that was watched already may have moved here from elsewhere.
+        if let Some((before, at)) = known
+            && let Some(tree) = self.roots.get_mut(&before)
+        {
+            if before == root && tree.paths.get(at.clone()) == Some(path) {
                 return;
             }
-            if tree.paths.len() + path.len() > PATHS_BYTES_MAX {
-                self.let_go(disk, root);
-                return;
-            }
-            let begin = tree.paths.len();
-            tree.paths.push_str(path);
-            self.places.insert(watch, Place { root, path: begin..tree.paths.len() });
-            tree.watches.insert(watch);
+            tree.watches.remove(&watch);
+            tree.used = tree.used.saturating_sub(at.len());
         }
+        let Some(tree) = self.roots.get_mut(&root) else { return };
+        tree.watches.insert(watch);
+        let begin = tree.paths.len();
+        tree.paths.push_str(path);
+        tree.used += path.len();
+        self.places.insert(watch, Place { root, path: begin..tree.paths.len() });
+        if tree.used > PATHS_BYTES_MAX {
+            self.say_full(place);
+            self.let_go(disk, root);
+        } else if tree.paths.len() > 2 * tree.used + PATHS_SLACK {
+            self.close_up(root);
+        }
+    }
+
+    /// Lets go of the bytes of paths that are watched no more.
+    fn close_up(&mut self, root: u64) {
+        let Some(tree) = self.roots.get_mut(&root) else { return };
+        let mut paths = String::with_capacity(tree.used);
+        for watch in &tree.watches {
+            if let Some(place) = self.places.get_mut(watch) {
+                let begin = paths.len();
+                paths.push_str(tree.paths.get(place.path.clone()).unwrap_or_default());
+                place.path = begin..paths.len();
+            }
+        }
+        tree.paths = paths;
     }
 
     /// Lets go of the tree that was learnt first, as long as there are too many folders.
@@ -260,6 +288,7 @@ impl Watches {
         let Some(root) = self.roots.get_mut(&root) else { return };
         root.has_gap = true;
         root.paths = String::new();
+        root.used = 0;
         for watch in std::mem::take(&mut root.watches) {
             self.places.remove(&watch);
             disk.unwatch(watch);
@@ -336,5 +365,35 @@ mod tests {
         assert!(watches.known(7).is_some());
         (0..=DOUBTS_MAX).for_each(|n| watches.doubt_everywhere(&n.to_string()));
         assert!(watches.known(7).is_none());
+    }
+
+    #[test]
+    fn paths_that_are_watched_no_more_are_let_go_of() {
+        let disk = super::super::sim::SimDisk::with_folders(&["/a", "/b"]);
+        let mut watches = Watches { folders_max: 9, ..Watches::default() };
+        watches.open(&disk, 7);
+        watches.folder(&disk, 7, None, Path::new("/b"));
+        let path = |n: usize| TreePath::parse(&format!("releases/{n}")).unwrap();
+        for n in 0..10_000 {
+            watches.folder(&disk, 7, Some(&path(n)), Path::new("/a"));
+        }
+        let root = &watches.roots[&7];
+        assert_eq!((root.watches.len(), root.used), (2, "releases/9999".len()));
+        assert!(root.paths.len() <= 2 * root.used + PATHS_SLACK, "{}", root.paths.len());
+        let at = watches.places.values().find(|place| !place.path.is_empty()).unwrap();
+        assert_eq!(root.paths[at.path.clone()], *"releases/9999");
+    }
+
+    #[test]
+    fn a_folder_that_moved_to_another_tree_is_watched_there_alone() {
+        let disk = super::super::sim::SimDisk::with_folders(&["/a"]);
+        let mut watches = Watches { folders_max: 9, ..Watches::default() };
+        for root in [7, 8] {
+            watches.open(&disk, root);
+            watches.folder(&disk, root, Some(&TreePath::parse("x").unwrap()), Path::new("/a"));
+        }
+        watches.forget(&disk, 7);
+        assert_eq!(watches.places.len(), 1);
+        assert_eq!((watches.roots[&8].watches.len(), watches.roots[&8].has_gap), (1, false));
     }
 }
