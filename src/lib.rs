@@ -26,6 +26,7 @@ pub mod journal;
 pub mod memory;
 pub mod meters;
 pub mod notify;
+pub mod parts;
 pub mod priority;
 pub mod profiles;
 pub mod progress;

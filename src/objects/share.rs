@@ -2,6 +2,7 @@ use std::num::NonZero;
 use std::thread;
 
 use super::{Mirror, ObjectsError};
+use crate::parts;
 
 /// Threads that work over objects at once: more only wait for the disk.
 const THREADS_MAX: usize = 4;
@@ -34,24 +35,9 @@ impl Mirror {
         if threads == 1 {
             return Ok(vec![work(self, items)?]);
         }
-        let mut parts = items.chunks(items.len().div_ceil(threads));
-        let here = parts.next().unwrap_or_default();
-        let (work, path) = (&work, self.path());
-        thread::scope(|scope| {
-            let begin = |part| {
-                let there = move || work(&Self::open_or_create(path)?, part);
-                thread::Builder::new().spawn_scoped(scope, there)
-            };
-            let others: Vec<_> = parts.map(|part| (part, begin(part))).collect();
-            let mut results = vec![work(self, here)];
-            results.extend(others.into_iter().map(|(part, other)| match other {
-                // A panic is a bug, wherever it comes: it goes on here.
-                Ok(other) => other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-                // There cannot be more threads.
-                Err(_) => work(self, part),
-            }));
-            results.into_iter().collect()
-        })
+        let path = self.path();
+        let there = |part: &[T]| work(&Self::open_or_create(path)?, part);
+        parts::share_out(items, threads, |part| work(self, part), there).into_iter().collect()
     }
 }
 

@@ -2,10 +2,8 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::thread;
 
 use rustix::fs::{
     AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid, fchmod,
@@ -16,6 +14,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::disk::{Attributes, Disk, DiskError, Kind, Stat, Tell, WatchId};
 use super::inotify::Inotify;
+use crate::parts;
 
 /// Files that are made durable at once, at most.
 const SYNCS_MAX: usize = 8;
@@ -140,22 +139,8 @@ impl Disk for RealDisk {
     /// all that wait for it.
     fn sync_files(&self, paths: &[PathBuf]) -> Result<(), DiskError> {
         let threads = (paths.len() / SYNCS_EACH_MIN).clamp(1, SYNCS_MAX);
-        let mut parts = paths.chunks(paths.len().div_ceil(threads).max(1));
-        let here = parts.next().unwrap_or_default();
         let sync = |paths: &[PathBuf]| paths.iter().try_for_each(|path| self.sync_file(path));
-        thread::scope(|scope| {
-            let begin = |part| thread::Builder::new().spawn_scoped(scope, move || sync(part));
-            let others: Vec<_> = parts.map(|part| (part, begin(part))).collect();
-            let done = sync(here);
-            others.into_iter().fold(done, |done, (part, other)| {
-                done.and(match other {
-                    // A panic is a bug, wherever it comes: it goes on here.
-                    Ok(other) => other.join().unwrap_or_else(|panic| resume_unwind(panic)),
-                    // There cannot be more threads.
-                    Err(_) => sync(part),
-                })
-            })
-        })
+        parts::share_out(paths, threads, sync, sync).into_iter().collect()
     }
 
     fn sync_folder(&self, path: &Path) -> Result<(), DiskError> {

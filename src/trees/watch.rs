@@ -113,7 +113,7 @@ impl Watches {
 
     fn doubt_place(&mut self, watch: WatchId, name: Option<&std::ffi::OsStr>) {
         let Some(place) = self.places.get(&watch) else { return };
-        let (id, Some(root)) = (place.root, self.roots.get_mut(&place.root)) else { return };
+        let Some(root) = self.roots.get_mut(&place.root) else { return };
         let folder = root.paths.get(place.path.clone()).unwrap_or_default();
         let path = match name.map(|name| name.to_str()) {
             Some(Some(name)) if folder.is_empty() => name.to_owned(),
@@ -121,10 +121,11 @@ impl Watches {
             // The folder itself, or what is no name of ours: the folder is looked at whole.
             Some(None) | None => folder.to_owned(),
         };
-        match self.working_on {
-            Some(working_on) if working_on == id => root.doubts.add(path),
+        if self.working_on == Some(place.root) {
+            root.doubts.add(path);
+        } else {
             // Somebody else: what was written to may be shared with every other tree.
-            _ => self.doubt_everywhere(&path),
+            self.doubt_everywhere(&path);
         }
     }
 
