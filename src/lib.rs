@@ -27,7 +27,6 @@ pub mod memory;
 pub mod meters;
 pub mod notify;
 pub mod parts;
-pub mod priority;
 pub mod profiles;
 pub mod progress;
 pub mod render;

@@ -3,14 +3,28 @@
 //! The C library and the kernel offer these calls in no other way than with `unsafe`.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
-/// Has all threads take memory from so many heaps, from now on: what one of them frees, the next
-/// uses, and it can be given back. The C library would give each thread a heap of its own, of which a
-/// few long-lived pieces keep most. With a single one, many that answer may wait for it while a sync
-/// runs; with two, an agent that rests is twice as large.
+/// The parts of files that were mapped when the program began, itself and the libraries that it is
+/// linked with: these never go away.
+static MAPPED: OnceLock<Vec<Range<usize>>> = OnceLock::new();
+
+/// Says how memory is to be laid out. The first thing that the program does: no other thread is there
+/// yet, and no library but those that it is linked with.
+pub fn prepare() {
+    share_heap();
+    MAPPED.get_or_init(|| {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+        maps.lines().filter_map(fixed).collect()
+    });
+}
+
+/// Has all threads take memory from one heap, from now on: what one of them frees, the next uses, and
+/// it can be given back. The C library would give each thread a heap of its own, of which a few
+/// long-lived pieces keep most.
 #[cfg(target_env = "gnu")]
 #[expect(unsafe_code, reason = "glibc offers this as a C function alone")]
-pub fn share_heaps(heaps: std::ffi::c_int) {
+fn share_heap() {
     use std::ffi::c_int;
     /// `M_ARENA_MAX` of malloc.h.
     const ARENA_MAX: c_int = -8;
@@ -20,33 +34,28 @@ pub fn share_heaps(heaps: std::ffi::c_int) {
     // SAFETY: mallopt(3) is called before there are other threads; it changes how memory is laid
     // out, and nothing that was given out before.
     unsafe {
-        mallopt(ARENA_MAX, heaps);
+        mallopt(ARENA_MAX, 1);
     }
 }
 
 /// Other C libraries have no such setting.
 #[cfg(not(target_env = "gnu"))]
-pub const fn share_heaps(_heaps: std::ffi::c_int) {}
+const fn share_heap() {}
 
-/// Lets go of what the work needed and waiting does not: what the allocator holds free, and the
-/// pages of program code that are mapped though the page cache has them.
+/// Lets go of what the work until now needed: what the allocator holds free, and the pages of the
+/// program and its libraries that are mapped though the page cache has them. For who waits, and before
+/// a step of large work, so that it does not come on top of the last one.
 pub fn give_back() {
     trim();
-    let (Ok(program), Ok(maps)) =
-        (std::fs::read_link("/proc/self/exe"), std::fs::read_to_string("/proc/self/smaps"))
-    else {
-        return;
-    };
-    if let Some(program) = program.to_str() {
-        code(&maps, program).iter().for_each(unmap);
-    }
+    let Some(mapped) = MAPPED.get() else { return };
+    let Ok(smaps) = std::fs::read_to_string("/proc/self/smaps") else { return };
+    unchanged(&smaps).filter(|range| mapped.contains(range)).for_each(|range| unmap(&range));
 }
 
-/// Lets go of what the allocator holds free: after a step of large work, so that the next step's
-/// does not come on top of it.
+/// Lets go of what the allocator holds free.
 #[cfg(target_env = "gnu")]
 #[expect(unsafe_code, reason = "glibc offers this as a C function alone")]
-pub fn trim() {
+fn trim() {
     unsafe extern "C" {
         fn malloc_trim(pad: usize) -> std::ffi::c_int;
     }
@@ -58,14 +67,15 @@ pub fn trim() {
 
 /// Other C libraries give it back by themselves.
 #[cfg(not(target_env = "gnu"))]
-pub const fn trim() {}
+const fn trim() {}
 
 #[expect(unsafe_code, reason = "madvise(2) can take memory away, so rustix leaves the proof to us")]
 fn unmap(range: &Range<usize>) {
     let start = std::ptr::with_exposed_provenance_mut(range.start);
-    // SAFETY: the range is a private mapping of a file, not writable, of which no page was
-    // changed (see `code`): whatever is touched there next is read from the file again, with the
-    // same bytes. A failure means that it stays mapped.
+    // SAFETY: the range is a private mapping of a file, not writable, which was there when the program
+    // began and so never goes away, and of which no page was changed (see `unchanged`): whatever is
+    // touched there next is read from the file again, with the same bytes. A failure means that it
+    // stays mapped.
     let done =
         unsafe { rustix::mm::madvise(start, range.len(), rustix::mm::Advice::LinuxDontNeed) };
     if let Err(error) = done {
@@ -73,34 +83,32 @@ fn unmap(range: &Range<usize>) {
     }
 }
 
-/// The mappings of the program's own file that may be let go of: readable, not writable, private, and
-/// without a page of our own in them, be it in memory or swapped out (proc(5), `smaps`). Others
-/// come and go: a library may be loaded right now.
-fn code(smaps: &str, program: &str) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
+/// The parts of files in which no page is our own, be it in memory or swapped out (proc(5), `smaps`).
+fn unchanged(smaps: &str) -> impl Iterator<Item = Range<usize>> {
     let mut current: Option<Range<usize>> = None;
-    for line in smaps.lines() {
+    smaps.lines().filter_map(move |line| {
         if let Some(kib) = line.strip_prefix("Anonymous:") {
-            current = current.filter(|_| kib.trim() == "0 kB");
+            current = current.take().filter(|_| kib.trim() == "0 kB");
         } else if let Some(kib) = line.strip_prefix("Swap:") {
             // Behind it: a mapping of which the kernel does not tell both stays.
-            found.extend(current.take().filter(|_| kib.trim() == "0 kB"));
-        } else if let Some(mapping) = mapping(line, program) {
-            current = mapping;
+            return current.take().filter(|_| kib.trim() == "0 kB");
+        } else if line.split(' ').next().is_some_and(|word| !word.ends_with(':')) {
+            current = fixed(line);
         }
-    }
-    found
+        None
+    })
 }
 
-/// The first line of what is told of a mapping; the inner `None` is one that has to stay.
-fn mapping(line: &str, program: &str) -> Option<Option<Range<usize>>> {
+/// The range that a line of /proc/self/maps is about, where it is a private mapping of a file that
+/// cannot be written to.
+fn fixed(line: &str) -> Option<Range<usize>> {
     let (start, rest) = line.split_once('-')?;
     let (end, rest) = rest.split_once(' ')?;
     let range = usize::from_str_radix(start, 16).ok()?..usize::from_str_radix(end, 16).ok()?;
     let is_fixed = rest.starts_with("r-xp ") || rest.starts_with("r--p ");
-    // Its path is the last, and may have spaces in it.
-    let is_ours = rest.strip_suffix(program).is_some_and(|rest| rest.ends_with(' '));
-    Some((is_fixed && is_ours).then_some(range))
+    // Before the path there are rights, an offset, a device and an inode; a path may have spaces.
+    let is_file = rest.split_ascii_whitespace().nth(4).is_some_and(|path| path.starts_with('/'));
+    (is_fixed && is_file).then_some(range)
 }
 
 #[cfg(test)]
@@ -108,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_unchanged_mappings_of_the_program_are_let_go_of() {
+    fn only_unchanged_parts_of_files_are_let_go_of() {
         let smaps = "\
 55d0-55e0 r-xp 00001000 fe:00 42   /opt/my tools/kconfigd
 Rss:                  64 kB
@@ -129,21 +137,25 @@ SwapPss:               0 kB
 7f00-7f10 r--p 00000000 00:00 0    [vvar]
 Anonymous:             0 kB
 Swap:                  0 kB
+7f10-7f18 r--p 00000000 00:00 0
+Anonymous:             0 kB
+Swap:                  0 kB
 7f20-7f30 r--p 00000000 fe:00 43   /usr/lib/libc.so.6
 Anonymous:             0 kB
 Swap:                  0 kB
-7f30-7f40 r--p 00000000 fe:00 44   /var/my tools/kconfigd
-Anonymous:             0 kB
-Swap:                  0 kB
-7f40-7f50 r--p 00000000 fe:00 42   /opt/my tools/kconfigd
+7f30-7f40 r--s 00000000 fe:00 44   /var/lib/kconfigd/kconfigd.db-shm
 Anonymous:             0 kB
 Swap:                  0 kB
 ";
-        assert_eq!(code(smaps, "/opt/my tools/kconfigd"), [0x55d0..0x55e0, 0x7f40..0x7f50]);
+        assert_eq!(unchanged(smaps).collect::<Vec<_>>(), [0x55d0..0x55e0, 0x7f20..0x7f30]);
     }
 
     #[test]
     fn the_program_goes_on_after_giving_back() {
+        prepare();
+        let mapped = MAPPED.get().unwrap();
+        let code = give_back as fn() as usize;
+        assert!(mapped.iter().any(|range| range.contains(&code)), "{code:x}: {mapped:x?}");
         give_back();
         assert_eq!("code that was let go of".to_uppercase(), "CODE THAT WAS LET GO OF");
     }

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A thread for work that takes its time, beside those that answer: they get a processor first.
+/// A thread for work that takes its time, beside those that answer.
 pub(super) struct Worker(SyncSender<Job>);
 
 /// Pieces of work that wait for it, at most: whoever gives one waits for the one before.

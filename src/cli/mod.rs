@@ -39,23 +39,16 @@ use args::{Cli, Verb};
 use clap::Parser as _;
 use render::Output;
 
-use crate::{memory, priority};
+use crate::memory;
 
 /// Reads the command line, does what it says, and prints.
 #[must_use]
 pub fn run() -> ExitCode {
+    memory::prepare();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return args::refuse(&error),
     };
-    let stays = match &cli.verb {
-        Verb::Serve(_) => true,
-        Verb::Sync(args) => !args.once,
-        _ => false,
-    };
-    // An agent that answers only at its control socket is to be small.
-    let is_sidecar = stays && matches!(cli.verb, Verb::Sync(_));
-    memory::share_heaps(if is_sidecar { 1 } else { 2 });
     if let Verb::EvaluatePolicies(args) = &cli.verb {
         // It has no log, no threads and no runtime: whatever it evaluates may end it at any moment.
         let served = crate::rego::serve_process(args.memory_bytes_max);
@@ -66,13 +59,7 @@ pub fn run() -> ExitCode {
         output.error(&error);
         return Exit::Configuration.into();
     }
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    if stays {
-        // It answers others while it works.
-        priority::answer_soon();
-        runtime.on_thread_start(priority::answer_soon);
-    }
-    let runtime = runtime.enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ended = match runtime {
         Ok(runtime) => {
             let ended = runtime.block_on(dispatch(cli, &output));

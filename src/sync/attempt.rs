@@ -200,7 +200,7 @@ impl Agent {
         }
         let fetched = fetched?;
         if fetched.bytes >= LARGE_FETCH_BYTES {
-            memory::trim();
+            memory::give_back();
         }
         Ok(fetched)
     }

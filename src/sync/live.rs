@@ -4,6 +4,7 @@ use super::attempt::Attempt;
 use super::checked::{Accepted, Checked};
 use super::{Agent, SyncError};
 use crate::journal::{Completion, Intent, IntentKind};
+use crate::memory;
 use crate::meters::meters;
 use crate::model::{
     ChangeCounts, Deployment, DeploymentId, EventKind, Finding, LiveState, ObjectId, Origin,
@@ -27,6 +28,9 @@ pub(super) struct Next {
 
 /// How long delivered events are kept for those who look.
 const DELIVERED_KEPT: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
+
+/// A plan of so many files takes its time, for which memory is given back first.
+const LARGE_PLAN: usize = 10_000;
 
 /// What there is to tidy up.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,6 +76,9 @@ impl Agent {
             self.board.make(wish.id, id);
         }
         self.show_applying(&attempt.revision);
+        if next.plan.changes.len() >= LARGE_PLAN {
+            memory::give_back();
+        }
         let staged = match self.stage_next(mirror, attempt, &next, id) {
             Ok(staged) => staged,
             Err(error) => return self.fail(attempt, id, &next, error),
