@@ -10,8 +10,8 @@ use super::wire::{self, WireBake, WireDeployment, WireLive, WireSuspension, key_
 use super::wishes::FOLLOWED_MAX;
 use super::{Journal, JournalError, outbox, publications};
 use crate::model::{
-    Attempt, Bake, By, Deployment, DeploymentId, Digest, Event, LiveState, Outcome, Quarantine,
-    QuarantineKey, Revision, Suspension, Timestamp,
+    Attempt, Bake, By, Deployment, DeploymentId, Digest, Event, LiveState, Outcome, PackedFindings,
+    Quarantine, QuarantineKey, Revision, Suspension, Timestamp,
 };
 use crate::trees::Live;
 
@@ -336,7 +336,7 @@ impl Journal {
             revision: d.revision,
             outcome: d.outcome,
             at: d.finished_at,
-            findings: d.findings,
+            findings: PackedFindings::pack(&d.findings),
         }))
     }
 

@@ -12,6 +12,7 @@ mod event;
 mod finding;
 mod findings;
 mod limits;
+mod packed;
 mod party;
 mod path;
 mod plan;
@@ -34,6 +35,7 @@ pub use event::{ChangeLists, CommitState, Delivery, DeliveryState, Event, EventF
 pub use finding::{Finding, Severity};
 pub use findings::{FINDINGS_SHOWN_MAX, Findings, first_findings, sort_findings};
 pub use limits::Limits;
+pub use packed::PackedFindings;
 pub use party::{Breaker, Failing, FailingQueue, Party, PartyKind};
 pub use path::{InvalidPath, TreePath};
 pub use plan::{Change, ChangeKind, Entry, FileMode, Impact, KeyChange, Needs, Plan, Touched};

@@ -5,7 +5,7 @@ use std::fmt;
 /// Holding one is the proof that its text has no empty, `.` or `..` part, no control character and
 /// nothing that git or a file system reads as `.git`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TreePath(String);
+pub struct TreePath(Box<str>);
 
 /// Why a text is not a [`TreePath`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +36,7 @@ impl TreePath {
         for name in text.split('/') {
             check_name(name)?;
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 
     /// This path with one more name behind it; `None` is the root.
@@ -49,9 +49,10 @@ impl TreePath {
             return Err(InvalidPath::Empty);
         }
         check_name(name)?;
+        // There are as many as there are files: none is larger than its text.
         Ok(Self(match parent {
-            Some(parent) => format!("{}/{name}", parent.0),
-            None => name.to_owned(),
+            Some(parent) => [&*parent.0, "/", name].concat().into(),
+            None => name.into(),
         }))
     }
 

@@ -1,5 +1,7 @@
 use super::deployment::words;
-use super::{DeploymentId, Digest, FailingQueue, Finding, Origin, Outcome, Revision, Timestamp};
+use super::{
+    DeploymentId, Digest, FailingQueue, Origin, Outcome, PackedFindings, Revision, Timestamp,
+};
 
 words! {
     /// The agent's state in one word.
@@ -179,7 +181,7 @@ pub struct Attempt {
     /// When it ended.
     pub at: Timestamp,
     /// What the gates said.
-    pub findings: Vec<Finding>,
+    pub findings: PackedFindings,
 }
 
 /// How the source does.

@@ -107,7 +107,7 @@ impl Agent {
         let attempted = self.attempted.as_ref().and_then(|(_, attempt)| attempt.as_ref());
         match (problem, attempted) {
             (Problem::RevisionRefused, Some(attempt)) => {
-                attempt.findings.iter().take(super::events::FINDINGS_MAX).cloned().collect()
+                attempt.findings.iter().take(super::events::FINDINGS_MAX).collect()
             }
             _ => Vec::new(),
         }

@@ -53,7 +53,7 @@ impl From<&Attempt> for AttemptBody {
             revision: attempt.revision.to_string(),
             outcome: attempt.outcome.as_str().to_owned(),
             at: attempt.at.to_string(),
-            findings: attempt.findings.iter().map(Into::into).collect(),
+            findings: attempt.findings.iter().map(|finding| (&finding).into()).collect(),
         }
     }
 }
