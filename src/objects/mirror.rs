@@ -71,11 +71,29 @@ impl ItemKind {
     }
 }
 
-/// Keeps libgit2 from reading the settings of git on this machine and of whoever runs us: what is
-/// done with a repository depends on our own settings alone, and no file is read for nothing.
-pub(crate) fn leave_users_settings() {
+/// How much of a pack is mapped at a time, and of all packs together: what is mapped counts as memory
+/// of ours. In bytes; libgit2 would map packs as a whole.
+const PACK_WINDOW_BYTES: usize = 1 << 20;
+const PACK_WINDOWS_BYTES_MAX: usize = 4 << 20;
+/// The largest list of entries that an open mirror remembers, in bytes: a root with thousands of entries
+/// is asked for several times in a pass, and checked against its id each time that it is read.
+const TREE_KEPT_BYTES_MAX: usize = 256 << 10;
+/// What open mirrors remember of such objects, all together, in bytes; libgit2 takes some more.
+const TREES_KEPT_BYTES_MAX: isize = 2 << 20;
+
+/// Says how libgit2 is to work, once. It does not read the settings of git on this machine and of
+/// whoever runs us: what is done with a repository depends on our own settings alone, and no file is
+/// read for nothing. And it has bounds for what it takes of memory.
+pub(crate) fn prepare_libgit2() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
+        #[expect(unsafe_code, reason = "libgit2 has no other way to be told")]
+        // SAFETY: it sets global numbers, which are only read when a pack is. All that open a
+        // repository come through here first, and `Once` makes them wait for each other.
+        let set = unsafe { set_bounds() };
+        if let Err(error) = set {
+            tracing::warn!(%error, "libgit2 goes by bounds of its own");
+        }
         use git2::ConfigLevel::{Global, ProgramData, System, XDG};
         for level in [ProgramData, System, XDG, Global] {
             #[expect(unsafe_code, reason = "libgit2 has no other way to be told")]
@@ -89,13 +107,26 @@ pub(crate) fn leave_users_settings() {
     });
 }
 
+/// # Safety
+/// No pack may be read meanwhile, and no object be remembered.
+#[expect(unsafe_code, reason = "they are global numbers of libgit2")]
+unsafe fn set_bounds() -> Result<(), git2::Error> {
+    // SAFETY: the caller's.
+    unsafe {
+        git2::opts::set_mwindow_size(PACK_WINDOW_BYTES)?;
+        git2::opts::set_mwindow_mapped_limit(PACK_WINDOWS_BYTES_MAX)?;
+        git2::opts::set_cache_object_limit(ObjectType::Tree, TREE_KEPT_BYTES_MAX)?;
+        git2::opts::set_cache_max_size(TREES_KEPT_BYTES_MAX)
+    }
+}
+
 impl Mirror {
     /// Opens the mirror at `path`, making an empty one where there is none.
     ///
     /// # Errors
     /// [`ObjectsError::Open`] when what is there is not a usable bare repository.
     pub fn open_or_create(path: &Path) -> Result<Self, ObjectsError> {
-        leave_users_settings();
+        prepare_libgit2();
         let open = |source| ObjectsError::Open { path: path.to_owned(), source };
         let repository = if path.join("HEAD").exists() {
             Repository::open_bare(path).map_err(open)?

@@ -18,7 +18,7 @@ mod words;
 pub use commit::blob_id;
 pub use digests::Summary;
 pub use error::ObjectsError;
-pub(crate) use mirror::{EMPTY_TREE, leave_users_settings};
+pub(crate) use mirror::{EMPTY_TREE, prepare_libgit2};
 pub use mirror::{Item, ItemKind, Mirror, SignedKind};
 pub(crate) use walk::DEPTH_MAX;
 pub use words::CommitWords;

@@ -22,6 +22,7 @@ impl Mirror {
         if old != Some(new) {
             self.compare(old, Some(new), None, 0, &mut changes)?;
             changes.sort_by(|a: &Change, b| a.path.cmp(&b.path));
+            changes.shrink_to_fit();
         }
         Ok(changes)
     }

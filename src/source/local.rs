@@ -16,7 +16,7 @@ use super::descent::{object_id, oid};
 use super::intake::Intake;
 use super::repository::Into;
 use super::{SourceError, embedded};
-use crate::objects::leave_users_settings;
+use crate::objects::prepare_libgit2;
 
 /// A repository in a folder.
 pub(super) struct Local {
@@ -60,7 +60,7 @@ impl Local {
             embedded::make(&self.path, branch)?;
         }
         trust_any_owner();
-        leave_users_settings();
+        prepare_libgit2();
         let none: [&Path; 0] = [];
         Repository::open_ext(&self.path, RepositoryOpenFlags::NO_SEARCH, none)
             .map_err(|source| self.unreadable(source))
