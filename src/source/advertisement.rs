@@ -34,8 +34,6 @@ pub(super) struct Abilities {
     pub filter: bool,
     /// v0: it can send errors beside the pack.
     pub sideband: bool,
-    /// v0: it may send differences to what we have.
-    pub thin: bool,
 }
 
 /// What a server says first: what it can do and, with v0, its references.
@@ -62,7 +60,7 @@ fn owned<R: Read>(packets: &mut Packets<R>) -> Result<Option<String>, SourceErro
 }
 
 fn read_v2<R: Read>(packets: &mut Packets<R>) -> Result<Abilities, SourceError> {
-    let mut abilities = Abilities { v2: true, sideband: true, thin: true, ..Abilities::default() };
+    let mut abilities = Abilities { v2: true, sideband: true, ..Abilities::default() };
     let (mut refs, mut fetch) = (false, false);
     while let Some(line) = owned(packets)? {
         let (key, values) = line.split_once('=').unwrap_or((&line, ""));
@@ -99,7 +97,6 @@ fn read_v0<R: Read>(
             ("shallow", "") => abilities.shallow = true,
             ("filter", "") => abilities.filter = true,
             ("side-band-64k", "") => abilities.sideband = true,
-            ("thin-pack", "") => abilities.thin = true,
             ("object-format", format) if format != "sha1" => {
                 return Err(other_format(packets, format));
             }

@@ -46,13 +46,11 @@ fn pack(packets: &mut Packets<Parts<'_>>, v2: bool, choice: u8) -> Result<(), So
         _ => Asked::Files { have: (choice & 16 == 0).then_some(known) },
     };
     let shallow = choice & 32 == 0;
-    let abilities =
-        Abilities { v2, shallow, sideband: true, thin: true, filter: true, unborn: true };
+    let abilities = Abilities { v2, shallow, sideband: true, filter: true, unborn: true };
     let Ok(folder) = tempfile::tempdir() else { return Ok(()) };
     let Ok(mirror) = Mirror::open_or_create(&folder.path().join("repo.git")) else { return Ok(()) };
-    let Ok(odb) = mirror.repository().odb() else { return Ok(()) };
     let limits = Limits { fetch_bytes_max: BYTES_MAX, files_max: 1_000, ..Limits::default() };
-    let intake = Intake::start(&odb, &mirror, &limits, "here")?;
+    let intake = Intake::start(&mirror, &limits, "here")?;
     pack_request::answer(packets, asked, abilities, intake).map(drop)
 }
 

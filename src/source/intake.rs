@@ -1,8 +1,11 @@
 //! A pack on its way into the mirror, in bounded memory: libgit2 indexes it while it arrives.
+//!
+//! A pack has to be complete. libgit2 would complete one of differences to what is here, but goes on
+//! for ever, taking more and more memory, with one whose differences give what it has already.
 
 use std::io::Write;
 
-use git2::{Error, ErrorClass, OdbPackwriter};
+use git2::{Error, ErrorClass, Indexer};
 
 use crate::model::Limits;
 use crate::objects::Mirror;
@@ -23,7 +26,7 @@ const PACK_HEADER_BYTES: usize = 12;
 
 /// Receives one pack.
 pub(super) struct Intake<'o> {
-    writer: OdbPackwriter<'o>,
+    indexer: Option<Indexer<'o>>,
     header: Vec<u8>,
     bytes: u64,
     bytes_max: u64,
@@ -34,16 +37,16 @@ pub(super) struct Intake<'o> {
 }
 
 impl<'o> Intake<'o> {
-    /// Starts a pack from `place` for the object store `odb` of the mirror.
+    /// Starts a pack from `place` for the mirror.
     pub(super) fn start(
-        odb: &'o git2::Odb<'o>,
         mirror: &'o Mirror,
         limits: &Limits,
         place: &str,
     ) -> Result<Self, SourceError> {
         let store = |source| SourceError::Store { path: mirror.path().to_owned(), source };
+        let folder = mirror.path().join("objects/pack");
         Ok(Self {
-            writer: odb.packwriter().map_err(store)?,
+            indexer: Some(Indexer::new(None, &folder, 0, false).map_err(store)?),
             header: Vec::with_capacity(PACK_HEADER_BYTES),
             bytes: 0,
             bytes_max: limits.fetch_bytes_max,
@@ -81,7 +84,12 @@ impl<'o> Intake<'o> {
                 return Err(self.over("8 x limits.files_max", self.objects_max));
             }
         }
-        self.writer.write_all(bytes).map_err(|_| self.failed(Error::last_error(-1)))
+        let written = self.indexer.as_mut().map_or(Ok(()), |indexer| indexer.write_all(bytes));
+        // What libgit2 says is within what `Write` wants.
+        written.map_err(|error| {
+            let source = error.into_inner().and_then(|inner| inner.downcast::<Error>().ok());
+            self.failed(source.map_or_else(|| Error::last_error(-1), |source| *source))
+        })
     }
 
     /// Ends the pack: its objects are in the mirror. Gives its size in bytes.
@@ -90,7 +98,8 @@ impl<'o> Intake<'o> {
             // libgit2 makes no pack of nothing
             Some(0) => Ok(self.bytes),
             Some(_) => {
-                self.writer.commit().map_err(|error| self.failed(error))?;
+                let committed = self.indexer.take().map(Indexer::commit).transpose();
+                committed.map_err(|error| self.failed(error))?;
                 Ok(self.bytes)
             }
             None => Err(self.damaged("the pack ends early")),
@@ -128,13 +137,12 @@ mod tests {
     fn of_what_is_not_needed_only_little_is_taken() {
         let folder = tempfile::tempdir().unwrap();
         let mirror = Mirror::open_or_create(&folder.path().join("repo.git")).unwrap();
-        let odb = mirror.repository().odb().unwrap();
         let limits = Limits::default();
         let header = |objects: u64| {
             let count = u32::try_from(objects).unwrap().to_be_bytes();
             [b"PACK".as_slice(), &2_u32.to_be_bytes(), &count].concat()
         };
-        let start = || Intake::start(&odb, &mirror, &limits, "there").unwrap();
+        let start = || Intake::start(&mirror, &limits, "there").unwrap();
         start().little().take(&header(LITTLE_OBJECTS_MAX)).unwrap();
         let error = start().little().take(&header(LITTLE_OBJECTS_MAX + 1)).unwrap_err();
         assert!(matches!(error, SourceError::Limit { .. }), "{error}");

@@ -56,11 +56,11 @@ impl Local {
     }
 
     pub(super) fn open(&self) -> Result<Repository, SourceError> {
+        trust_any_owner();
+        prepare_libgit2();
         if let Some(branch) = &self.embedded {
             embedded::make(&self.path, branch)?;
         }
-        trust_any_owner();
-        prepare_libgit2();
         let none: [&Path; 0] = [];
         Repository::open_ext(&self.path, RepositoryOpenFlags::NO_SEARCH, none)
             .map_err(|source| self.unreadable(source))
@@ -127,7 +127,7 @@ impl Local {
                 }
             }
         }
-        let mut intake = Intake::start(odb, mirror, limits, &self.place())?;
+        let mut intake = Intake::start(mirror, limits, &self.place())?;
         let mut failure = None;
         let built = builder.foreach(|bytes| {
             failure = intake.take(bytes).err();

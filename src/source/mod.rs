@@ -1,7 +1,7 @@
 //! Git: which commit is wanted, and its objects.
 //!
 //! Asking is one small request (protocol v2 `ls-refs` with a prefix) on a connection that is kept;
-//! fetching is one request too (`fetch`, the new commit alone, as differences to the live one).
+//! fetching is one request too (`fetch`, the new commit alone, without what the live one has).
 //! The order to read in: [`Source`], [`Remote`], then the wires (`http`, `ssh`, `local`), what is
 //! said over them (`packets`, `advertisement`, `pack_request`, `intake`) and what is made of it
 //! (`wanted`, `descent`, `submodules`).

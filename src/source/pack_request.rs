@@ -5,12 +5,14 @@
 //!   For a step ahead this is the least work for the server, and it tells the history too. A file
 //!   that returns from before the accepted commit may be left out: then *Files* is asked next, as
 //!   it is where much is new.
-//! - *Files*: the new commit alone (`deepen 1`), as differences to one whose files we have. That
+//! - *Files*: the new commit alone (`deepen 1`), without the files that one has which we have. That
 //!   one is declared cut off (`shallow`), so the server counts on nothing but its files.
 //! - *Commits*: every commit there is, as signatures are on them; without files where the server can.
 //! - *History*: every commit that the accepted one does not reach. Here the accepted one is
 //!   declared known with all before it, so that what the server leaves out is its ancestors: then
 //!   it is among the commits of the answer's parents, or it is not an ancestor. See `descent`.
+//!
+//! Differences to objects that are not in the pack (`thin-pack`) are not asked for: see `intake`.
 
 use std::io::Read;
 
@@ -60,9 +62,6 @@ fn request_v2(want: ObjectId, asked: Asked, abilities: Abilities) -> Vec<u8> {
     let mut out = Vec::new();
     packets::line(&mut out, "command=fetch");
     packets::delimiter(&mut out);
-    if is_thin(asked, abilities) {
-        packets::line(&mut out, "thin-pack");
-    }
     packets::line(&mut out, "no-progress");
     packets::line(&mut out, "ofs-delta");
     packets::line(&mut out, &format!("want {want}"));
@@ -84,12 +83,8 @@ fn request_v2(want: ObjectId, asked: Asked, abilities: Abilities) -> Vec<u8> {
 
 fn request_v0(want: ObjectId, asked: Asked, abilities: Abilities) -> Vec<u8> {
     let mut out = Vec::new();
-    let thin = if is_thin(asked, abilities) { " thin-pack" } else { "" };
     let filter = if is_filtered(asked, abilities) { " filter" } else { "" };
-    packets::line(
-        &mut out,
-        &format!("want {want} side-band-64k ofs-delta no-progress{thin}{filter}"),
-    );
+    packets::line(&mut out, &format!("want {want} side-band-64k ofs-delta no-progress{filter}"));
     cut(&mut out, asked, abilities);
     packets::flush(&mut out);
     match asked {
@@ -117,15 +112,6 @@ fn cut(out: &mut Vec<u8>, asked: Asked, abilities: Abilities) {
             packets::line(out, "filter tree:0");
         }
         _ => {}
-    }
-}
-
-/// Whether differences to what we have may come: only where we have all that we say.
-const fn is_thin(asked: Asked, abilities: Abilities) -> bool {
-    match asked {
-        Asked::Since { .. } => abilities.thin,
-        Asked::Files { have: Some(_) } => abilities.thin && abilities.shallow,
-        _ => false,
     }
 }
 

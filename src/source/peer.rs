@@ -145,7 +145,7 @@ impl Peer {
         asked: Asked,
         into: Into<'_>,
     ) -> Result<Answered, SourceError> {
-        let Into { mirror, odb, limits, patience, progress } = into;
+        let Into { mirror, limits, patience, progress, .. } = into;
         let abilities = match self.known() {
             Some(abilities) => abilities,
             None => self.introduce(patience)?.0,
@@ -154,7 +154,7 @@ impl Peer {
         let mut answer = self.wire.say(&request, abilities.v2, patience)?;
         let max = limits.fetch_bytes_max.saturating_add(TALK_BYTES_MAX);
         let mut packets = Packets::new(&mut answer, &self.place, "limits.fetch_bytes_max", max);
-        let intake = Intake::start(odb, mirror, limits, &self.place)?.reporting_to(progress);
+        let intake = Intake::start(mirror, limits, &self.place)?.reporting_to(progress);
         let intake = if matches!(asked, Asked::Since { .. }) { intake.little() } else { intake };
         let answered = pack_request::answer(&mut packets, asked, abilities, intake)?;
         answer.rest();

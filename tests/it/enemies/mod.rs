@@ -15,6 +15,7 @@
 mod caller;
 mod frozen;
 mod node;
+mod packs;
 mod process;
 mod repository;
 mod source;

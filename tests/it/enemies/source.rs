@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{outside, sample};
+use super::{outside, packs, sample};
 use crate::support::{Agent, Fault, GitServer, Repo, Stage, git, succeed};
 
 const STAGES: [Stage; 3] = [Stage::Discover, Stage::LsRefs, Stage::Fetch];
@@ -269,6 +269,8 @@ fn packs_that_lack_something_or_hold_something_else_are_refused() {
             ("a length that is none", answer(b"zzzzabc".to_vec())),
             ("progress only", answer([packet(b"packfile\n"), packet(b"\x02hello\n")].concat())),
             ("a fatal word", answer([packet(b"packfile\n"), packet(b"\x03no\n")].concat())),
+            ("a difference that gives what it has", sent(&packs::that_gives_what_it_has())),
+            ("a difference to what is here", sent(&packs::to_what_it_has_not(b"a: 0\n"))),
         ]
     };
     let count = faults(&machine, &old).len();
