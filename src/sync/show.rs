@@ -298,8 +298,14 @@ impl Agent {
     /// Reads the last attempt again where there may be a newer one.
     pub(super) fn look_at_attempts(&mut self) {
         let changes = self.journal.changes();
-        if self.attempted.as_ref().is_none_or(|(at, _)| *at != changes) {
-            self.attempted = Some((changes, self.journal.last_attempt().unwrap_or_default()));
+        if self.attempted.as_ref().is_some_and(|(at, _)| *at == changes) {
+            return;
+        }
+        let last = self.journal.last_attempt().unwrap_or_default();
+        match &mut self.attempted {
+            // What is shown shares its findings.
+            Some((at, known)) if *known == last => *at = changes,
+            attempted => *attempted = Some((changes, last)),
         }
     }
 
