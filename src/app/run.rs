@@ -10,7 +10,7 @@ use super::beside::Beside;
 use super::secret_files::admin_token;
 use super::signals::{Signals, Told};
 use super::systemd::Systemd;
-use super::waiting::{chance, due_in, longest_wait, quiet, stopped, until, watchdog};
+use super::waiting::{Quiet, chance, due_in, longest_wait, quiet, stopped, until, watchdog};
 use super::witness::Witness;
 use super::worker::Worker;
 use super::{AppError, control_socket, journal_file, open, raise_open_files};
@@ -217,6 +217,8 @@ enum Woken {
     Look(Trigger),
     /// Somebody is to be told of a problem, or reminded.
     Problems,
+    /// Nothing has happened for a while.
+    Rest,
     /// We were told to stop.
     Stop,
 }
@@ -267,6 +269,10 @@ impl Running {
                         }
                         self.wake();
                     }
+                    Woken::Rest => match self.work(agent, signals, Agent::do_put_off).await? {
+                        Worked::Done(back, ()) => agent = back,
+                        Worked::Stopped(agent) => return self.end(agent).await,
+                    },
                     Woken::Stop => {
                         self.systemd.stopping();
                         return self.end(Some(agent)).await;
@@ -306,12 +312,13 @@ impl Running {
                 self.worked_at = Some(Instant::now());
             }
             tokio::select! {
-                () = quiet(wait, &mut self.worked_at) => match at {
-                    Trigger::Drift => match agent.scan() {
+                waited = quiet(wait, &mut self.worked_at, agent.has_put_off()) => match (waited, at) {
+                    (Quiet::Rests, _) => return Woken::Rest,
+                    (Quiet::Over, Trigger::Drift) => match agent.scan() {
                         Some(scan) => beside.scan(scan),
                         None => return Woken::Look(at),
                     },
-                    _ => return Woken::Look(at),
+                    (Quiet::Over, _) => return Woken::Look(at),
                 },
                 () = due_in(due) => return Woken::Problems,
                 scanned = beside.scanned() => {

@@ -54,16 +54,33 @@ pub(super) async fn due_in(due: Option<Duration>) {
     }
 }
 
-/// Waits, and gives memory back once nothing has happened for a while.
-pub(super) async fn quiet(wait: Duration, worked_at: &mut Option<Instant>) {
+/// How a quiet wait ended.
+pub(super) enum Quiet {
+    /// Nothing has happened for a while: what was put off until then can be done.
+    Rests,
+    /// It is over.
+    Over,
+}
+
+/// Waits, and once nothing has happened for a while gives memory back, or says so first where
+/// something was put off until then.
+pub(super) async fn quiet(
+    wait: Duration,
+    worked_at: &mut Option<Instant>,
+    is_put_off: bool,
+) -> Quiet {
     let rest = worked_at.map(|at| QUIET.saturating_sub(at.elapsed()));
     let rest = rest.filter(|rest| *rest <= wait);
     if let Some(rest) = rest {
         tokio::time::sleep(rest).await;
+        if is_put_off {
+            return Quiet::Rests;
+        }
         memory::give_back();
         *worked_at = None;
     }
     tokio::time::sleep(wait.saturating_sub(rest.unwrap_or_default())).await;
+    Quiet::Over
 }
 
 /// Chance, for jitter: between 0 and 1.

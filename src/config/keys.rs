@@ -363,7 +363,7 @@ pub(super) const KEYS: &[Key] = keys! {
     "limits.exec_output_bytes_max": Bytes { min: 1 }, "64 KiB", "16 KiB"
         => "Bytes kept of what one program prints.";
     "limits.mirror_packs_max": Count { min: 1, max: 10_000 }, "50", "20"
-        => "Packs in the mirror before it is packed anew.";
+        => "Packs in the mirror before it is packed anew, at the next rest; with four times as many it is at once.";
 
     "telemetry.otlp_endpoint": Url, "null", "http://collector.example.com:4318"
         => "An OpenTelemetry collector that takes traces as OTLP over HTTP, in JSON: they go to `/v1/traces` below it. Without it nothing is traced. See [operations](operations.md#traces).";

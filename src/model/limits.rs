@@ -29,7 +29,7 @@ pub struct Limits {
     pub http_body_bytes_max: u64,
     /// Bytes kept of what one program prints.
     pub exec_output_bytes_max: u64,
-    /// Packs in the mirror before it is packed anew.
+    /// Packs in the mirror before it is packed anew, at the next rest.
     pub mirror_packs_max: u64,
 }
 

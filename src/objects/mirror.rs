@@ -74,12 +74,13 @@ impl ItemKind {
 /// How much of a pack is mapped at a time, and of all packs together: what is mapped counts as memory
 /// of ours. In bytes; libgit2 would map packs as a whole.
 const PACK_WINDOW_BYTES: usize = 1 << 20;
-const PACK_WINDOWS_BYTES_MAX: usize = 4 << 20;
+const PACK_WINDOWS_BYTES_MAX: usize = 8 << 20;
 /// The largest list of entries that an open mirror remembers, in bytes: a root with thousands of entries
 /// is asked for several times in a pass, and checked against its id each time that it is read.
 const TREE_KEPT_BYTES_MAX: usize = 256 << 10;
-/// What open mirrors remember of such objects, all together, in bytes; libgit2 takes some more.
-const TREES_KEPT_BYTES_MAX: isize = 2 << 20;
+/// What open mirrors remember of such objects, all together, in bytes; libgit2 takes some more. Who
+/// looks at a whole tree must leave room for others.
+const TREES_KEPT_BYTES_MAX: isize = 8 << 20;
 
 /// Says how libgit2 is to work, once. It does not read the settings of git on this machine and of
 /// whoever runs us: what is done with a repository depends on our own settings alone, and no file is
@@ -88,8 +89,8 @@ pub(crate) fn prepare_libgit2() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         #[expect(unsafe_code, reason = "libgit2 has no other way to be told")]
-        // SAFETY: it sets global numbers, which are only read when a pack is. All that open a
-        // repository come through here first, and `Once` makes them wait for each other.
+        // SAFETY: it sets global numbers, which are only read when a pack is. All that read packs
+        // come through here first, and `Once` makes them wait for each other.
         let set = unsafe { set_bounds() };
         if let Err(error) = set {
             tracing::warn!(%error, "libgit2 goes by bounds of its own");

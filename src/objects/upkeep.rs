@@ -114,7 +114,9 @@ impl Mirror {
     fn packs(&self) -> Result<Vec<Pack>, ObjectsError> {
         let mut packs = Vec::new();
         for path in files(&self.pack_folder())? {
-            if path.extension() == Some(OsStr::new("pack")) {
+            // Without an index it is what a crash left of one that was removed.
+            let is_pack = path.extension() == Some(OsStr::new("pack"));
+            if is_pack && path.with_extension("idx").exists() {
                 let bytes = fs::metadata(&path).map_or(0, |it| it.len());
                 packs.push(Pack { stem: path.with_extension(""), bytes });
             }
@@ -193,12 +195,14 @@ impl Mirror {
         Ok(Some(name))
     }
 
-    /// Drops what a crash left: locks, and packs that were never finished.
+    /// Drops what a crash left: locks, and packs that were never finished, or not removed to the end.
     fn clear(&self) -> Result<(), ObjectsError> {
         for folder in [self.path().to_owned(), self.path().join("objects"), self.pack_folder()] {
             for path in files(&folder)? {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
-                let orphan = name.ends_with(".idx") && !path.with_extension("pack").exists();
+                let lacks = |other: &str| !path.with_extension(other).exists();
+                let orphan = (name.ends_with(".idx") && lacks("pack"))
+                    || (name.ends_with(".pack") && lacks("idx"));
                 let unfinished = ["pack_", "tmp_", "beside-"].iter().any(|it| name.starts_with(it));
                 if orphan || unfinished || name.ends_with(".lock") {
                     discard(&path)?;

@@ -105,6 +105,8 @@ pub struct Agent {
     pub(super) dry: bool,
     /// Whether the next tree is made ready after publishing.
     pub(super) prepares: bool,
+    /// Whether the mirror is to be packed anew when there is time.
+    pub(super) has_put_off: bool,
     /// What is told of the pass while it runs.
     pub(super) work: Work,
 }
@@ -162,6 +164,7 @@ impl Agent {
             pruned_at: None,
             dry: false,
             prepares: false,
+            has_put_off: false,
             work: Work::none(),
             settings: parts.settings,
             source,

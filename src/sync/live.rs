@@ -32,6 +32,10 @@ const DELIVERED_KEPT: std::time::Duration = std::time::Duration::from_secs(30 * 
 /// A plan of so many files takes its time, for which memory is given back first.
 const LARGE_PLAN: usize = 10_000;
 
+/// How many times `limits.mirror_packs_max` packs there may be before the mirror is packed anew though
+/// the agent has no rest: that takes a third of a second where a folder has a thousand folders in it.
+const PACKS_FACTOR_MAX: u64 = 4;
+
 /// What there is to tidy up.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Untidy {
@@ -302,12 +306,30 @@ impl Agent {
         self.journal.prune_outbox(now.minus(DELIVERED_KEPT))?;
         self.journal.prune_audit(now.minus(self.settings.audit.kept_for), now)?;
         self.pruned_at = Some(now);
-        if mirror.pack_count()? > self.settings.limits.mirror_packs_max {
-            let commits: Vec<Revision> = self.standing.accepted.iter().cloned().collect();
-            let trees: Vec<ObjectId> = self.trees.manifests().values().map(|m| m.tree).collect();
-            mirror.repack(&commits, &trees)?;
+        let (packs, max) = (mirror.pack_count()?, self.settings.limits.mirror_packs_max);
+        let soon = if self.prepares { max.saturating_mul(PACKS_FACTOR_MAX) } else { max };
+        self.has_put_off = packs > max && packs <= soon;
+        if packs > soon { self.repack(mirror) } else { Ok(()) }
+    }
+
+    fn repack(&self, mirror: &Mirror) -> Result<(), SyncError> {
+        let commits: Vec<Revision> = self.standing.accepted.iter().cloned().collect();
+        let trees: Vec<ObjectId> = self.trees.manifests().values().map(|m| m.tree).collect();
+        Ok(mirror.repack(&commits, &trees)?)
+    }
+
+    /// Whether there is something that the next commit should not have to wait for.
+    #[must_use]
+    pub const fn has_put_off(&self) -> bool {
+        self.has_put_off
+    }
+
+    /// Does it, once nothing happens.
+    pub fn do_put_off(&mut self) {
+        self.has_put_off = false;
+        if let Err(error) = self.mirror().and_then(|mirror| self.repack(&mirror)) {
+            tracing::warn!(error = %error.chain(), "the mirror could not be packed anew; it is tried again after the next deployment");
         }
-        Ok(())
     }
 
     /// It could not be applied: recorded once, held, tried again with backoff, never quarantined,

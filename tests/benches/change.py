@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import ExitStack
 
@@ -102,6 +103,8 @@ def _agent(
     commit: Commit,
 ) -> None:
     used = processes.settle(agent.pid)
+    # What others left in memory for the disk is not for the agent's `syncfs` to write.
+    os.sync()
     repository.push(commit.revision)
     asked = run.remote.counters()
     began = time.perf_counter()

@@ -131,6 +131,7 @@ fn what_a_crash_left_is_cleared() {
         "objects/pack/pack_8f2c1x",
         "objects/pack/tmp_pack_x",
         "objects/pack/pack-00.idx",
+        "objects/pack/pack-01.pack",
         "beside-abc/pack/x",
     ];
     for name in left {
