@@ -2,8 +2,10 @@
 //!
 //! A pack has to be complete. libgit2 would complete one of differences to what is here, but goes on
 //! for ever, taking more and more memory, with one whose differences give what it has already.
+//! Differences in an order that makes it begin anew for each are given up in time.
 
 use std::io::Write;
+use std::time::{Duration, Instant};
 
 use git2::{Error, ErrorClass, Indexer};
 
@@ -21,6 +23,9 @@ const OBJECTS_PER_FILE_MAX: u64 = 8;
 const LITTLE_OBJECTS_MAX: u64 = 20_000;
 const LITTLE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
+/// How long working out differences may take once all has come, unless somebody says less.
+const WORKING_OUT_MAX: Duration = Duration::from_mins(10);
+
 /// What a pack starts with: `PACK`, version, number of objects.
 const PACK_HEADER_BYTES: usize = 12;
 
@@ -31,6 +36,7 @@ pub(super) struct Intake<'o> {
     bytes: u64,
     bytes_max: u64,
     objects_max: u64,
+    time_max: Duration,
     place: String,
     mirror: &'o Mirror,
     progress: Progress,
@@ -51,6 +57,7 @@ impl<'o> Intake<'o> {
             bytes: 0,
             bytes_max: limits.fetch_bytes_max,
             objects_max: limits.files_max.saturating_mul(OBJECTS_PER_FILE_MAX),
+            time_max: WORKING_OUT_MAX,
             place: place.to_owned(),
             mirror,
             progress: Progress::default(),
@@ -60,6 +67,12 @@ impl<'o> Intake<'o> {
     /// Tells `progress` how many bytes have come.
     pub(super) fn reporting_to(mut self, progress: &Progress) -> Self {
         self.progress = progress.clone();
+        self
+    }
+
+    /// Takes no longer than this once all has come.
+    pub(super) const fn within(mut self, time: Duration) -> Self {
+        self.time_max = time;
         self
     }
 
@@ -98,9 +111,18 @@ impl<'o> Intake<'o> {
             // libgit2 makes no pack of nothing
             Some(0) => Ok(self.bytes),
             Some(_) => {
-                let committed = self.indexer.take().map(Indexer::commit).transpose();
-                committed.map_err(|error| self.failed(error))?;
-                Ok(self.bytes)
+                let Some(mut indexer) = self.indexer.take() else { return Ok(self.bytes) };
+                let until = Instant::now() + self.time_max;
+                indexer.progress(move |_| Instant::now() < until);
+                match indexer.commit() {
+                    Ok(_) => Ok(self.bytes),
+                    Err(_) if Instant::now() >= until => Err(SourceError::TimedOut {
+                        place: self.place.clone(),
+                        doing: "working out the differences",
+                        limit: self.time_max,
+                    }),
+                    Err(error) => Err(self.failed(error)),
+                }
             }
             None => Err(self.damaged("the pack ends early")),
         }
@@ -147,5 +169,33 @@ mod tests {
         let error = start().little().take(&header(LITTLE_OBJECTS_MAX + 1)).unwrap_err();
         assert!(matches!(error, SourceError::Limit { .. }), "{error}");
         start().take(&header(LITTLE_OBJECTS_MAX + 1)).unwrap();
+    }
+
+    #[test]
+    fn differences_that_take_too_long_are_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let mirror = Mirror::open_or_create(&folder.path().join("repo.git")).unwrap();
+        let mut builder = mirror.repository().packbuilder().unwrap();
+        for last in ["1", "2"] {
+            let text = (0..500).map(|n| format!("{n}: {}\n", n * 7919)).collect::<String>();
+            let id = mirror.repository().blob((text + last).as_bytes()).unwrap();
+            builder.insert_object(id, None).unwrap();
+        }
+        let mut pack = Vec::new();
+        let taken = builder.foreach(|bytes| {
+            pack.extend_from_slice(bytes);
+            true
+        });
+        taken.unwrap();
+        let start = || {
+            let mut intake = Intake::start(&mirror, &Limits::default(), "there").unwrap();
+            intake.take(&pack).unwrap();
+            intake
+        };
+        let error = start().within(Duration::ZERO).finish().unwrap_err();
+        assert!(matches!(error, SourceError::TimedOut { .. }), "{error}");
+        assert_eq!(mirror.pack_count().unwrap(), 0);
+        start().finish().unwrap();
+        assert_eq!(mirror.pack_count().unwrap(), 1);
     }
 }

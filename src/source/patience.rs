@@ -32,6 +32,11 @@ impl Patience {
         }
     }
 
+    /// How long all of it may take.
+    pub(super) const fn whole(&self) -> Duration {
+        self.whole
+    }
+
     /// How long to wait for the next sign of life.
     pub(super) fn now(&self) -> Duration {
         self.silence.min(self.until.saturating_duration_since(Instant::now()))

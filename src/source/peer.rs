@@ -154,7 +154,9 @@ impl Peer {
         let mut answer = self.wire.say(&request, abilities.v2, patience)?;
         let max = limits.fetch_bytes_max.saturating_add(TALK_BYTES_MAX);
         let mut packets = Packets::new(&mut answer, &self.place, "limits.fetch_bytes_max", max);
-        let intake = Intake::start(mirror, limits, &self.place)?.reporting_to(progress);
+        let intake = Intake::start(mirror, limits, &self.place)?
+            .reporting_to(progress)
+            .within(patience.whole());
         let intake = if matches!(asked, Asked::Since { .. }) { intake.little() } else { intake };
         let answered = pack_request::answer(&mut packets, asked, abilities, intake)?;
         answer.rest();

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use rustix::process::Signal;
 
 use super::{done, machine, pass, reread, set, status_when};
-use crate::support::{Agent, Fault, GitServer, Repo, Running, Stage};
+use crate::support::{Agent, Fault, GitServer, Repo, Running, Stage, wait_until};
 
 fn one_commit() -> (Repo, String) {
     let repo = Repo::new();
@@ -256,4 +256,27 @@ fn a_second_signal_ends_it_at_once_and_the_next_start_goes_on() {
     let sync = agent.start_sync();
     agent.wait_until_live(&second);
     assert_eq!(sync.stop().code, 0);
+}
+
+#[test]
+fn the_mirror_is_packed_anew_when_the_agent_rests() {
+    let repo = Repo::new();
+    let path = repo.path().display().to_string();
+    let agent = Agent::following(&path, "limits:\n  mirror_packs_max: 2\n");
+    let packs = || {
+        let files = std::fs::read_dir(agent.state_dir().join("repo.git/objects/pack"));
+        let names = files.into_iter().flatten().flatten().map(|file| file.path());
+        names.filter(|path| path.extension().is_some_and(|it| it == "pack")).count()
+    };
+    let mut sync = None;
+    // Fewer than are packed anew at once.
+    for number in 0..5 {
+        let revision = repo.commit(&[("a.yaml", &format!("a: {number}\n"))]);
+        sync.get_or_insert_with(|| agent.start_sync());
+        agent.wait_until_live(&revision);
+    }
+    wait_until("there are few packs", || (1..=2).contains(&packs()));
+    let last = repo.commit(&[("a.yaml", "a: last\n")]);
+    agent.wait_until_live(&last);
+    assert_eq!(sync.map(|sync| sync.stop().code), Some(0));
 }
