@@ -20,6 +20,9 @@ pub struct Board {
 /// How many ends of wishes are kept for those who wait for them.
 const WISHES_KEPT: usize = 32;
 
+/// How many of them with what they changed, which may be all files of a tree.
+const PLANS_KEPT: usize = 4;
+
 /// How far the agent is.
 #[derive(Clone, Debug, Default)]
 pub struct Passes {
@@ -104,6 +107,13 @@ impl Board {
                 if passes.wishes.len() > WISHES_KEPT {
                     passes.wishes.pop_front();
                 }
+                let old = passes.wishes.len().saturating_sub(PLANS_KEPT);
+                for (_, report) in passes.wishes.iter_mut().take(old) {
+                    // Whoever asks as late as this is told how it ended alone.
+                    if let Some(report) = Arc::get_mut(report) {
+                        report.plan = None;
+                    }
+                }
             }
             if follows {
                 passes.followed = passes.begun;
@@ -122,7 +132,7 @@ impl Board {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::PassOutcome;
+    use crate::model::{Digest, ObjectId, PassOutcome, Plan};
 
     #[test]
     fn who_waits_for_a_look_is_not_given_the_end_of_something_else() {
@@ -138,5 +148,31 @@ mod tests {
         let seen = passes.borrow().clone();
         assert_eq!((seen.begun, seen.ended, seen.followed), (3, 3, 1));
         assert_eq!(seen.last.map(|report| report.message.clone()).as_deref(), Some("a look"));
+    }
+
+    #[test]
+    fn of_old_orders_no_plan_is_kept() {
+        let board = Board::default();
+        let plan = Plan {
+            from: None,
+            to: Digest([0; 32]),
+            from_tree: None,
+            to_tree: ObjectId([0; 20]),
+            changes: Vec::new(),
+            files_before: 0,
+            files_after: 0,
+        };
+        for wish in 0..10 {
+            board.begin_pass();
+            let mut report = Report::new(PassOutcome::Applied, "an order");
+            report.plan = Some(plan.clone());
+            board.end_pass(report, Some(wish), true);
+        }
+        let seen = board.follow().borrow().clone();
+        let kept = |wish| seen.ended_wish(wish).map(|report| report.plan.is_some());
+        assert_eq!(
+            (kept(0), kept(5), kept(6), kept(9)),
+            (Some(false), Some(false), Some(true), Some(true))
+        );
     }
 }

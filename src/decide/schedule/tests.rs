@@ -124,7 +124,8 @@ fn numbers_ranges_steps_and_lists_are_those_of_unix() {
         ("*/15 * * * *", "2026-01-10T12:15:00Z"),
         ("10-40/20 * * * *", "2026-01-10T12:10:00Z"),
         ("5,8 * * * *", "2026-01-10T12:08:00Z"),
-        ("0 0 1 feb-apr *", "2026-02-01T00:00:00Z"),
+        ("0 0 1 mar-apr *", "2026-03-01T00:00:00Z"),
+        ("0 0 * * mon", "2026-01-12T00:00:00Z"),
         ("0 0 29 2 *", "2028-02-29T00:00:00Z"),
         ("59 23 31 12 *", "2026-12-31T23:59:00Z"),
     ] {
@@ -165,7 +166,9 @@ fn wrong_schedules_say_which_part_is_wrong() {
     .map(|schedule| format!("{schedule:?}: {}", wrong(schedule)))
     .collect();
     insta::assert_snapshot!(all.join("\n"));
-    assert!(wrong(&"* ".repeat(1000)).contains("at most"));
+    assert!(wrong("+5 * * * *").contains("+5"));
+    assert!(wrong(&format!("{:<513}", "0 2 * * *")).contains("at most"));
+    let _longest = allow(&format!("{:<512}", "0 2 * * *"), HOUR, "UTC");
 }
 
 #[test]
@@ -206,6 +209,11 @@ fn a_time_that_comes_twice_opens_twice() {
     assert_eq!(berlin.at(time("2026-10-25T01:10:00Z")), closed("2026-10-25T01:30:00Z"));
     assert_eq!(berlin.at(time("2026-10-25T01:30:00Z")), open("2026-10-25T02:00:00Z"));
     assert_eq!(berlin.at(time("2026-10-25T02:00:00Z")), closed("2026-10-26T01:30:00Z"));
+    // Its very beginning, and moments that are no whole seconds.
+    let hour = allow("0 2 * * *", HOUR / 4, "Europe/Berlin");
+    assert_eq!(hour.at(time("2026-10-25T00:30:00Z")), closed("2026-10-25T01:00:00Z"));
+    assert_eq!(hour.at(time("2026-10-25T00:59:59.500Z")), closed("2026-10-25T01:00:00Z"));
+    assert_eq!(hour.at(time("2026-10-25T01:00:00.500Z")), open("2026-10-25T01:15:00Z"));
     let lord_howe = allow("45 1 * * *", HOUR / 6, "Australia/Lord_Howe");
     assert_eq!(lord_howe.at(time("2026-04-04T14:55:00Z")), closed("2026-04-04T15:15:00Z"));
 }
