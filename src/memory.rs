@@ -3,6 +3,8 @@
 //! The C library and the kernel offer these calls in no other way than with `unsafe`.
 
 use std::ops::Range;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::sync::OnceLock;
 
 /// The parts of files that were mapped when the program began, itself and the libraries that it is
@@ -55,6 +57,18 @@ pub fn give_back() {
     unchanged(&smaps).filter(|range| mapped.contains(range)).for_each(|range| unmap(&range));
 }
 
+/// Lets go of the pages that are mapped of files, to be read and shared with the page cache, which has
+/// them anyway: of all in `folder` whose names begin with `name`. The path has to be without links.
+///
+/// # Safety
+/// Nobody may unmap such a file meanwhile: something else could be in its place.
+#[expect(unsafe_code, reason = "the caller alone knows who maps these files")]
+pub unsafe fn let_go_of_files(folder: &Path, name: &str) {
+    let Ok(maps) = std::fs::read_to_string("/proc/self/maps") else { return };
+    let prefix = [folder.as_os_str().as_bytes(), b"/", name.as_bytes()].concat();
+    maps.lines().filter_map(|line| shared(line, &prefix)).for_each(|range| unmap(&range));
+}
+
 /// Lets go of what the allocator holds free.
 #[cfg(target_env = "gnu")]
 #[expect(unsafe_code, reason = "glibc offers this as a C function alone")]
@@ -75,14 +89,14 @@ const fn trim() {}
 #[expect(unsafe_code, reason = "madvise(2) can take memory away, so rustix leaves the proof to us")]
 fn unmap(range: &Range<usize>) {
     let start = std::ptr::with_exposed_provenance_mut(range.start);
-    // SAFETY: the range is a private mapping of a file, not writable, which was there when the program
-    // began and so never goes away, and of which no page was changed (see `unchanged`): whatever is
-    // touched there next is read from the file again, with the same bytes. A failure means that it
-    // stays mapped.
+    // SAFETY: the range is a mapping of a file which stays there meanwhile: it was there when the
+    // program began, or that is the caller's promise (see `let_go_of_files`). It is shared, or private
+    // and not writable, with no page that was changed (see `unchanged`): whatever is touched there
+    // next is read from the file again, with the same bytes. A failure means that it stays mapped.
     let done =
         unsafe { rustix::mm::madvise(start, range.len(), rustix::mm::Advice::LinuxDontNeed) };
     if let Err(error) = done {
-        tracing::trace!(error = %error, "program code stays resident");
+        tracing::trace!(error = %error, "what is mapped of a file stays resident");
     }
 }
 
@@ -105,13 +119,29 @@ fn unchanged(smaps: &str) -> impl Iterator<Item = Range<usize>> {
 /// The range that a line of /proc/self/maps is about, where it is a private mapping of a file that
 /// cannot be written to.
 fn fixed(line: &str) -> Option<Range<usize>> {
+    let (range, rights, path) = mapping(line)?;
+    (matches!(rights, "r-xp" | "r--p") && path.starts_with('/')).then_some(range)
+}
+
+/// The same, where it is a shared mapping that is only read, of a file whose path begins like this.
+fn shared(line: &str, prefix: &[u8]) -> Option<Range<usize>> {
+    let (range, rights, path) = mapping(line)?;
+    (rights == "r--s" && path.as_bytes().starts_with(prefix)).then_some(range)
+}
+
+/// Where a mapping is, with which rights, and of which file: its path, which is not one for memory
+/// of no file.
+fn mapping(line: &str) -> Option<(Range<usize>, &str, &str)> {
     let (start, rest) = line.split_once('-')?;
     let (end, rest) = rest.split_once(' ')?;
     let range = usize::from_str_radix(start, 16).ok()?..usize::from_str_radix(end, 16).ok()?;
-    let is_fixed = rest.starts_with("r-xp ") || rest.starts_with("r--p ");
+    let rights = rest.split(' ').next()?;
     // Before the path there are rights, an offset, a device and an inode; a path may have spaces.
-    let is_file = rest.split_ascii_whitespace().nth(4).is_some_and(|path| path.starts_with('/'));
-    (is_fixed && is_file).then_some(range)
+    let mut path = rest;
+    for _ in 0..4 {
+        path = path.split_once(' ')?.1.trim_ascii_start();
+    }
+    Some((range, rights, path))
 }
 
 #[cfg(test)]
@@ -161,5 +191,37 @@ Swap:                  0 kB
         assert!(mapped.iter().any(|range| range.contains(&code)), "{code:x}: {mapped:x?}");
         give_back();
         assert_eq!("code that was let go of".to_uppercase(), "CODE THAT WAS LET GO OF");
+    }
+
+    #[test]
+    #[expect(unsafe_code, reason = "a file is mapped")]
+    fn what_is_mapped_of_a_file_is_let_go_of_and_read_again() {
+        const BYTES: usize = 1 << 20;
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().canonicalize().unwrap();
+        let resident = |path: &Path| {
+            let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+            let mut lines = smaps.lines().skip_while(|l| !l.ends_with(path.to_str().unwrap()));
+            lines.find_map(|line| line.strip_prefix("Rss:")).unwrap().trim().to_owned()
+        };
+        let map = |name: &str| {
+            let path = folder.join(name);
+            std::fs::write(&path, vec![7; BYTES]).unwrap();
+            let file = std::fs::File::open(&path).unwrap();
+            let (read, shared) = (rustix::mm::ProtFlags::READ, rustix::mm::MapFlags::SHARED);
+            // SAFETY: a new mapping of a file that nobody changes.
+            let mapped = unsafe {
+                let at = rustix::mm::mmap(std::ptr::null_mut(), BYTES, read, shared, &file, 0);
+                std::slice::from_raw_parts(at.unwrap().cast::<u8>(), BYTES)
+            };
+            assert!(mapped.iter().all(|byte| *byte == 7));
+            (path, mapped)
+        };
+        let (pack, mapped) = map("some pack_1");
+        let (other, _) = map("other_1");
+        // SAFETY: nobody unmaps them.
+        unsafe { let_go_of_files(&folder, "some pack_") };
+        assert_eq!((resident(&pack), resident(&other)), ("0 kB".into(), "1024 kB".into()));
+        assert!(mapped.iter().all(|byte| *byte == 7));
     }
 }

@@ -143,14 +143,14 @@ fn impact(page: &mut Page, impact: &ImpactBody) {
 }
 
 fn file(page: &mut Page, file: &FileBody) {
-    let (sign, style) = match file.kind.as_str() {
+    let (sign, style) = match &*file.kind {
         "added" => ("+", GOOD),
         "removed" => ("-", BAD),
         _ => ("~", WARN),
     };
     let name = page.styled(style, format!("{sign} {}", file.path));
     page.line(name);
-    match &file.detail {
+    match file.detail.as_deref() {
         // An added or removed file is told by its name; its text would only hide the rest.
         _ if file.kind != "modified" => {}
         Some(DetailBody::Keys(keys)) => {

@@ -103,12 +103,7 @@ pub(super) fn check(
     let parts = parts?;
 
     let mut record = before.unwrap_or_default();
-    let differ: HashSet<&str> = looked_at.iter().map(|change| change.path.as_str()).collect();
-    let is_unchanged = |path: &str| !differ.contains(path);
-    record.findings.retain(|f| f.file.as_deref().is_some_and(is_unchanged));
-    for path in &differ {
-        record.facts.remove(*path);
-    }
+    record.forget(looked_at);
     let mut fresh = Findings::default();
     for part in parts {
         fresh.append(part.findings);

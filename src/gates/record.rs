@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::kos::{Extended, Member, PresetNeed};
 use super::references::{Facts, Need, Use};
-use crate::model::{Finding, ObjectId, Severity};
+use crate::model::{Change, Finding, ObjectId, Severity};
 use crate::objects::Mirror;
 
 /// The kind under which it is remembered.
@@ -45,6 +45,19 @@ struct Stored {
 }
 
 impl Record {
+    /// Forgets what was found in these files, and in none.
+    pub(super) fn forget(&mut self, files: &[Change]) {
+        if self.findings.is_empty() && self.facts.is_empty() {
+            return;
+        }
+        let forgotten: HashSet<&str> = files.iter().map(|change| change.path.as_str()).collect();
+        let is_kept = |path: &str| !forgotten.contains(path);
+        self.findings.retain(|finding| finding.file.as_deref().is_some_and(is_kept));
+        for path in &forgotten {
+            self.facts.remove(*path);
+        }
+    }
+
     /// What was remembered last under these rules, where the mirror still has the tree.
     pub(super) fn recall(mirror: &Mirror, rules: &str) -> Option<Self> {
         let (tree, text) = mirror.recall_text(KIND, &key(rules))?;

@@ -98,6 +98,16 @@ pub struct Plan {
     pub files_after: u64,
 }
 
+impl Plan {
+    /// Whether a step that works with it does well to have memory given back before it.
+    #[must_use]
+    pub const fn is_large(&self) -> bool {
+        /// Changes.
+        const LARGE: usize = 10_000;
+        self.changes.len() >= LARGE
+    }
+}
+
 /// One key of a YAML or JSON document that differs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct KeyChange {

@@ -5,10 +5,13 @@
 //! Differences in an order that makes it begin anew for each are given up in time.
 
 use std::io::Write;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use git2::{Error, ErrorClass, Indexer};
 
+use crate::memory;
 use crate::model::Limits;
 use crate::objects::Mirror;
 use crate::progress::Progress;
@@ -26,6 +29,19 @@ const LITTLE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// How long working out differences may take once all has come, unless somebody says less.
 const WORKING_OUT_MAX: Duration = Duration::from_mins(10);
 
+/// From how many bytes on a pack is large enough to make room for before it is worked through again.
+const LARGE_BYTES: u64 = 4 << 20;
+
+/// How often what libgit2 has mapped of a large pack is let go of: it would keep all of it mapped until
+/// the end, whatever bounds it has.
+const LET_GO_EVERY: Duration = Duration::from_millis(10);
+
+/// What libgit2 calls a pack that is not whole yet: this, and something by chance.
+const UNFINISHED: &str = "pack_git2_";
+
+/// One pack at a time: nobody else maps an unfinished one.
+static INDEXING: Mutex<()> = Mutex::new(());
+
 /// What a pack starts with: `PACK`, version, number of objects.
 const PACK_HEADER_BYTES: usize = 12;
 
@@ -40,6 +56,8 @@ pub(super) struct Intake<'o> {
     place: String,
     mirror: &'o Mirror,
     progress: Progress,
+    // The indexer goes before it.
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl<'o> Intake<'o> {
@@ -51,6 +69,7 @@ impl<'o> Intake<'o> {
     ) -> Result<Self, SourceError> {
         let store = |source| SourceError::Store { path: mirror.path().to_owned(), source };
         let folder = mirror.path().join("objects/pack");
+        let alone = INDEXING.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Self {
             indexer: Some(Indexer::new(None, &folder, 0, false).map_err(store)?),
             header: Vec::with_capacity(PACK_HEADER_BYTES),
@@ -61,6 +80,7 @@ impl<'o> Intake<'o> {
             place: place.to_owned(),
             mirror,
             progress: Progress::default(),
+            _alone: alone,
         })
     }
 
@@ -113,7 +133,14 @@ impl<'o> Intake<'o> {
             Some(_) => {
                 let Some(mut indexer) = self.indexer.take() else { return Ok(self.bytes) };
                 let until = Instant::now() + self.time_max;
-                indexer.progress(move |_| Instant::now() < until);
+                let mut room = self.make_room();
+                indexer.progress(move |_| {
+                    let now = Instant::now();
+                    if let Some(room) = &mut room {
+                        room.keep(now);
+                    }
+                    now < until
+                });
                 match indexer.commit() {
                     Ok(_) => Ok(self.bytes),
                     Err(_) if Instant::now() >= until => Err(SourceError::TimedOut {
@@ -126,6 +153,16 @@ impl<'o> Intake<'o> {
             }
             None => Err(self.damaged("the pack ends early")),
         }
+    }
+
+    /// Before a large pack is worked through again.
+    fn make_room(&self) -> Option<Room> {
+        if self.bytes < LARGE_BYTES {
+            return None;
+        }
+        memory::give_back();
+        let folder = self.mirror.path().join("objects/pack").canonicalize().ok()?;
+        Some(Room { folder, kept_at: Instant::now() })
     }
 
     fn objects(&self) -> Option<u64> {
@@ -147,6 +184,28 @@ impl<'o> Intake<'o> {
             SourceError::Store { path: self.mirror.path().to_owned(), source: error }
         } else {
             self.damaged(&format!("its pack cannot be read ({})", error.message()))
+        }
+    }
+}
+
+/// Lets go of what is mapped of an unfinished pack.
+struct Room {
+    folder: PathBuf,
+    kept_at: Instant,
+}
+
+impl Room {
+    /// For whoever has the indexer at work on its own thread.
+    fn keep(&mut self, now: Instant) {
+        if now - self.kept_at < LET_GO_EVERY {
+            return;
+        }
+        self.kept_at = now;
+        #[expect(unsafe_code, reason = "libgit2 has no bound for them that works")]
+        // SAFETY: unfinished packs are mapped by an indexer alone, there is one at a time
+        // (`INDEXING`), and it waits for us.
+        unsafe {
+            memory::let_go_of_files(&self.folder, UNFINISHED);
         }
     }
 }

@@ -119,8 +119,11 @@ impl Agent {
             found => found?,
         };
         drop(timed);
+        if plan.is_large() {
+            memory::give_back();
+        }
         findings.extend_from_slice(&rendered.warnings);
-        let seals = match self.unseal(&mirror, &attempt, &rendered, &mut findings)? {
+        let seals = match self.unseal(&mirror, &attempt, &plan, &mut findings)? {
             Ok(seals) => seals,
             Err(held) => return self.hold(*held, Some(plan), findings),
         };

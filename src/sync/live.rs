@@ -29,9 +29,6 @@ pub(super) struct Next {
 /// How long delivered events are kept for those who look.
 const DELIVERED_KEPT: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
 
-/// A plan of so many files takes its time, for which memory is given back first.
-const LARGE_PLAN: usize = 10_000;
-
 /// How many times `limits.mirror_packs_max` packs there may be before the mirror is packed anew though
 /// the agent has no rest: that takes a third of a second where a folder has a thousand folders in it.
 const PACKS_FACTOR_MAX: u64 = 4;
@@ -80,7 +77,7 @@ impl Agent {
             self.board.make(wish.id, id);
         }
         self.show_applying(&attempt.revision);
-        if next.plan.changes.len() >= LARGE_PLAN {
+        if next.plan.is_large() {
             memory::give_back();
         }
         let staged = match self.stage_next(mirror, attempt, &next, id) {
@@ -315,7 +312,10 @@ impl Agent {
     fn repack(&self, mirror: &Mirror) -> Result<(), SyncError> {
         let commits: Vec<Revision> = self.standing.accepted.iter().cloned().collect();
         let trees: Vec<ObjectId> = self.trees.manifests().values().map(|m| m.tree).collect();
-        Ok(mirror.repack(&commits, &trees)?)
+        mirror.repack(&commits, &trees)?;
+        // What it took is not needed again for a long time, and a rest may not come soon.
+        memory::give_back();
+        Ok(())
     }
 
     /// Whether there is something that the next commit should not have to wait for.

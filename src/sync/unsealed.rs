@@ -1,9 +1,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::attempt::{Attempt, Rendered};
+use super::attempt::Attempt;
 use super::{Agent, SyncError};
-use crate::model::{Finding, Held, Reason};
+use crate::model::{Finding, Held, Plan, Reason};
 use crate::objects::Mirror;
 use crate::trees::{Seals, Unsealed};
 
@@ -18,13 +18,13 @@ impl Agent {
         &self,
         mirror: &Mirror,
         attempt: &Attempt<'_>,
-        rendered: &Rendered,
+        plan: &Plan,
         findings: &mut Vec<Finding>,
     ) -> Result<Result<Arc<Seals>, Box<Held>>, SyncError> {
         if findings.iter().any(Finding::is_error) {
             return Ok(Ok(Arc::default()));
         }
-        let (path, error) = match self.trees.unseal(mirror, rendered.tree)? {
+        let (path, error) = match self.trees.unseal(mirror, plan)? {
             Unsealed::Whole(seals) => return Ok(Ok(seals)),
             Unsealed::Refused(wrong) => {
                 findings.extend(wrong);
@@ -36,7 +36,7 @@ impl Agent {
         let now = self.clock.now();
         Ok(Err(Box::new(Held {
             revision: attempt.revision.clone(),
-            digest: Some(rendered.summary.digest),
+            digest: Some(plan.to),
             reason: Reason::SecretsUnavailable,
             message: format!(
                 "{what} cannot be decrypted: {}; it is tried again by itself",

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -6,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::seals::{SEALS_MAX, Seal, Seals};
 use super::{Manifest, Trees, TreesError};
-use crate::model::{Change, Entry, FileMode, Finding, ObjectId, TreePath, blob_digest};
+use crate::model::{Change, Entry, FileMode, Finding, ObjectId, Plan, TreePath, blob_digest};
 use crate::objects::Mirror;
 use crate::secrets::{self, Identities, SecretsError};
 
@@ -58,25 +59,31 @@ impl Trees {
     }
 
     /// Decrypts every encrypted file of a tree in memory and forgets what it gave, but for a keyed
-    /// hash. What the live tree has too, under the same identities, is known.
+    /// hash. What the live tree has too, under the same identities, is known. The plan leads to that
+    /// tree.
     ///
     /// # Errors
     /// When the mirror is damaged.
-    pub fn unseal(&self, mirror: &Mirror, tree: ObjectId) -> Result<Unsealed, TreesError> {
+    pub fn unseal(&self, mirror: &Mirror, plan: &Plan) -> Result<Unsealed, TreesError> {
+        let tree = plan.to_tree;
         if !self.material.secrets().decrypt {
             return Ok(Unsealed::Whole(Arc::default()));
         }
         let live = self.live_name()?;
         let live = live.and_then(|name| self.manifests.get(&name));
         let known = live.filter(|live| self.fits(live) && mirror.has(live.tree));
-        let changes = mirror.changes(known.map(|known| known.tree), tree)?;
+        let since = known.map(|known| known.tree);
+        let changes = if since == plan.from_tree {
+            Cow::Borrowed(&plan.changes)
+        } else {
+            Cow::Owned(mirror.changes(since, tree)?)
+        };
         let found = find(mirror, &changes)?;
-        let changed: HashSet<&TreePath> = changes.iter().map(|change| &change.path).collect();
-        let kept: Vec<_> = known
-            .into_iter()
-            .flat_map(|known| known.seals.files())
-            .filter(|seal| !changed.contains(&seal.path))
-            .collect();
+        let known = known.filter(|known| !known.seals.is_empty());
+        let kept = known.map_or_else(Vec::new, |known| {
+            let changed: HashSet<&TreePath> = changes.iter().map(|change| &change.path).collect();
+            known.seals.files().filter(|seal| !changed.contains(&seal.path)).collect()
+        });
         if found.is_empty() && kept.is_empty() {
             return Ok(Unsealed::Whole(Arc::default()));
         }
@@ -89,7 +96,7 @@ impl Trees {
                 return Ok(Unsealed::Missing { path, error });
             }
         };
-        let mut seals = match known.filter(|known| !known.seals.is_empty()) {
+        let mut seals = match known {
             Some(known) => Seals::under(known.seals.key(), known.seals.identities().to_owned()),
             None => Seals::under(fresh_key()?, identities.fingerprint()),
         };
@@ -159,18 +166,15 @@ impl Trees {
 
 /// The files among those that changed which may be encrypted.
 fn find(mirror: &Mirror, changes: &[Change]) -> Result<Vec<Found>, TreesError> {
-    let candidates: Vec<(&TreePath, Entry)> = changes
-        .iter()
-        .filter_map(|change| Some((&change.path, change.new?)))
-        .filter(|(path, entry)| {
-            entry.mode != FileMode::Link && secrets::may_be_encrypted_by_name(path)
-        })
-        .collect();
-    let parts = mirror.share_out(&candidates, FILES_SHARED_FROM, |mirror, part| {
+    let parts = mirror.share_out(changes, FILES_SHARED_FROM, |mirror, part| {
         let mut found = Vec::new();
-        for (path, entry) in part {
-            if mirror.with_blob(entry.id, |bytes| secrets::may_be_encrypted(path, bytes))? {
-                found.push(Found { path: (*path).clone(), id: entry.id });
+        for Change { path, new, .. } in part {
+            let Some(Entry { mode, id }) = *new else { continue };
+            if mode != FileMode::Link
+                && secrets::may_be_encrypted_by_name(path)
+                && mirror.with_blob(id, |bytes| secrets::may_be_encrypted(path, bytes))?
+            {
+                found.push(Found { path: path.clone(), id });
             }
         }
         Ok::<_, TreesError>(found)

@@ -115,7 +115,7 @@ fn shown(
 ) -> FileShown {
     let mut rows = match text {
         Some(text) => rows(&text, Language::of(&file.path), is_split),
-        None => match &file.detail {
+        None => match file.detail.as_deref() {
             Some(DetailBody::Text(text)) => rows(text, Language::of(&file.path), is_split),
             _ => Vec::new(),
         },
@@ -124,18 +124,25 @@ fn shown(
     rows.truncate(*left);
     *left -= rows.len();
     let findings = place(&mut rows, findings);
-    let keys = match &file.detail {
+    let keys = match file.detail.as_deref() {
         // A new or a removed file is shown whole.
         Some(DetailBody::Keys(keys)) if file.kind == "modified" || rows.is_empty() => keys.clone(),
         _ => Vec::new(),
     };
     let note =
         if is_cut { "the rest of this page would be too long".to_owned() } else { note(file) };
-    FileShown { path: file.path.clone(), kind: file.kind.clone(), keys, note, rows, findings }
+    FileShown {
+        path: file.path.clone(),
+        kind: file.kind.clone().into_owned(),
+        keys,
+        note,
+        rows,
+        findings,
+    }
 }
 
 fn note(file: &FileBody) -> String {
-    match &file.detail {
+    match file.detail.as_deref() {
         None => "not looked into: too many files differ".to_owned(),
         Some(DetailBody::Keys(keys)) if keys.is_empty() => {
             "only comments or formatting differ, in a file with secrets".to_owned()

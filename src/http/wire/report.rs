@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -114,9 +116,9 @@ pub struct FileBody {
     /// The path.
     pub path: String,
     /// `added`, `modified` or `removed`.
-    pub kind: String,
+    pub kind: Cow<'static, str>,
     /// What changes in it; `null` beyond the first few hundred files.
-    pub detail: Option<DetailBody>,
+    pub detail: Option<Box<DetailBody>>,
 }
 
 /// What changes in a file.
@@ -212,8 +214,8 @@ impl PlanBody {
                 .iter()
                 .map(|change| FileBody {
                     path: change.path.to_string(),
-                    kind: change.kind().as_str().to_owned(),
-                    detail: details.next().map(Into::into),
+                    kind: change.kind().as_str().into(),
+                    detail: details.next().map(|detail| Box::new(detail.into())),
                 })
                 .collect(),
         }
