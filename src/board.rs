@@ -97,8 +97,7 @@ impl Board {
     }
 
     /// A pass ended. `follows`: it was about what the source wants.
-    pub fn end_pass(&self, report: Report, wish: Option<u64>, follows: bool) {
-        let report = Arc::new(report);
+    pub fn end_pass(&self, report: Arc<Report>, wish: Option<u64>, follows: bool) {
         self.passes.send_modify(|passes| {
             passes.ended += 1;
             passes.making = None;
@@ -122,6 +121,23 @@ impl Board {
         });
     }
 
+    /// Forgets what the passes until now changed and found, which may be all files of a tree, unless
+    /// somebody waits for the end of one: nobody else asks for it.
+    pub fn forget_details(&self) {
+        if self.passes.receiver_count() > 0 {
+            return;
+        }
+        self.passes.send_if_modified(|passes| {
+            let wishes = passes.wishes.iter_mut().map(|(_, report)| report);
+            for report in wishes.chain(&mut passes.last).filter_map(Arc::get_mut) {
+                report.plan = None;
+                report.findings = Vec::new();
+            }
+            // There is nothing new for who begins to wait.
+            false
+        });
+    }
+
     /// Follows the passes.
     #[must_use]
     pub fn follow(&self) -> watch::Receiver<Passes> {
@@ -140,7 +156,7 @@ mod tests {
         let passes = board.follow();
         let end = |text: &str, wish, follows| {
             board.begin_pass();
-            board.end_pass(Report::new(PassOutcome::InSync, text), wish, follows);
+            board.end_pass(Report::new(PassOutcome::InSync, text).into(), wish, follows);
         };
         end("a look", None, true);
         end("an order", Some(1), false);
@@ -150,10 +166,8 @@ mod tests {
         assert_eq!(seen.last.map(|report| report.message.clone()).as_deref(), Some("a look"));
     }
 
-    #[test]
-    fn of_old_orders_no_plan_is_kept() {
-        let board = Board::default();
-        let plan = Plan {
+    fn nothing() -> Plan {
+        Plan {
             from: None,
             to: Digest([0; 32]),
             from_tree: None,
@@ -161,12 +175,17 @@ mod tests {
             changes: Vec::new(),
             files_before: 0,
             files_after: 0,
-        };
+        }
+    }
+
+    #[test]
+    fn of_old_orders_no_plan_is_kept() {
+        let board = Board::default();
         for wish in 0..10 {
             board.begin_pass();
             let mut report = Report::new(PassOutcome::Applied, "an order");
-            report.plan = Some(plan.clone());
-            board.end_pass(report, Some(wish), true);
+            report.plan = Some(nothing());
+            board.end_pass(report.into(), Some(wish), false);
         }
         let seen = board.follow().borrow().clone();
         let kept = |wish| seen.ended_wish(wish).map(|report| report.plan.is_some());
@@ -174,5 +193,26 @@ mod tests {
             (kept(0), kept(5), kept(6), kept(9)),
             (Some(false), Some(false), Some(true), Some(true))
         );
+    }
+
+    #[test]
+    fn plans_are_kept_while_somebody_waits() {
+        let board = Board::default();
+        let mut report = Report::new(PassOutcome::Applied, "a commit");
+        report.plan = Some(nothing());
+        board.begin_pass();
+        board.end_pass(report.clone().into(), None, true);
+        board.begin_pass();
+        board.end_pass(report.into(), Some(1), false);
+        let waiting = board.follow();
+        board.forget_details();
+        let plans = |passes: &Passes| {
+            let ends = [passes.last.as_ref(), passes.ended_wish(1)];
+            ends.map(|report| report.is_some_and(|report| report.plan.is_some()))
+        };
+        assert_eq!(plans(&waiting.borrow()), [true, true]);
+        drop(waiting);
+        board.forget_details();
+        assert_eq!(plans(&board.follow().borrow()), [false, false]);
     }
 }

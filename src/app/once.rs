@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::run::{audience, exporter};
@@ -14,7 +15,7 @@ const WITNESS_TIME_MAX: Duration = Duration::from_secs(10);
 /// What one pass by hand came to.
 pub struct Once {
     /// The pass.
-    pub report: Report,
+    pub report: Arc<Report>,
     /// The journal that it was written to.
     pub journal: Journal,
     /// What became of the deliveries; `None` when none were tried.
@@ -68,7 +69,7 @@ pub async fn once(
     let deliveries = match deliveries {
         Deliveries::None => None,
         Deliveries::Within(limit) => {
-            let journal = std::sync::Arc::new(journal.clone());
+            let journal = Arc::new(journal.clone());
             let deliverer = Deliverer::new(journal, clock.clone(), audience(&settings));
             Some(deliverer.deliver_once(limit).await)
         }
@@ -98,14 +99,15 @@ async fn working<T: Send + 'static>(
 }
 
 /// Adds what a step of the bake says to the report of the pass that began it. Whether it goes on.
-fn follows_up(report: &mut Report, step: Report) -> bool {
+fn follows_up(report: &mut Arc<Report>, step: Arc<Report>) -> bool {
     let was_live = matches!(report.outcome, PassOutcome::Applied | PassOutcome::Returned);
     let was_left = report.outcome == PassOutcome::RolledBack;
     let fails = step.outcome == PassOutcome::Failed;
     match step.outcome {
         PassOutcome::InSync | PassOutcome::Held(_) if was_live || was_left => {}
         PassOutcome::Unhealthy if was_left => {
-            report.message = format!("{}; {}", report.message, step.message);
+            let both = format!("{}; {}", report.message, step.message);
+            Arc::make_mut(report).message = both;
         }
         _ => *report = step,
     }

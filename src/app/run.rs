@@ -10,10 +10,13 @@ use super::beside::Beside;
 use super::secret_files::admin_token;
 use super::signals::{Signals, Told};
 use super::systemd::Systemd;
-use super::waiting::{Quiet, chance, due_in, longest_wait, quiet, stopped, until, watchdog};
+use super::waiting::{
+    Keeping, Quiet, chance, due_in, longest_wait, quiet, stopped, until, watchdog,
+};
 use super::witness::Witness;
 use super::worker::Worker;
 use super::{AppError, control_socket, journal_file, open, raise_open_files};
+use crate::board::Board;
 use crate::config::{self, ApiSettings, Settings, Sources};
 use crate::http::{self, Access, Api, Feed};
 use crate::journal::Journal;
@@ -42,8 +45,6 @@ impl Mode {
     }
 }
 
-/// A wait that is worth being small for; for a shorter one, what was let go of would soon be back.
-const LONG_WAIT: Duration = Duration::from_secs(2);
 /// The shortest wait for what is due by the clock alone, in case that could not be written down.
 const DUE_PAUSE_MIN: Duration = Duration::from_secs(1);
 
@@ -52,6 +53,7 @@ struct Running {
     sources: Sources,
     settings: watch::Sender<Arc<Settings>>,
     bell: Bell,
+    board: Board,
     deliverer: Handle,
     /// Tells those who listen to events that there may be new ones.
     feed: Feed,
@@ -63,8 +65,7 @@ struct Running {
     turning: watch::Sender<Option<Instant>>,
     /// Where passes run.
     worker: Worker,
-    /// When work was done whose memory is not given back yet.
-    worked_at: Option<Instant>,
+    keeping: Keeping,
     /// Whether we were told to read the settings again while the agent was at work.
     must_reload: bool,
 }
@@ -146,6 +147,7 @@ pub async fn run(
         sources,
         settings,
         bell,
+        board: engine.board.clone(),
         deliverer: handle,
         feed,
         journal: engine.journal.clone(),
@@ -153,7 +155,7 @@ pub async fn run(
         systemd: Systemd::default(),
         turning: watch::Sender::new(None),
         worker: Worker::start("passes").map_err(no_thread)?,
-        worked_at: None,
+        keeping: Keeping::since(Instant::now()),
         must_reload: false,
     };
     let first = engine.settings.clone();
@@ -237,12 +239,15 @@ impl Running {
         let mut trigger = Trigger::Start;
         let mut beside = Beside::start().map_err(no_thread)?;
         loop {
-            let report;
+            let has_worked;
             match self.work(agent, signals, move |agent| agent.pass(trigger)).await? {
-                Worked::Done(back, ended) => (agent, report) = (back, ended),
+                Worked::Done(back, report) => {
+                    agent = back;
+                    has_worked = report.outcome != PassOutcome::InSync;
+                    self.tell(&report, trigger, agent.live_revision());
+                }
                 Worked::Stopped(agent) => return self.end(agent).await,
             }
-            self.tell(&report, trigger, agent.live_revision());
             if agent.is_untidy() {
                 match self.work(agent, signals, Agent::tidy_up).await? {
                     Worked::Done(back, ()) => agent = back,
@@ -260,7 +265,7 @@ impl Running {
                 continue;
             }
             trigger = loop {
-                match self.wait(&mut agent, &report, &mut beside, signals).await {
+                match self.wait(&mut agent, has_worked, &mut beside, signals).await {
                     Woken::Look(next) => break next,
                     Woken::Problems => {
                         match self.work(agent, signals, Agent::tell_problems).await? {
@@ -288,7 +293,7 @@ impl Running {
 
     /// The last thing: how fresh the source is, which is written down once a minute only, is not
     /// forgotten.
-    async fn end(&self, agent: Option<Box<Agent>>) -> Result<(), AppError> {
+    async fn end(&mut self, agent: Option<Box<Agent>>) -> Result<(), AppError> {
         let Some(mut agent) = agent else { return Ok(()) };
         let noted = self.worker.give(move || agent.note_freshness());
         if let Err(error) = noted.await.map_err(|_| AppError::Task("agent"))? {
@@ -301,18 +306,17 @@ impl Running {
     async fn wait(
         &mut self,
         agent: &mut Agent,
-        report: &Report,
+        has_worked: bool,
         beside: &mut Beside,
         signals: &mut Signals,
     ) -> Woken {
         loop {
             let (wait, at) = agent.next_look(chance());
             let due = agent.until_problem_due().map(|due| due.max(DUE_PAUSE_MIN));
-            if report.outcome != PassOutcome::InSync || wait >= LONG_WAIT {
-                self.worked_at = Some(Instant::now());
-            }
+            self.keeping.wait(Instant::now(), wait, has_worked);
             tokio::select! {
-                waited = quiet(wait, &mut self.worked_at, agent.has_put_off()) => match (waited, at) {
+                waited = quiet(wait, &mut self.keeping, agent.has_put_off(), &self.board, &mut self.worker) =>
+                match (waited, at) {
                     (Quiet::Rests, _) => return Woken::Rest,
                     (Quiet::Over, Trigger::Drift) => match agent.scan() {
                         Some(scan) => beside.scan(scan),

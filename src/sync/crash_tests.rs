@@ -163,7 +163,7 @@ impl Machine {
         agent
     }
 
-    pub(super) fn pass(&self, agent: &mut Agent) -> Report {
+    pub(super) fn pass(&self, agent: &mut Agent) -> Arc<Report> {
         self.clock.advance(std::time::Duration::from_secs(5));
         let report = agent.pass(Trigger::Command);
         agent.tidy_up();

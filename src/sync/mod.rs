@@ -47,9 +47,12 @@ pub use agent::{Agent, Parts};
 pub use error::SyncError;
 pub use recover::Started;
 
+use std::sync::Arc;
+
 use crate::decide::next::{Decision, Observed, decide};
+use crate::memory;
 use crate::meters::meters;
-use crate::model::{Origin, PassOutcome, Report, Sought, Trigger, Wish, WishKind};
+use crate::model::{Origin, PassOutcome, Plan, Report, Sought, Trigger, Wish, WishKind};
 use crate::source::Head;
 use crate::telemetry::Work;
 use repair::Mended;
@@ -57,7 +60,7 @@ use trusted::Trusted;
 
 impl Agent {
     /// One pass. Most end after the first request: in sync.
-    pub fn pass(&mut self, trigger: Trigger) -> Report {
+    pub fn pass(&mut self, trigger: Trigger) -> Arc<Report> {
         let work = Work::pass(trigger.as_str());
         let within = work.span();
         self.work = work;
@@ -67,7 +70,7 @@ impl Agent {
         report
     }
 
-    fn make_pass(&mut self, trigger: Trigger) -> Report {
+    fn make_pass(&mut self, trigger: Trigger) -> Arc<Report> {
         self.board.begin_pass();
         // However this pass ends, the next of its kind is an interval away.
         match trigger {
@@ -94,6 +97,10 @@ impl Agent {
             })
             .and_then(|report| self.begin_bake(report, trigger))
             .unwrap_or_else(|error| self.explain(error));
+        if report.plan.as_ref().is_some_and(Plan::is_large) {
+            memory::give_back();
+        }
+        let report = Arc::new(report);
         drop(timed);
         meters().passed(&report);
         if !is_plan && !self.dry {
@@ -105,9 +112,9 @@ impl Agent {
         let has_asked = trigger == Trigger::Interval || self.asked_at != asked_at;
         let follows = number.is_none() && !matches!(trigger, Trigger::Drift | Trigger::Health);
         if is_plan {
-            self.leave_as_it_was(&report, number);
+            self.leave_as_it_was(report.clone(), number);
         } else {
-            self.remember(&report, number, has_asked, follows);
+            self.remember(report.clone(), number, has_asked, follows);
         }
         report
     }

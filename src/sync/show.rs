@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::chain;
@@ -154,7 +155,7 @@ impl Agent {
     /// the pass was about what the source wants.
     pub(super) fn remember(
         &mut self,
-        report: &Report,
+        report: Arc<Report>,
         wish: Option<u64>,
         has_asked: bool,
         follows: bool,
@@ -178,22 +179,22 @@ impl Agent {
                 | PassOutcome::Conflicted(_)
         ) {
             // Nothing was done here, so nothing is different.
-            self.board.end_pass(report.clone(), wish, follows);
+            self.board.end_pass(report, wish, follows);
             return;
         }
-        let (state, reason, message) = self.state_to_show(report, has_asked);
+        let (state, reason, message) = self.state_to_show(&report, has_asked);
         if !self.stop_before_intent {
             self.note_state(&(state, reason, message.clone()));
         }
         self.show(state, reason, &message);
-        self.board.end_pass(report.clone(), wish, follows);
+        self.board.end_pass(report, wish, follows);
     }
 
     /// Ends a pass that changed nothing, whatever it came to: neither the status nor what the next
     /// pass does is another for it.
-    pub(super) fn leave_as_it_was(&mut self, report: &Report, wish: Option<u64>) {
+    pub(super) fn leave_as_it_was(&mut self, report: Arc<Report>, wish: Option<u64>) {
         self.end_wish(wish);
-        self.board.end_pass(report.clone(), wish, false);
+        self.board.end_pass(report, wish, false);
     }
 
     fn end_wish(&mut self, wish: Option<u64>) {

@@ -31,6 +31,9 @@ PERCENT_FILES_MIN = 1_000
 
 REST_SECONDS = 2.0
 
+REQUESTS = 2
+"""Of a change: the question what there is, and the one for what is new."""
+
 MANY_FILES = 50_000
 ROUNDS_OF_MANY = 3
 
@@ -156,6 +159,11 @@ def _traced(
     _counted(run, "change.one.until", size, agent.name, until)
     disk = (until["live.synced"] + until["state.synced"]) * floor.fsync_seconds(agent.place.folder)
     run.results.add("change.one.disk", size, agent.name, "s", disk)
+    kinds = ("made", "linked", "renamed", "removed", "synced")
+    files = {kind: until[f"live.{kind}"] + until[f"state.{kind}"] for kind in kinds}
+    bare = floor.disk_cpu_seconds(agent.place.folder, files)
+    bare += REQUESTS * floor.exchange_cpu_seconds(run.remote.url(repository.name))
+    run.results.add("change.one.floor", size, agent.name, "s", bare)
     for peer in peers if size <= TRACED_FILES_MAX else []:
         out = peer.place.folder / "strace"
         processes.run(syscalls.traced(peer.arguments(), out), peer.place.log, peer.environment)

@@ -6,12 +6,16 @@ import os
 import socket
 import statistics
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 EXCHANGES = 100
 EXCHANGE_REST_SECONDS = 0.01
 FSYNCS = 40
+FILES = 30
+FILE_REST_SECONDS = 0.002
+SMALL_BYTES = 700
 BLOCK = b"x" * 4096
 
 COMMAND = b"0014command=ls-refs\n00010014ref-prefix HEAD\n0000"
@@ -50,6 +54,40 @@ def _is_whole(answer: bytes) -> bool:
         if name == b"content-length":
             return len(body) >= int(value)
     return body.endswith(b"0\r\n\r\n")
+
+
+def disk_cpu_seconds(folder: Path, counts: Mapping[str, int]) -> float:
+    """The CPU of as many small files made, linked, renamed, removed and made durable as `counts`
+    says, with a rest before each: by medians. What is asked of the kernel is in it, and little else."""
+    used = {kind: [] for kind in ("made", "synced", "linked", "renamed", "removed")}
+    for number in range(FILES):
+        path, other, name = (folder / f"floor-{number}{end}" for end in ("", ".link", ".name"))
+        steps: list[tuple[str, Callable[[], object]]] = [
+            ("made", lambda path=path: _make(path)),
+            ("synced", lambda path=path: _sync(path)),
+            ("linked", lambda path=path, other=other: os.link(path, other)),
+            ("renamed", lambda name=name, other=other: os.rename(other, name)),
+            ("removed", lambda path=path: os.unlink(path)),
+        ]
+        for kind, step in steps:
+            time.sleep(FILE_REST_SECONDS)
+            before = time.thread_time()
+            step()
+            used[kind].append(time.thread_time() - before)
+        name.unlink()
+    return sum(counts.get(kind, 0) * statistics.median(taken) for kind, taken in used.items())
+
+
+def _make(path: Path) -> None:
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    os.write(file, BLOCK[:SMALL_BYTES])
+    os.close(file)
+
+
+def _sync(path: Path) -> None:
+    file = os.open(path, os.O_WRONLY)
+    os.fsync(file)
+    os.close(file)
 
 
 def fsync_seconds(folder: Path) -> float:

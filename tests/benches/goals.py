@@ -101,6 +101,7 @@ ROWS = [
     Row(ONE, "until visible, slowest", "change.one.visible", worst=True),
     Row(ONE, "until visible, while the history fills", "change.filling.visible"),
     Row(ONE, "CPU until visible", "change.one.cpu.visible", at_most(2.5 * MS)),
+    Row(ONE, "CPU of a bare program for the same files, fsyncs and requests", "change.one.floor"),
     Row(ONE, "CPU in all", "change.one.cpu"),
     Row(ONE, "requests", "change.one.requests"),
     Row(ONE, "bytes", "change.one.bytes"),
