@@ -31,7 +31,7 @@ impl Beside {
 
     /// Begins to look at the live tree, unless somebody is still looking.
     pub(super) fn scan(&mut self, scan: Scan) {
-        let looking = &mut self.looking;
+        let looking = &self.looking;
         self.scan.get_or_insert_with(|| looking.give(|| scan.run()));
     }
 

@@ -155,7 +155,7 @@ pub async fn run(
         systemd: Systemd::default(),
         turning: watch::Sender::new(None),
         worker: Worker::start("passes").map_err(no_thread)?,
-        keeping: Keeping::since(Instant::now()),
+        keeping: Keeping::default(),
         must_reload: false,
     };
     let first = engine.settings.clone();
@@ -293,7 +293,7 @@ impl Running {
 
     /// The last thing: how fresh the source is, which is written down once a minute only, is not
     /// forgotten.
-    async fn end(&mut self, agent: Option<Box<Agent>>) -> Result<(), AppError> {
+    async fn end(&self, agent: Option<Box<Agent>>) -> Result<(), AppError> {
         let Some(mut agent) = agent else { return Ok(()) };
         let noted = self.worker.give(move || agent.note_freshness());
         if let Err(error) = noted.await.map_err(|_| AppError::Task("agent"))? {

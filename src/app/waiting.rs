@@ -13,9 +13,11 @@ use crate::memory;
 const QUIET: Duration = Duration::from_secs(1);
 /// A wait that is worth being small for; for a shorter one, what was let go of would soon be back.
 const LONG_WAIT: Duration = Duration::from_secs(2);
-/// How long memory is kept at most where waits are shorter: what an order or somebody's question
-/// needed is not needed by the polls behind it.
+/// How long memory is kept where there is no rest: what an order or somebody's question needed is not
+/// needed by the polls behind it.
 const AGAIN: Duration = Duration::from_secs(10);
+/// How long who waits for the end of a pass has to be told before memory is given back.
+const BREATH: Duration = Duration::from_millis(5);
 /// A pass that takes longer than its time limits and this much more is not making progress.
 const PASS_SLACK: Duration = Duration::from_secs(10 * 60);
 
@@ -70,45 +72,51 @@ pub(super) enum Quiet {
 }
 
 /// When memory is given back.
+#[derive(Default)]
 pub(super) struct Keeping {
-    /// When work was done whose memory is not given back yet.
+    /// When memory began to be kept.
+    since: Option<Instant>,
+    /// When work was done last that is worth being small after.
     worked_at: Option<Instant>,
-    gave_back_at: Instant,
 }
 
 impl Keeping {
-    pub(super) const fn since(now: Instant) -> Self {
-        Self { worked_at: None, gave_back_at: now }
-    }
-
     /// A wait begins, behind work that is worth being small after or not.
     pub(super) fn wait(&mut self, now: Instant, wait: Duration, has_worked: bool) {
+        self.since.get_or_insert(now);
         if has_worked || wait >= LONG_WAIT {
             self.worked_at = Some(now);
         }
     }
 
-    /// How far into a wait nothing has happened for a while.
-    fn rests_after(&self, now: Instant, wait: Duration) -> Option<Duration> {
+    /// How far into a wait memory is given back.
+    fn ends_after(&self, now: Instant, wait: Duration) -> Option<(Duration, Why)> {
+        if self.since.is_some_and(|since| now - since >= AGAIN) {
+            return Some((BREATH.min(wait), Why::Overdue));
+        }
         let rest = QUIET.saturating_sub(now - self.worked_at?);
-        (rest <= wait).then_some(rest)
-    }
-
-    /// Whether it is time, though there is no rest.
-    fn is_overdue(&self, now: Instant) -> bool {
-        now - self.gave_back_at >= AGAIN
+        (rest <= wait).then_some((rest, Why::Rest))
     }
 
     fn give_back(&mut self, board: &Board, worker: &mut Worker) {
         board.forget_details();
         worker.rest();
         memory::give_back();
-        *self = Self::since(Instant::now());
+        *self = Self::default();
     }
 }
 
-/// Waits, and once nothing has happened for a while gives memory back, or says so first where
-/// something was put off until then.
+/// Why memory is given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// Nothing has happened for a while.
+    Rest,
+    /// It was kept for long enough.
+    Overdue,
+}
+
+/// Waits, and gives memory back when it is time, or says first that nothing has happened for a while,
+/// where something was put off until then.
 pub(super) async fn quiet(
     wait: Duration,
     keeping: &mut Keeping,
@@ -117,13 +125,11 @@ pub(super) async fn quiet(
     worker: &mut Worker,
 ) -> Quiet {
     let now = Instant::now();
-    if let Some(rest) = keeping.rests_after(now, wait) {
-        tokio::time::sleep(rest).await;
-        if is_put_off {
+    if let Some((after, why)) = keeping.ends_after(now, wait) {
+        tokio::time::sleep(after).await;
+        if is_put_off && why == Why::Rest {
             return Quiet::Rests;
         }
-        keeping.give_back(board, worker);
-    } else if keeping.is_overdue(now) {
         keeping.give_back(board, worker);
     }
     tokio::time::sleep(wait.saturating_sub(now.elapsed())).await;
@@ -143,21 +149,43 @@ pub(super) fn chance() -> f64 {
 mod tests {
     use super::*;
 
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// When memory is given back, with these waits one after the other, each behind work or not and
+    /// ended by something at this time of it.
+    fn given_back(waits: &[(Duration, bool, Duration)]) -> Option<(Duration, Why)> {
+        let (mut keeping, begin) = (Keeping::default(), Instant::now());
+        let mut at = Duration::ZERO;
+        for (wait, has_worked, ends) in waits {
+            keeping.wait(begin + at, *wait, *has_worked);
+            if let Some((after, why)) = keeping.ends_after(begin + at, *wait)
+                && after <= *ends
+            {
+                return Some((at + after, why));
+            }
+            at += *ends;
+        }
+        None
+    }
+
     #[test]
-    fn memory_is_given_back_in_a_rest_and_now_and_then_without_one() {
-        let begin = Instant::now();
-        let second = Duration::from_secs(1);
-        let mut keeping = Keeping::since(begin);
-        keeping.wait(begin, second / 2, false);
-        assert_eq!(keeping.rests_after(begin, second / 2), None, "polls alone");
-        keeping.wait(begin, second / 2, true);
-        assert_eq!(keeping.rests_after(begin, second / 2), None, "it may come soon");
-        let later = begin + second * 3 / 4;
-        keeping.wait(later, second / 2, false);
-        assert_eq!(keeping.rests_after(later, second / 2), Some(second / 4));
-        keeping.wait(later, LONG_WAIT, false);
-        assert_eq!(keeping.rests_after(later, LONG_WAIT), Some(QUIET));
-        assert!(!keeping.is_overdue(begin + AGAIN - second));
-        assert!(keeping.is_overdue(begin + AGAIN));
+    fn memory_is_given_back_in_a_rest() {
+        let poll = (30 * SECOND, false, 30 * SECOND);
+        assert_eq!(given_back(&[poll]), Some((SECOND, Why::Rest)));
+        let half = SECOND / 2;
+        let pushed = (30 * SECOND, true, half);
+        assert_eq!(given_back(&[pushed, pushed, poll]), Some((2 * SECOND, Why::Rest)));
+        let (poll, worked) = ((half, false, half), (half, true, half));
+        assert_eq!(given_back(&[worked, poll, poll]), Some((SECOND, Why::Rest)));
+    }
+
+    #[test]
+    fn memory_is_given_back_now_and_then_without_a_rest() {
+        let half = SECOND / 2;
+        let overdue = Some((AGAIN + BREATH, Why::Overdue));
+        for wait in [(half, false, half), (half / 2, true, half / 2), (30 * SECOND, true, half)] {
+            assert_eq!(given_back(&[wait; 41]), overdue, "{wait:?}");
+            assert_eq!(given_back(&[wait; 20]), None, "{wait:?}");
+        }
     }
 }

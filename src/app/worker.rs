@@ -10,8 +10,7 @@ type Job = Box<dyn FnOnce() + Send>;
 /// A thread for work that takes its time, beside those that answer.
 pub(super) struct Worker {
     name: &'static str,
-    /// `None`: it rests.
-    thread: Option<Thread>,
+    thread: Thread,
 }
 
 struct Thread {
@@ -28,43 +27,34 @@ impl Worker {
     /// # Errors
     /// When there cannot be more threads.
     pub(super) fn start(name: &'static str) -> io::Result<Self> {
-        Ok(Self { name, thread: Some(Thread::start(name)?) })
+        Ok(Self { name, thread: Thread::start(name)? })
     }
 
-    /// Ends the thread, once it has done what it was given, and waits for that; the next piece of work
-    /// has another one. The C library keeps for each thread some of the memory that it freed, small
-    /// pieces all over the heap, which goes back with the thread alone.
+    /// Has another thread go on from here, and ends the one before once it has done what it was given,
+    /// which is waited for. The C library keeps for each thread some of the memory that it freed, small
+    /// pieces all over the heap, which goes back with the thread alone. Where there cannot be another
+    /// thread now, the old one stays.
     pub(super) fn rest(&mut self) {
-        if let Some(Thread { give, ends }) = self.thread.take() {
-            drop(give);
-            // No piece of work can end it otherwise.
-            drop(ends.join());
+        match Thread::start(self.name) {
+            Ok(fresh) => {
+                let Thread { give, ends } = std::mem::replace(&mut self.thread, fresh);
+                drop(give);
+                // No piece of work can end it otherwise.
+                drop(ends.join());
+            }
+            Err(error) => tracing::debug!(%error, "no fresh thread for {}", self.name),
         }
     }
 
     /// Has it work, after what it was given before. What the work came to is told, or that it ended
-    /// as it should not have, or was not begun: too much waits already. When it rested and there cannot
-    /// be another thread now, the work is done at once, here.
+    /// as it should not have, or was not begun: too much waits already.
     pub(super) fn give<T: Send + 'static>(
-        &mut self,
+        &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> oneshot::Receiver<T> {
         let (tell, told) = oneshot::channel();
-        let job = Box::new(move || drop(tell.send(work())));
-        let thread = match self.thread.take() {
-            None => Thread::start(self.name),
-            Some(thread) => Ok(thread),
-        };
-        match thread {
-            Ok(thread) => {
-                // Who waits is told by what is dropped where it was not taken.
-                drop(self.thread.insert(thread).give.try_send(job));
-            }
-            Err(error) => {
-                tracing::warn!(%error, "no thread for {}: others wait meanwhile", self.name);
-                run(job);
-            }
-        }
+        // Who waits is told by what is dropped where it was not taken.
+        drop(self.thread.give.try_send(Box::new(move || drop(tell.send(work())))));
         told
     }
 }
@@ -72,15 +62,14 @@ impl Worker {
 impl Thread {
     fn start(name: &str) -> io::Result<Self> {
         let (give, jobs) = sync_channel::<Job>(WAITING_MAX);
-        let ends =
-            Builder::new().name(name.to_owned()).spawn(move || jobs.into_iter().for_each(run))?;
+        let ends = Builder::new().name(name.to_owned()).spawn(move || {
+            for job in jobs {
+                // A panic is a bug of that piece: who waits for it is told, and others are done.
+                drop(catch_unwind(AssertUnwindSafe(job)));
+            }
+        })?;
         Ok(Self { give, ends })
     }
-}
-
-fn run(job: Job) {
-    // A panic is a bug of that piece: who waits for it is told, and others are done.
-    drop(catch_unwind(AssertUnwindSafe(job)));
 }
 
 #[cfg(test)]
@@ -89,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_piece_that_ends_badly_is_told_and_the_next_is_done() {
-        let mut worker = Worker::start("test").unwrap();
+        let worker = Worker::start("test").unwrap();
         let bad: oneshot::Receiver<()> = worker.give(|| panic!("a bug"));
         assert!(bad.blocking_recv().is_err());
         assert_eq!(worker.give(|| 2).blocking_recv(), Ok(2));
@@ -110,7 +99,7 @@ mod tests {
 
     #[test]
     fn what_is_too_much_is_not_begun_and_who_waits_for_it_is_told() {
-        let mut worker = Worker::start("test").unwrap();
+        let worker = Worker::start("test").unwrap();
         let (go, gone) = std::sync::mpsc::channel::<()>();
         let (begin, begun) = std::sync::mpsc::channel();
         let first = worker.give(move || (begin.send(()), gone.recv()).1.is_ok());

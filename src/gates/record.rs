@@ -45,7 +45,7 @@ struct Stored {
 }
 
 impl Record {
-    /// Forgets what was found in these files, and in none.
+    /// Forgets what was found in these files, and what is about no file.
     pub(super) fn forget(&mut self, files: &[Change]) {
         if self.findings.is_empty() && self.facts.is_empty() {
             return;

@@ -74,12 +74,12 @@ impl ItemKind {
 /// How much of a pack is mapped at a time, and of all packs together: what is mapped counts as memory
 /// of ours. In bytes; libgit2 would map packs as a whole.
 const PACK_WINDOW_BYTES: usize = 1 << 20;
-const PACK_WINDOWS_BYTES_MAX: usize = 4 << 20;
+pub(super) const PACK_WINDOWS_BYTES_MAX: usize = 3 << 20;
 /// The largest list of entries that an open mirror remembers, in bytes: a root with thousands of entries
 /// is asked for several times in a pass, and checked against its id each time that it is read.
 const TREE_KEPT_BYTES_MAX: usize = 256 << 10;
-/// What open mirrors remember of such objects, all together, in bytes; libgit2 takes some more. Who
-/// looks at a whole tree must leave room for others. Twice as much is taken, since they are kept read too.
+/// What open mirrors remember of such objects, all together, in bytes. It takes twice as much, since
+/// libgit2 keeps the list of entries beside the bytes that it is made from.
 const TREES_KEPT_BYTES_MAX: isize = 2 << 20;
 
 /// Says how libgit2 is to work, once. It does not read the settings of git on this machine and of

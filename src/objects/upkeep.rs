@@ -15,7 +15,7 @@ use git2::{ErrorCode, ObjectType, Odb, Oid, PackBuilder, Repository};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::mirror::oid;
-use super::{Mirror, ObjectsError};
+use super::{Indexing, Mirror, ObjectsError};
 use crate::model::{ObjectId, Revision};
 
 /// Nothing is dropped while the others together are smaller than the largest pack by this factor.
@@ -183,7 +183,9 @@ impl Mirror {
         if builder.object_count() == 0 {
             return Ok(None);
         }
+        let alone = Indexing::begin();
         builder.write(&self.pack_folder(), 0).map_err(failed)?;
+        drop(alone);
         let name = builder.name().map_err(failed)?.unwrap_or_default();
         let name = format!("pack-{name}");
         for kind in ["pack", "idx"] {

@@ -6,17 +6,16 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use git2::{Error, ErrorClass, Indexer};
 
 use crate::memory;
 use crate::model::Limits;
-use crate::objects::Mirror;
+use crate::objects::{Indexing, Mirror};
 use crate::progress::Progress;
 
-use super::SourceError;
+use super::{LARGE_FETCH_BYTES, SourceError};
 
 /// How many objects a pack may have for each file that a tree may have: folders, commits, and some
 /// commits at once.
@@ -29,18 +28,9 @@ const LITTLE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// How long working out differences may take once all has come, unless somebody says less.
 const WORKING_OUT_MAX: Duration = Duration::from_mins(10);
 
-/// From how many bytes on a pack is large enough to make room for before it is worked through again.
-const LARGE_BYTES: u64 = 4 << 20;
-
 /// How often what libgit2 has mapped of a large pack is let go of: it would keep all of it mapped until
 /// the end, whatever bounds it has.
 const LET_GO_EVERY: Duration = Duration::from_millis(10);
-
-/// What libgit2 calls a pack that is not whole yet: this, and something by chance.
-const UNFINISHED: &str = "pack_git2_";
-
-/// One pack at a time: nobody else maps an unfinished one.
-static INDEXING: Mutex<()> = Mutex::new(());
 
 /// What a pack starts with: `PACK`, version, number of objects.
 const PACK_HEADER_BYTES: usize = 12;
@@ -56,8 +46,7 @@ pub(super) struct Intake<'o> {
     place: String,
     mirror: &'o Mirror,
     progress: Progress,
-    // The indexer goes before it.
-    _alone: MutexGuard<'static, ()>,
+    alone: Option<Indexing>,
 }
 
 impl<'o> Intake<'o> {
@@ -69,7 +58,7 @@ impl<'o> Intake<'o> {
     ) -> Result<Self, SourceError> {
         let store = |source| SourceError::Store { path: mirror.path().to_owned(), source };
         let folder = mirror.path().join("objects/pack");
-        let alone = INDEXING.lock().unwrap_or_else(PoisonError::into_inner);
+        let alone = Indexing::begin();
         Ok(Self {
             indexer: Some(Indexer::new(None, &folder, 0, false).map_err(store)?),
             header: Vec::with_capacity(PACK_HEADER_BYTES),
@@ -80,7 +69,7 @@ impl<'o> Intake<'o> {
             place: place.to_owned(),
             mirror,
             progress: Progress::default(),
-            _alone: alone,
+            alone: Some(alone),
         })
     }
 
@@ -156,13 +145,13 @@ impl<'o> Intake<'o> {
     }
 
     /// Before a large pack is worked through again.
-    fn make_room(&self) -> Option<Room> {
-        if self.bytes < LARGE_BYTES {
+    fn make_room(&mut self) -> Option<Room> {
+        if self.bytes < LARGE_FETCH_BYTES {
             return None;
         }
         memory::give_back();
         let folder = self.mirror.path().join("objects/pack").canonicalize().ok()?;
-        Some(Room { folder, kept_at: Instant::now() })
+        Some(Room { alone: self.alone.take()?, folder, kept_at: Instant::now() })
     }
 
     fn objects(&self) -> Option<u64> {
@@ -188,24 +177,19 @@ impl<'o> Intake<'o> {
     }
 }
 
-/// Lets go of what is mapped of an unfinished pack.
+/// Keeps what is mapped of the pack small while it is worked through.
 struct Room {
+    alone: Indexing,
     folder: PathBuf,
     kept_at: Instant,
 }
 
 impl Room {
-    /// For whoever has the indexer at work on its own thread.
+    /// For what the indexer calls.
     fn keep(&mut self, now: Instant) {
-        if now - self.kept_at < LET_GO_EVERY {
-            return;
-        }
-        self.kept_at = now;
-        #[expect(unsafe_code, reason = "libgit2 has no bound for them that works")]
-        // SAFETY: unfinished packs are mapped by an indexer alone, there is one at a time
-        // (`INDEXING`), and it waits for us.
-        unsafe {
-            memory::let_go_of_files(&self.folder, UNFINISHED);
+        if now - self.kept_at >= LET_GO_EVERY {
+            self.kept_at = now;
+            self.alone.let_go(&self.folder);
         }
     }
 }

@@ -59,6 +59,9 @@ use crate::progress::Progress;
 pub use error::SourceError;
 pub use remote::Remote;
 
+/// From so many bytes on memory is given back around the steps of a fetch.
+pub const LARGE_FETCH_BYTES: u64 = 4 << 20;
+
 /// Where configuration comes from. One of the three traits whose implementation a test replaces.
 pub trait Source: Send {
     /// Which commit is wanted now. At most one small request where nothing is wrong; none for a

@@ -15,7 +15,7 @@ use crate::model::{
 use crate::objects::{Mirror, Summary};
 use crate::progress::Stage;
 use crate::render::{self, Input};
-use crate::source::{Descent, Fetched, Head};
+use crate::source::{Descent, Fetched, Head, LARGE_FETCH_BYTES};
 
 /// What is known of an attempt from its first step on.
 pub(super) struct Attempt<'a> {
@@ -36,9 +36,6 @@ pub(super) struct Rendered {
     /// What trust and rendering have to say of it; no errors.
     pub(super) warnings: Vec<Finding>,
 }
-
-/// A fetch after which the memory that it took is given back before the work goes on.
-const LARGE_FETCH_BYTES: u64 = 4 << 20;
 
 impl Agent {
     /// What is known of an attempt before its first step.
@@ -119,9 +116,6 @@ impl Agent {
             found => found?,
         };
         drop(timed);
-        if plan.is_large() {
-            memory::give_back();
-        }
         findings.extend_from_slice(&rendered.warnings);
         let seals = match self.unseal(&mirror, &attempt, &plan, &mut findings)? {
             Ok(seals) => seals,

@@ -306,16 +306,18 @@ impl Agent {
         let (packs, max) = (mirror.pack_count()?, self.settings.limits.mirror_packs_max);
         let soon = if self.prepares { max.saturating_mul(PACKS_FACTOR_MAX) } else { max };
         self.has_put_off = packs > max && packs <= soon;
-        if packs > soon { self.repack(mirror) } else { Ok(()) }
+        if packs > soon {
+            self.repack(mirror)?;
+            // What that took is not needed again for a long time, and a rest may not come soon.
+            memory::give_back();
+        }
+        Ok(())
     }
 
     fn repack(&self, mirror: &Mirror) -> Result<(), SyncError> {
         let commits: Vec<Revision> = self.standing.accepted.iter().cloned().collect();
         let trees: Vec<ObjectId> = self.trees.manifests().values().map(|m| m.tree).collect();
-        mirror.repack(&commits, &trees)?;
-        // What it took is not needed again for a long time, and a rest may not come soon.
-        memory::give_back();
-        Ok(())
+        Ok(mirror.repack(&commits, &trees)?)
     }
 
     /// Whether there is something that the next commit should not have to wait for.

@@ -97,9 +97,6 @@ impl Agent {
             })
             .and_then(|report| self.begin_bake(report, trigger))
             .unwrap_or_else(|error| self.explain(error));
-        if report.plan.as_ref().is_some_and(Plan::is_large) {
-            memory::give_back();
-        }
         let report = Arc::new(report);
         drop(timed);
         meters().passed(&report);
@@ -115,6 +112,10 @@ impl Agent {
             self.leave_as_it_was(report.clone(), number);
         } else {
             self.remember(report.clone(), number, has_asked, follows);
+        }
+        if report.plan.as_ref().is_some_and(Plan::is_large) {
+            // Before the next tree is made ready, or the plan is told in full.
+            memory::give_back();
         }
         report
     }

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::seals::{SEALS_MAX, Seal, Seals};
 use super::{Manifest, Trees, TreesError};
+use crate::memory;
 use crate::model::{Change, Entry, FileMode, Finding, ObjectId, Plan, TreePath, blob_digest};
 use crate::objects::Mirror;
 use crate::secrets::{self, Identities, SecretsError};
@@ -65,10 +66,13 @@ impl Trees {
     /// # Errors
     /// When the mirror is damaged.
     pub fn unseal(&self, mirror: &Mirror, plan: &Plan) -> Result<Unsealed, TreesError> {
-        let tree = plan.to_tree;
         if !self.material.secrets().decrypt {
             return Ok(Unsealed::Whole(Arc::default()));
         }
+        if plan.is_large() {
+            memory::give_back();
+        }
+        let tree = plan.to_tree;
         let live = self.live_name()?;
         let live = live.and_then(|name| self.manifests.get(&name));
         let known = live.filter(|live| self.fits(live) && mirror.has(live.tree));
@@ -166,15 +170,18 @@ impl Trees {
 
 /// The files among those that changed which may be encrypted.
 fn find(mirror: &Mirror, changes: &[Change]) -> Result<Vec<Found>, TreesError> {
-    let parts = mirror.share_out(changes, FILES_SHARED_FROM, |mirror, part| {
+    let candidates: Vec<(&TreePath, &Entry)> = changes
+        .iter()
+        .filter_map(|change| Some((&change.path, change.new.as_ref()?)))
+        .filter(|(path, entry)| {
+            entry.mode != FileMode::Link && secrets::may_be_encrypted_by_name(path)
+        })
+        .collect();
+    let parts = mirror.share_out(&candidates, FILES_SHARED_FROM, |mirror, part| {
         let mut found = Vec::new();
-        for Change { path, new, .. } in part {
-            let Some(Entry { mode, id }) = *new else { continue };
-            if mode != FileMode::Link
-                && secrets::may_be_encrypted_by_name(path)
-                && mirror.with_blob(id, |bytes| secrets::may_be_encrypted(path, bytes))?
-            {
-                found.push(Found { path: path.clone(), id });
+        for (path, entry) in part {
+            if mirror.with_blob(entry.id, |bytes| secrets::may_be_encrypted(path, bytes))? {
+                found.push(Found { path: (*path).clone(), id: entry.id });
             }
         }
         Ok::<_, TreesError>(found)

@@ -57,8 +57,9 @@ def _is_whole(answer: bytes) -> bool:
 
 
 def disk_cpu_seconds(folder: Path, counts: Mapping[str, int]) -> float:
-    """The CPU of as many small files made, linked, renamed, removed and made durable as `counts`
-    says, with a rest before each: by medians. What is asked of the kernel is in it, and little else."""
+    """An estimate of the CPU of as many small files made, linked, renamed, removed and made durable as
+    `counts` says, with a rest before each, by medians: what is asked of the kernel, and what Python
+    needs to ask it."""
     used = {kind: [] for kind in ("made", "synced", "linked", "renamed", "removed")}
     for number in range(FILES):
         path, other, name = (folder / f"floor-{number}{end}" for end in ("", ".link", ".name"))
@@ -66,15 +67,15 @@ def disk_cpu_seconds(folder: Path, counts: Mapping[str, int]) -> float:
             ("made", lambda path=path: _make(path)),
             ("synced", lambda path=path: _sync(path)),
             ("linked", lambda path=path, other=other: os.link(path, other)),
-            ("renamed", lambda name=name, other=other: os.rename(other, name)),
-            ("removed", lambda path=path: os.unlink(path)),
+            ("renamed", lambda path=path, name=name: os.rename(path, name)),
+            ("removed", lambda other=other: os.unlink(other)),
+            ("removed", lambda name=name: os.unlink(name)),
         ]
         for kind, step in steps:
             time.sleep(FILE_REST_SECONDS)
             before = time.thread_time()
             step()
             used[kind].append(time.thread_time() - before)
-        name.unlink()
     return sum(counts.get(kind, 0) * statistics.median(taken) for kind, taken in used.items())
 
 
