@@ -77,13 +77,17 @@ impl Agent {
             self.board.make(wish.id, id);
         }
         self.show_applying(&attempt.revision);
-        if next.plan.is_large() {
-            memory::give_back();
-        }
+        let between_steps = || {
+            if next.plan.is_large() {
+                memory::give_back();
+            }
+        };
+        between_steps();
         let staged = match self.stage_next(mirror, attempt, &next, id) {
             Ok(staged) => staged,
             Err(error) => return self.fail(attempt, id, &next, error),
         };
+        between_steps();
         let staged = if self.is_ours_by_the_journal()? { staged.over_anything() } else { staged };
         let accepted = if back.is_some() {
             Accepted::was_live_before(staged)

@@ -164,7 +164,8 @@ fn whatever_a_plan_comes_to_the_status_is_as_before_and_nobody_is_told() {
     };
     hold("without an agent");
     let sync = agent.start_sync();
-    status_when(&agent, "it runs", |status| status["state"] == "in_sync");
+    // Before it has asked, the status is that of the last run.
+    status_when(&agent, "it has asked", |status| status["message"] == "the head is live");
     hold("with an agent");
     assert_eq!(sync.stop().code, 0);
     // A head that nobody has seen yet is for the next pass to tell.
