@@ -65,6 +65,7 @@ struct Running {
     turning: watch::Sender<Option<Instant>>,
     /// Where passes run.
     worker: Worker,
+    /// When memory is given back.
     keeping: Keeping,
     /// Whether we were told to read the settings again while the agent was at work.
     must_reload: bool,

@@ -46,6 +46,7 @@ pub(super) struct Intake<'o> {
     place: String,
     mirror: &'o Mirror,
     progress: Progress,
+    /// `None` once it is with what works the pack through.
     alone: Option<Indexing>,
 }
 
