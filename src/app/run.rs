@@ -78,14 +78,10 @@ struct Running {
 pub async fn run(
     sources: Sources,
     settings: Settings,
+    mut signals: Signals,
     mode: Mode,
     dry: bool,
 ) -> Result<(), AppError> {
-    let mut signals = Signals::new().map_err(|source| AppError::State {
-        operation: "listen for signals of",
-        path: "the process".into(),
-        source,
-    })?;
     raise_open_files();
     let mut engine = open(settings, mode.verb())?;
     engine.agent = if dry { engine.agent.dry() } else { engine.agent.preparing() };

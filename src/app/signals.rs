@@ -1,6 +1,6 @@
-use std::io;
-
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::AppError;
 
 /// What the process is told from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,20 +11,32 @@ pub(super) enum Told {
     Stop,
 }
 
-/// The signals, listened to from the start.
-pub(super) struct Signals {
+/// The signals that the agent is told by, each of which would otherwise end the process.
+#[derive(Debug)]
+pub struct Signals {
     hangup: Signal,
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    /// Listens.
-    pub(super) fn new() -> io::Result<Self> {
+    /// Listens from now on; what comes before somebody asks for the next is not lost. To be called
+    /// before the settings are read, so that those that changed meanwhile are read again.
+    ///
+    /// # Errors
+    /// Where the system gives no way to listen, such as no descriptor.
+    pub fn listen() -> Result<Self, AppError> {
+        let to = |kind| {
+            signal(kind).map_err(|source| AppError::State {
+                operation: "listen for signals of",
+                path: "the process".into(),
+                source,
+            })
+        };
         Ok(Self {
-            hangup: signal(SignalKind::hangup())?,
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
+            hangup: to(SignalKind::hangup())?,
+            terminate: to(SignalKind::terminate())?,
+            interrupt: to(SignalKind::interrupt())?,
         })
     }
 

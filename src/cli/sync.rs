@@ -5,7 +5,7 @@ use super::exit::{Exit, Failure, of_report};
 use super::reach::{Reached, reach};
 use super::render::Output;
 use super::{progress, show};
-use crate::app::{self, Deliveries, Mode};
+use crate::app::{self, Deliveries, Mode, Signals};
 use crate::config::{self, Flags, Settings, Sources};
 use crate::http::orders::{OrderBody, full};
 use crate::http::wire::ReportBody;
@@ -16,18 +16,21 @@ pub(super) async fn sync(
     output: &Output,
 ) -> Result<Exit, Failure> {
     let sources = sources(global, &args.source);
-    let settings = load(&sources)?;
     if args.once {
-        return once(settings, &args, global.quiet, output).await;
+        return once(load(&sources)?, &args, global.quiet, output).await;
     }
-    app::run(sources, settings, Mode::Sync, args.dry_run).await?;
-    Ok(Exit::Done)
+    run(sources, Mode::Sync, args.dry_run).await
 }
 
 pub(super) async fn serve(global: &Global, args: SourceArgs) -> Result<Exit, Failure> {
-    let sources = sources(global, &args);
+    run(sources(global, &args), Mode::Serve, false).await
+}
+
+/// The agent, until it is told to stop.
+async fn run(sources: Sources, mode: Mode, dry: bool) -> Result<Exit, Failure> {
+    let signals = Signals::listen()?;
     let settings = load(&sources)?;
-    app::run(sources, settings, Mode::Serve, false).await?;
+    app::run(sources, settings, signals, mode, dry).await?;
     Ok(Exit::Done)
 }
 

@@ -1,10 +1,37 @@
 //! SIGHUP: the settings are read again.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::time::Duration;
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 
 use crate::support::{Agent, Fault, GitServer, Repo, Stage};
+
+#[test]
+fn a_reload_that_is_told_during_the_start_is_not_lost() {
+    let repo = Repo::new();
+    repo.commit(&[("a.yaml", "a: 1\n")]);
+    let other = repo.change().on("other").write("b.yaml", "b: 1\n").commit("another branch");
+    let agent = Agent::following(&repo.path().display().to_string(), "  branch: main\n");
+    let first = std::fs::read_to_string(agent.settings_file()).expect("the settings");
+    let first = first.replace("50ms", "1h");
+    // Its settings are a pipe, which it can read when somebody writes: until then it starts.
+    std::fs::remove_file(agent.settings_file()).expect("no settings");
+    mknodat(CWD, agent.settings_file(), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
+        .expect("a pipe");
+    let sync = agent.start_sync();
+    let mut pipe = File::options().write(true).open(agent.settings_file()).expect("a reader");
+    sync.signal(Signal::HUP);
+    std::fs::remove_file(agent.settings_file()).expect("no pipe");
+    agent.settings(&first.replace("main", "other"));
+    pipe.write_all(first.as_bytes()).expect("the first settings");
+    drop(pipe);
+    agent.wait_until_live(&other);
+    let ran = sync.stop();
+    assert_eq!(ran.code, 0, "{ran:#?}");
+}
 
 #[test]
 fn settings_are_read_again_also_when_that_is_told_during_a_pass() {
