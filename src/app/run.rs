@@ -102,9 +102,10 @@ pub async fn run(
     };
     let access = Access::new(admin_token);
     let asking = access.clone().run(engine.clock.clone());
+    // Answers wait for no commit's disk.
+    let journal = engine.journal.read_beside(&journal_file(state_dir))?;
     let api = Api::new(http::Parts {
-        // Answers wait for no commit's disk.
-        journal: engine.journal.read_beside(&journal_file(state_dir))?,
+        journal: journal.clone(),
         board: engine.board.clone(),
         bell: bell.clone(),
         clock: engine.clock.clone(),
@@ -147,7 +148,7 @@ pub async fn run(
         board: engine.board.clone(),
         deliverer: handle,
         feed,
-        journal: engine.journal.clone(),
+        journal,
         delivered_at: None,
         systemd: Systemd::default(),
         turning: watch::Sender::new(None),
@@ -312,7 +313,7 @@ impl Running {
             let due = agent.until_problem_due().map(|due| due.max(DUE_PAUSE_MIN));
             self.keeping.wait(Instant::now(), wait, has_worked);
             tokio::select! {
-                waited = quiet(wait, &mut self.keeping, agent.has_put_off(), &self.board, &mut self.worker) =>
+                waited = quiet(wait, &mut self.keeping, agent.has_put_off(), &self.board, &self.journal, &mut self.worker) =>
                 match (waited, at) {
                     (Quiet::Rests, _) => return Woken::Rest,
                     (Quiet::Over, Trigger::Drift) => match agent.scan() {

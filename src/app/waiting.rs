@@ -6,6 +6,7 @@ use super::systemd::Systemd;
 use super::worker::Worker;
 use crate::board::Board;
 use crate::config::Settings;
+use crate::journal::Journal;
 use crate::memory;
 
 /// How long nothing happens before memory is given back: what comes within it, such as the next of
@@ -98,8 +99,9 @@ impl Keeping {
         (rest <= wait).then_some((rest, Why::Rest))
     }
 
-    fn give_back(&mut self, board: &Board, worker: &mut Worker) {
+    fn give_back(&mut self, board: &Board, journal: &Journal, worker: &mut Worker) {
         board.forget_details();
+        journal.give_back();
         worker.rest();
         memory::give_back();
         *self = Self::default();
@@ -122,6 +124,7 @@ pub(super) async fn quiet(
     keeping: &mut Keeping,
     is_put_off: bool,
     board: &Board,
+    journal: &Journal,
     worker: &mut Worker,
 ) -> Quiet {
     let now = Instant::now();
@@ -130,7 +133,7 @@ pub(super) async fn quiet(
         if is_put_off && why == Why::Rest {
             return Quiet::Rests;
         }
-        keeping.give_back(board, worker);
+        keeping.give_back(board, journal, worker);
     }
     tokio::time::sleep(wait.saturating_sub(now.elapsed())).await;
     Quiet::Over

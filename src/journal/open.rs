@@ -1,3 +1,4 @@
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -199,6 +200,17 @@ impl Journal {
     /// What signs the audit trail, where that was given.
     pub(super) fn sealer(&self) -> Option<&Sealer> {
         self.sealer.get()
+    }
+
+    /// Lets go of what was kept in memory of the file: it is read again when it is asked for.
+    pub fn give_back(&self) {
+        for connection in iter::once(&self.connection).chain(&self.beside) {
+            // Who has it right now may wait for the disk, and needs its pages.
+            let Ok(connection) = connection.try_lock() else { continue };
+            if let Err(error) = connection.release_memory() {
+                tracing::trace!(%error, "what is kept of the journal stays");
+            }
+        }
     }
 
     /// The connection, for one short call.

@@ -57,6 +57,11 @@ impl Client {
         Ok(client)
     }
 
+    /// Ends the connections: what is asked next gets a new one.
+    pub(super) fn end_connections(&mut self) {
+        self.made = None;
+    }
+
     fn files(&self, is_tls: bool) -> Result<Files, SourceError> {
         let ca = self.tls.ca_file.as_ref().map(|path| read("the CA file", path)).transpose()?;
         let cert = |path: &PathBuf| read("the client certificate", path);

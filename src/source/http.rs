@@ -24,6 +24,9 @@ const REDIRECTS_MAX: usize = 5;
 /// Bytes read after the end of an answer, so that its connection can be used again.
 const REST_BYTES_MAX: usize = 64 * 1024;
 
+/// Bytes of the largest answer whose connection is kept.
+const KEPT_AFTER_BYTES_MAX: u64 = 128 * 1024;
+
 /// A repository at a URL.
 pub(super) struct Http {
     reactor: Reactor,
@@ -107,6 +110,15 @@ impl Http {
     /// Forgets where a redirect led.
     pub(super) fn forget(&mut self) {
         self.current = self.configured.clone();
+    }
+
+    /// Ends the connection where an answer as large as this was read from it: the HTTP library keeps a
+    /// buffer with it that grew with the answer, to half a megabyte.
+    pub(super) fn end_after(&mut self, answer_bytes: u64) {
+        if answer_bytes > KEPT_AFTER_BYTES_MAX {
+            self.client.end_connections();
+            self.reactor.settle();
+        }
     }
 
     fn place(&self) -> String {

@@ -132,6 +132,9 @@ impl Peer {
     ) -> Result<Answered, SourceError> {
         let answered = self.try_pack(want, asked, into);
         self.forget_after(&answered);
+        if let Ok(Answered::Pack(bytes)) = &answered {
+            self.wire.end_after(*bytes);
+        }
         // protocol v0 ends with its pack
         if !self.abilities.is_some_and(|abilities| abilities.v2) {
             self.wire.close();

@@ -68,6 +68,13 @@ impl Wire {
         }
     }
 
+    /// Ends what costs more to keep than to open again, behind an answer of so many bytes.
+    pub(super) fn end_after(&mut self, answer_bytes: u64) {
+        if let Self::Http(http) = self {
+            http.end_after(answer_bytes);
+        }
+    }
+
     /// Ends what is open and costs something while it is idle. HTTP connections are kept.
     pub(super) fn close(&mut self) {
         if let Self::Ssh(ssh) = self {

@@ -1,4 +1,4 @@
-use crate::support::{Agent, GitServer, Repo, Seen, Stage, wait_until};
+use crate::support::{Agent, GitServer, Repo, Seen, Stage, wait_for, wait_until};
 
 /// How many references the repository has beside its branch.
 const REFERENCES: usize = 20_000;
@@ -48,6 +48,42 @@ fn a_poll_that_finds_nothing_is_one_small_request_on_a_kept_connection() {
     let sync = agent.start_sync();
     agent.wait_until_live(&repo.commit(&[("a.yaml", "a: 2\n")]));
     sync.stop();
+}
+
+#[test]
+fn a_connection_is_kept_unless_its_answer_was_large() {
+    let repo = Repo::new();
+    let mut noise: u32 = 1;
+    let large: String = std::iter::repeat_with(|| {
+        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        format!("{noise:08x}")
+    })
+    .take(100_000)
+    .collect();
+    let first = repo.commit(&[("large.txt", large.as_str()), ("a.yaml", "a: 1\n")]);
+    let server = GitServer::start(repo.root());
+    let agent = Agent::following(&server.url(), "  branch: main\n");
+    let sync = agent.start_sync();
+    agent.wait_until_live(&first);
+    let (large, behind) = fetched_and_behind(&server);
+    assert_ne!(large, behind, "the buffer of a large answer would be kept with its connection");
+
+    server.forget();
+    agent.wait_until_live(&repo.commit(&[("a.yaml", "a: 2\n")]));
+    let (little, behind) = fetched_and_behind(&server);
+    assert_eq!(little, behind, "a small answer is no reason for a new connection");
+    sync.stop();
+}
+
+/// The connection of the first fetch, and that of the poll behind it.
+fn fetched_and_behind(server: &GitServer) -> (usize, usize) {
+    wait_for("a poll behind a fetch", || {
+        let seen = answered(server);
+        let mut seen = seen.iter().skip_while(|seen| seen.stage != Stage::Fetch);
+        let fetch = seen.next()?;
+        let poll = seen.find(|seen| seen.stage == Stage::LsRefs)?;
+        Some((fetch.connection, poll.connection))
+    })
 }
 
 fn answered(server: &GitServer) -> Vec<Seen> {
