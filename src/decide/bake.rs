@@ -135,6 +135,21 @@ mod tests {
     }
 
     #[test]
+    fn the_next_look_is_the_next_round_of_probes_or_the_end() {
+        let interval = Duration::from_millis(100);
+        let next = |probed: Option<i64>, now| {
+            next_probe(&bake(), probed.map(Timestamp), interval, Timestamp(now)).as_millis()
+        };
+        assert_eq!(next(None, 5), 0, "nobody was asked yet");
+        assert_eq!(next(Some(5), 5), 100);
+        assert_eq!(next(Some(5), 45), 60);
+        assert_eq!(next(Some(5), 300), 0);
+        assert_eq!(next(Some(950), 960), 40, "the end comes before the next round");
+        assert_eq!(next(Some(1000), 1000), 100, "at the end it does not look without a pause");
+        assert_eq!(next(Some(500), 45), 0, "the clock was set back");
+    }
+
+    #[test]
     fn after_a_restart_it_bakes_again_and_after_the_second_it_goes_back() {
         let once = after_restart(&bake(), Duration::from_secs(1), Timestamp(5000));
         assert_eq!((once.until, once.restarts), (Timestamp(6000), 1));

@@ -124,6 +124,31 @@ mod tests {
     }
 
     #[test]
+    fn a_way_back_says_so_once() {
+        let said = |message: &str| {
+            let message = Some(message.to_owned());
+            of("edge", EventKind::RolledBack, &EventFacts { message, ..facts() })
+                .map(|status| status.description)
+        };
+        assert_eq!(said(""), Some("edge: it was rolled back".to_owned()));
+        assert_eq!(said("no answer"), Some("edge: rolled back: no answer".to_owned()));
+        let whole = "revision 1 was rolled back: no answer";
+        assert_eq!(said(whole), Some(format!("edge: {whole}")));
+    }
+
+    #[test]
+    fn a_status_that_was_handed_in_is_told_as_it_is() {
+        let status = |word: &str| {
+            let reason = Some(word.to_owned());
+            of("edge", EventKind::CommitStatus, &EventFacts { reason, ..facts() })
+                .map(|status| (status.state, status.description))
+        };
+        let word = CommitState::Success.as_str();
+        assert_eq!(status(word), Some((CommitState::Success, "edge: what happened".to_owned())));
+        assert_eq!(status("no such state"), None);
+    }
+
+    #[test]
     fn with_health_only_what_held_it_is_good() {
         assert!(is_told(EventKind::Applied, false) && !is_told(EventKind::Applied, true));
         assert!(is_told(EventKind::Confirmed, true));

@@ -116,6 +116,18 @@ mod tests {
     }
 
     #[test]
+    fn repairs_are_known_again_from_when_they_count() {
+        let now = Timestamp(1_000_000);
+        let from = Repairs::counted_from(now);
+        assert_eq!(from, Timestamp(400_000));
+        let mut repairs = Repairs::default();
+        for _ in 0..3 {
+            repairs.done(&named("a"), Timestamp(from.0 + 1));
+        }
+        assert!(!repairs.allow(&named("a"), Policy::Repair, now));
+    }
+
+    #[test]
     fn a_path_that_is_touched_again_begins_its_rest_anew() {
         let mut repairs = repaired(&["a"], 3);
         repairs.touched(&named("a"), Timestamp(300_000));

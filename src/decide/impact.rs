@@ -124,6 +124,16 @@ mod tests {
         assert_eq!(told.last().map(String::as_str), Some("a/49"));
     }
 
+    #[test]
+    fn of_two_files_the_one_that_needs_more_counts_in_either_order() {
+        let file = |needs, because: &str| Some((needs, because.to_owned()));
+        let (much, little) = (file(Needs::Restart, "used"), file(Needs::Nothing, "unused"));
+        assert_eq!(heavier(much.clone(), little.clone()), much);
+        assert_eq!(heavier(little.clone(), much.clone()), much);
+        assert_eq!(heavier(None, little.clone()), little);
+        assert_eq!(heavier(little.clone(), None), little);
+    }
+
     fn weighed(paths: &[&str]) -> Impact {
         let reloads = [
             ("nginx".to_owned(), Patterns::new(["/nginx/"]).unwrap()),

@@ -160,6 +160,18 @@ mod tests {
     }
 
     #[test]
+    fn an_issuer_that_answered_is_not_left_alone() {
+        assert_eq!(known(1000).step(false, KEEP, at(1000)), Step::Ask);
+    }
+
+    #[test]
+    fn the_breaker_opens_at_the_third_failure() {
+        let twice = Issuer::default().asked(at(50)).failed().failed();
+        assert_eq!(twice.breaker(at(50)), Breaker::Closed);
+        assert_eq!(twice.failed().breaker(at(50)), Breaker::Open(OPEN_MIN));
+    }
+
+    #[test]
     fn an_issuer_that_fails_is_left_alone_for_longer_each_time() {
         let mut issuer = Issuer::default();
         assert_eq!(issuer.step(false, KEEP, at(0)), Step::Ask);

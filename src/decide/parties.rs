@@ -94,6 +94,18 @@ mod tests {
     }
 
     #[test]
+    fn a_queue_is_known_by_its_node() {
+        let of = |node: &str, next| FailingQueue {
+            node: node.to_owned(),
+            failing: failing(Some(next)),
+            given_up: 0,
+        };
+        let queues = [of("edge", 1), of("core", 2)];
+        assert_eq!(queue(&queues, "core"), Some(&queues[1].failing));
+        assert_eq!(queue(&queues, "other"), None);
+    }
+
+    #[test]
     fn of_too_many_those_that_fail_are_told() {
         let mut parties: Vec<Party> = (0..PARTIES_MAX)
             .map(|n| party(PartyKind::Node, &n.to_string(), None, Timestamp(0)))

@@ -16,3 +16,31 @@ pub fn ago(seconds: u64) -> String {
 pub fn short(revision: &str) -> &str {
     revision.get(..12).unwrap_or(revision)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_while_is_said_in_the_largest_unit_that_still_tells() {
+        let said = [
+            (0, "0 s"),
+            (89, "89 s"),
+            (90, "2 min"),
+            (5399, "90 min"),
+            (5400, "2 h"),
+            (172_799, "48 h"),
+            (172_800, "2 d"),
+            (9 * 86_400, "9 d"),
+        ];
+        for (seconds, text) in said {
+            assert_eq!(ago(seconds), text);
+        }
+    }
+
+    #[test]
+    fn a_revision_is_cut_to_twelve_digits_and_a_shorter_one_is_whole() {
+        assert_eq!(short("0123456789abcdef"), "0123456789ab");
+        assert_eq!(short("0123"), "0123");
+    }
+}

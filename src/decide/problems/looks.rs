@@ -223,3 +223,6 @@ fn given_up(facts: &Facts<'_>) -> Look {
     );
     Look::Is(Symptom { message, ..Symptom::default() })
 }
+
+#[cfg(test)]
+mod tests;

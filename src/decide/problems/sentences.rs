@@ -115,3 +115,75 @@ pub fn advice(facts: &EventFacts) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Revision;
+
+    fn facts(problem: Problem) -> EventFacts {
+        EventFacts {
+            problem: Some(problem),
+            revision: Revision::parse(&"ab".repeat(20)).ok(),
+            deployment: Some(DeploymentId(7)),
+            ..EventFacts::default()
+        }
+    }
+
+    #[test]
+    fn a_title_names_the_machine_and_what_it_is_told_of() {
+        let refused = facts(Problem::RevisionRefused);
+        let title = |step| title("edge", step, &refused);
+        assert_eq!(title(Step::Raised), "edge: revision abababababab is refused");
+        assert_eq!(title(Step::Reminded), "edge: still, revision abababababab is refused");
+        assert_eq!(title(Step::Resolved), "edge: over: revision abababababab is refused");
+    }
+
+    #[test]
+    fn work_that_failed_names_the_revision_where_there_is_one() {
+        let failed = facts(Problem::ApplyFailed);
+        assert_eq!(what(&failed), "revision abababababab cannot be made live");
+        let unknown = EventFacts { revision: None, ..failed };
+        assert_eq!(what(&unknown), "kconfigd cannot do its work");
+    }
+
+    #[test]
+    fn every_problem_has_its_own_sentence_and_advice() {
+        let said = |tell: fn(&EventFacts) -> String| {
+            let each = Problem::ALL.iter().map(|&problem| tell(&facts(problem)));
+            each.collect::<std::collections::BTreeSet<_>>().len()
+        };
+        assert_eq!((said(what), said(advice)), (Problem::ALL.len(), Problem::ALL.len()));
+    }
+
+    #[test]
+    fn the_deployment_to_look_at_is_named_where_there_was_one() {
+        let shows = "`kconfigd show 7` tells more.";
+        for &problem in Problem::ALL {
+            let wanted = matches!(problem, Problem::RevisionRefused | Problem::ApplyFailed);
+            assert_eq!(advice(&facts(problem)).contains(shows), wanted, "{problem}");
+        }
+    }
+
+    #[test]
+    fn since_when_is_a_moment_and_a_while_from_a_minute_on() {
+        let told = |since: Option<i64>| {
+            let facts = EventFacts { since: since.map(Timestamp), ..facts(Problem::Drift) };
+            super::since(&facts, Timestamp(3_600_000))
+        };
+        assert_eq!(told(None), "now");
+        assert_eq!(told(Some(3_541_000)), "1970-01-01 00:59 UTC");
+        assert_eq!(told(Some(3_480_000)), "1970-01-01 00:58 UTC (2 min)");
+        assert_eq!(told(Some(0)), "1970-01-01 00:00 UTC (60 min)");
+    }
+
+    #[test]
+    fn a_long_message_is_cut_and_says_so() {
+        let detail = |message: String| {
+            detail(&EventFacts { message: Some(message), ..facts(Problem::Drift) })
+        };
+        let whole = "é".repeat(MESSAGE_CHARS_MAX);
+        assert_eq!(detail(whole.clone()), whole);
+        assert_eq!(detail(format!("{whole}x")), format!("{whole}…"));
+    }
+}

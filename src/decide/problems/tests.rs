@@ -1,8 +1,5 @@
-use super::looks::{Facts, look};
 use super::*;
-use crate::model::{
-    Deployment, Desired, DriftState, FailingQueue, LiveState, Reason, Revision, SourceState, State,
-};
+use crate::model::Revision;
 
 const ALERT: Alert<'static> = Alert {
     name: "ops",
@@ -121,142 +118,16 @@ fn an_alert_that_comes_later_is_told_what_is_there_and_one_that_left_nothing_mor
     assert_eq!(steps(&over), [(Step::Resolved, vec!["late".to_owned()])]);
 }
 
-/// A machine on which all is well; the fields of a test are laid over it.
-struct Standing {
-    shown: (State, Option<Reason>, &'static str),
-    live: LiveState,
-    desired: Desired,
-    source: SourceState,
-    failing: Vec<FailingQueue>,
-    way_back: Option<Deployment>,
-}
-
-impl Standing {
-    fn new(state: State, reason: Option<Reason>) -> Self {
-        let live = LiveState {
-            deployment: crate::model::DeploymentId(1),
-            revision: revision(1),
-            digest: crate::model::Digest([1; 32]),
-            since: Timestamp(0),
-            origin: crate::model::Origin::Sync,
-            tree: String::new(),
-        };
-        Self {
-            shown: (state, reason, "said"),
-            live,
-            desired: Desired { revision: revision(2), detected_at: Timestamp(0) },
-            source: SourceState::default(),
-            failing: Vec::new(),
-            way_back: None,
-        }
-    }
-
-    fn seen(&self, problem: Problem) -> Look {
-        let facts = Facts {
-            shown: self.shown,
-            live: Some(&self.live),
-            way_back: self.way_back.as_ref(),
-            desired: Some(&self.desired),
-            attempted: None,
-            source: &self.source,
-            drift: &DriftState::default(),
-            unhealthy: None,
-            bake: None,
-            quarantine: &[],
-            failing: &self.failing,
-        };
-        look(problem, &facts)
-    }
-
-    fn is(&self, problem: Problem) -> bool {
-        matches!(self.seen(problem), Look::Is(_))
-    }
+#[test]
+fn an_alert_that_asks_for_other_problems_is_due_for_none() {
+    let picky = Alert { name: "picky", problems: &[Problem::Drift], ..ALERT };
+    let open = one(&[], Problem::Held, &Look::Is(symptom(1)), &[ALERT], 0).open;
+    assert_eq!(next_due(&open, &[picky], Timestamp(0)), None);
 }
 
 #[test]
-fn a_machine_in_sync_has_no_problem() {
-    let mut well = Standing::new(State::InSync, None);
-    well.desired.revision = revision(1);
-    for &problem in Problem::ALL {
-        assert_eq!(well.seen(problem), Look::IsNot, "{problem}");
+fn an_event_tells_the_step_that_it_was_made_of() {
+    for step in [Step::Raised, Step::Reminded, Step::Resolved] {
+        assert_eq!(Step::of(step.kind()), step);
     }
-}
-
-#[test]
-fn a_source_that_is_gone_hides_what_became_of_the_head() {
-    let mut gone = Standing::new(State::Degraded, Some(Reason::SourceUnreachable));
-    gone.source.error = Some((Reason::SourceUnreachable, "no route".to_owned()));
-    assert!(gone.is(Problem::SourceUnreachable));
-    for problem in [Problem::RevisionRefused, Problem::ApplyFailed, Problem::Held] {
-        assert_eq!(gone.seen(problem), Look::Unclear, "{problem}");
-    }
-}
-
-#[test]
-fn only_what_a_person_can_end_is_a_hold_to_tell() {
-    let held = |reason| Standing::new(State::Held, Some(reason)).seen(Problem::Held);
-    assert!(matches!(held(Reason::AwaitingApproval), Look::Is(_)));
-    assert!(matches!(held(Reason::SuspiciousDeletion), Look::Is(_)));
-    for reason in [Reason::OutsideWindow, Reason::RolledBack, Reason::PassedOver] {
-        assert_eq!(held(reason), Look::IsNot, "{reason}");
-    }
-    let suspended = Standing::new(State::Suspended, Some(Reason::Suspended));
-    assert_eq!(suspended.seen(Problem::Held), Look::Unclear);
-}
-
-#[test]
-fn refusals_are_told_until_the_head_is_judged_otherwise() {
-    for reason in [Reason::ValidationRefused, Reason::VerificationRefused, Reason::HistoryRewritten]
-    {
-        assert!(Standing::new(State::Degraded, Some(reason)).is(Problem::RevisionRefused));
-    }
-    let held = Standing::new(State::Held, Some(Reason::OutsideWindow));
-    assert_eq!(held.seen(Problem::RevisionRefused), Look::IsNot);
-    let baking = Standing::new(State::Baking, None);
-    assert_eq!(baking.seen(Problem::RevisionRefused), Look::Unclear);
-}
-
-#[test]
-fn a_way_back_is_told_when_nobody_ordered_it() {
-    let mut back = Standing::new(State::Held, Some(Reason::RolledBack));
-    back.live.origin = crate::model::Origin::Rollback;
-    let row = |actor: Option<&str>| Deployment {
-        id: crate::model::DeploymentId(3),
-        revision: revision(1),
-        digest: None,
-        origin: crate::model::Origin::Rollback,
-        trigger: crate::model::Trigger::Health,
-        actor: actor.map(str::to_owned),
-        reason: Some("its health did not hold".to_owned()),
-        outcome: crate::model::Outcome::Live,
-        started_at: Timestamp(0),
-        finished_at: Timestamp(0),
-        duration_ms: 0,
-        changes: crate::model::ChangeCounts::default(),
-        confirmed: None,
-        findings: Vec::new(),
-        tree: String::new(),
-    };
-    back.way_back = Some(row(Some("ann")));
-    assert_eq!(back.seen(Problem::RolledBack), Look::IsNot);
-    back.way_back = Some(row(None));
-    assert!(back.is(Problem::RolledBack));
-    back.desired.revision = revision(1);
-    assert_eq!(back.seen(Problem::RolledBack), Look::IsNot, "git went back too");
-}
-
-#[test]
-fn a_delivery_that_is_tried_is_no_problem_and_one_that_was_given_up_is() {
-    let mut standing = Standing::new(State::InSync, None);
-    let failing = crate::model::Failing {
-        failures: 9,
-        since: Timestamp(0),
-        error: "no route".to_owned(),
-        next_try_at: None,
-    };
-    standing.failing = vec![FailingQueue { node: "edge".to_owned(), failing, given_up: 0 }];
-    assert_eq!(standing.seen(Problem::DeliveriesGivenUp), Look::IsNot);
-    standing.failing[0].given_up = 2;
-    let Look::Is(symptom) = standing.seen(Problem::DeliveriesGivenUp) else { panic!() };
-    assert_eq!(symptom.message, "2 deliveries for edge: no route");
 }

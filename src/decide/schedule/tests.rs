@@ -310,3 +310,10 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_word_alone_is_a_name_for_a_schedule_or_too_few_fields() {
+    assert!(super::cron::parse("@daily").is_ok());
+    let alone = super::cron::parse("daily");
+    assert!(matches!(alone, Err(ScheduleError::Fields { found: 1 })), "{alone:?}");
+}
