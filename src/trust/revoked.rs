@@ -65,4 +65,12 @@ mod tests {
             assert_eq!(findings[0].line, Some(line), "{findings:?}");
         }
     }
+
+    #[test]
+    fn as_many_keys_as_the_bound_are_taken_and_no_more() {
+        let keys = format!("{KEY}\n").repeat(KEYS_MAX);
+        assert_eq!(read(keys.as_bytes()).unwrap().len(), KEYS_MAX);
+        let findings = read(format!("{keys}{KEY}\n").as_bytes()).unwrap_err();
+        assert_eq!(findings[0].message, "has more than 10000 keys");
+    }
 }

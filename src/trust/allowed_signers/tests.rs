@@ -103,3 +103,52 @@ proptest! {
         prop_assert_eq!(matches(&one, &other), one == other);
     }
 }
+
+#[test]
+fn what_is_wrong_with_an_option_is_told_where_it_stands() {
+    let told = |options: &str| {
+        let findings = read(format!("alice {options} {KEY}").as_bytes(), utc).unwrap_err();
+        (findings[0].column.unwrap(), findings[0].message.clone())
+    };
+    let at = |column, message: &str| (column, message.to_owned());
+    assert_eq!(told("bogus"), at(7, "`bogus` is not an option"));
+    assert_eq!(told("namespaces=git"), at(7, "the value of namespaces has no quotes"));
+    assert_eq!(told("namespaces="), at(7, "the value of namespaces has no quotes"));
+    assert_eq!(told("namespaces=\"git\",x"), at(24, "`x` is not an option"));
+    assert_eq!(told("namespaces=\"a,b\",valid-after=\"20260101Z\",x").0, 48);
+    let (column, message) = told("namespaces=\"git\",valid-after=\"never\"");
+    assert_eq!(column, 37, "{message}");
+    for name in ["valid-after", "valid-before"] {
+        let twice = told(&format!("{name}=\"20260101Z\",{name}=\"20260102Z\""));
+        assert_eq!(twice.1, format!("`{name}` is there twice"));
+    }
+    let certificates = "certificate authorities are not supported";
+    assert_eq!(told("cert-authority"), at(7, certificates));
+    let unknown = read(b"alice cert-authority ssh-new AAAA", utc).unwrap_err();
+    assert_eq!(unknown[0].message, certificates);
+    let (column, message) = told("valid-after=\"20260102Z\",valid-before=\"20260101Z\"");
+    assert_eq!((column, message.as_str()), (55, "valid-before is not behind valid-after"));
+}
+
+#[test]
+fn a_line_without_a_key_says_so_and_a_long_word_is_cut() {
+    let told = |text: &str| read(text.as_bytes(), utc).unwrap_err()[0].message.clone();
+    assert_eq!(told("alice ssh-ed25519"), "no key follows ssh-ed25519");
+    let (fits, long) = ("x".repeat(SHOWN_CHARS_MAX), "x".repeat(SHOWN_CHARS_MAX + 1));
+    assert!(told(&format!("alice {fits} b")).starts_with(&format!("`{fits}` is neither")));
+    assert!(told(&format!("alice {long} b")).starts_with(&format!("`{fits}…` is neither")));
+}
+
+#[test]
+fn as_many_keys_as_the_bound_are_taken() {
+    let keys = format!("a {KEY}\n").repeat(SIGNERS_MAX);
+    assert_eq!(read(keys.as_bytes(), utc).unwrap().len(), SIGNERS_MAX);
+    let more = format!("{keys}a {KEY}\n").repeat(2);
+    assert_eq!(read(more.as_bytes(), utc).unwrap_err().len(), 1, "the rest is not read");
+}
+
+#[test]
+fn a_pattern_that_is_not_meant_takes_nothing_away() {
+    assert!(is_in("!email,git", "git"));
+    assert!(!is_in("git,!git", "git"));
+}

@@ -114,3 +114,29 @@ fn what_is_no_signature_says_so() {
     let cut = text.replace("-----END", "----END");
     assert_eq!(SshSignature::read(&cut).unwrap_err(), "it has a beginning and no end");
 }
+
+/// An RSA key's modulus and what it signed with SHA-256, by `openssl dgst -sha256 -sign`: git takes
+/// such signatures, and ssh-keygen makes those with SHA-512 alone.
+const RSA_MODULUS: &str = "\
+    tz+MoGUEpnOtRcXD0GMUqAziIaXHgo8Lh7Ul4AvC+cF/v9fomZ2/XatUkHBlYvNkSNAYkBfGt3xkPqSxzYT/k60u\
+    K9AJGlUJtGT4KjPcxUC8P9kCMOyRkXJNl8dOdOAwjFImc9icleZyBT4BSBHMkMjlMgmUZ8UhNdABOlTni0BoMwdK\
+    uio0Et1UxRifz3HrOi794Mw+ynTaPcQM6KaizilwNppF3wIAfhurWcV07cy8prbJorbJLWiGoenqXiAGT8+BgvH3\
+    2w3St1gveBg+tt9sGBh55oTit58VHoDui7wQSr+NjmmGT+u6o+HO3ie94rkFysO0o7Yghsc+nyX8bw==";
+const RSA_SIGNATURE: &str = "\
+    jYw/IN01uvJm4NK0Exxx5O9MD67aplMlJdK/MlmEX7N/+/49wcmKdRW6J1wTb18QDG6Dr7pVGHgXVI/xHVelXMf7\
+    2sS5TPOM1/vm5fkXjTmqvTq7+oFPyEauwpYCuX2sPyj0q6kCWLSDHxbwdLH6Y/JqezIXM+0ZCbh8k0H1pR9J07sr\
+    bDh+Wy7h/nJX7e/CXM8OUw0hLeX0BIwlUfmJgbyt9/OlxwTd5okvajpkXgMUs8CrsRkdIq8/iBGw5NKN7/7sCXOP\
+    rQc1bkLkQTpD7TklL4+HtFEy0NH+PI0hFaFJ2wZgmK5GX0YkgA4EuoVfLa7jErLSKUFj2V9RpixE4g==";
+
+#[test]
+fn rsa_signs_with_the_hash_that_its_algorithm_names() {
+    let bytes = |text| base64::engine::general_purpose::STANDARD.decode(text).unwrap();
+    let modulus = [&[0][..], &bytes(RSA_MODULUS)].concat();
+    let key = joined(&[b"ssh-rsa", &[1, 0, 1], &modulus]);
+    let with = |algorithm| {
+        let rest = joined(&[&bytes(RSA_SIGNATURE)]);
+        verify(&text(&key, "git", "sha512", algorithm, &rest))
+    };
+    assert_eq!(with("rsa-sha2-256"), Ok(()));
+    assert_eq!(with("rsa-sha2-512"), Err(Wrong::Forged));
+}

@@ -4,21 +4,21 @@ use std::process::Command;
 use crate::support::{Agent, GitServer, Repo, succeed, wait_until};
 
 /// A machine that follows a repository commit by commit.
-struct Machine {
+pub(super) struct Machine {
     repo: Repo,
-    server: GitServer,
-    agent: Agent,
+    pub(super) server: GitServer,
+    pub(super) agent: Agent,
     /// The commits so far, and so the deployments.
     count: u64,
 }
 
 impl Machine {
     /// One with three deployments, and a link at the live path.
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::with("symlink")
     }
 
-    fn with(mode: &str) -> Self {
+    pub(super) fn with(mode: &str) -> Self {
         let repo = Repo::new();
         repo.commit(&[("sub/b.yaml", "b: 1\n")]);
         let server = GitServer::start(repo.root());
@@ -32,7 +32,7 @@ impl Machine {
 
     /// The next commit goes live as the next deployment.
     #[track_caller]
-    fn advance(&mut self, when: &str) {
+    pub(super) fn advance(&mut self, when: &str) {
         let revision = self.commit();
         let ran = self.agent.once();
         assert_eq!(ran.code, 0, "{when}: {ran:#?}");
@@ -44,7 +44,7 @@ impl Machine {
         self.repo.commit(&[("a.yaml", &self.text()), (&format!("d{}/f", self.count % 5), "f\n")])
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         format!("a: {}\n", self.count)
     }
 
@@ -58,7 +58,7 @@ impl Machine {
     }
 
     /// The numbers of the history, newest first.
-    fn history(&self) -> Vec<u64> {
+    pub(super) fn history(&self) -> Vec<u64> {
         let told = self.agent.json(&["history"]);
         let items = told["items"].as_array().expect("a list").iter();
         items.filter_map(|item| item["deployment"].as_u64()).collect()
@@ -66,7 +66,7 @@ impl Machine {
 
     /// A start without the remote: what is live stays, and is known by its number and revision.
     #[track_caller]
-    fn stays_without_the_remote(&mut self, when: &str) {
+    pub(super) fn stays_without_the_remote(&mut self, when: &str) {
         let (before, revision) = (self.agent.live_files(), self.repo.tip("main"));
         self.server.down();
         let ran = self.agent.once();

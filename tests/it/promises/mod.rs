@@ -12,6 +12,7 @@
 
 #![expect(clippy::print_stderr, reason = "what a run counted is told beside its result")]
 
+mod backups;
 mod chance;
 mod costs;
 mod crash;

@@ -1,0 +1,133 @@
+//! The volume came back from a backup, where every folder has another inode, and what else may lie among
+//! the trees at a start.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::losses::Machine;
+use crate::support::{Agent, succeed};
+
+const MODES: [&str; 2] = ["symlink", "exchange"];
+
+/// Brings the volume of the live path back from a copy of it.
+fn restore(agent: &Agent) {
+    let (volume, copy) = (agent.folder().join("etc"), agent.folder().join("copy"));
+    succeed(Command::new("cp").arg("-a").arg(&volume).arg(&copy));
+    std::fs::remove_dir_all(&volume).expect("the volume");
+    std::fs::rename(&copy, &volume).expect("its copy");
+}
+
+fn trees(agent: &Agent) -> PathBuf {
+    agent.folder().join("etc/.config.trees")
+}
+
+/// The names among the trees that end like this, without it.
+fn names(agent: &Agent, end: &str) -> BTreeSet<String> {
+    let listed = std::fs::read_dir(trees(agent)).expect("the trees").flatten();
+    let names = listed.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter_map(|name| name.strip_suffix(end).map(str::to_owned)).collect()
+}
+
+/// The names of the trees that stand there.
+fn standing(agent: &Agent) -> BTreeSet<String> {
+    let mut names = names(agent, "");
+    names.retain(|name| !name.contains('.') && name.contains('-') && !name.starts_with("staging-"));
+    names
+}
+
+#[test]
+fn what_is_live_and_came_back_from_a_backup_is_known_again() {
+    for mode in MODES {
+        let mut machine = Machine::with(mode);
+        restore(&machine.agent);
+        machine.stays_without_the_remote(mode);
+        assert_eq!(machine.history(), [3, 2, 1], "{mode}");
+        machine.advance(mode);
+        let aside = machine.agent.folder().join("etc/config.before-kconfigd");
+        assert!(!aside.exists(), "{mode}: what is live was taken for somebody else's");
+        let ran = machine.agent.run(&["rollback"]);
+        assert_eq!(ran.code, 0, "{mode}: {ran:#?}");
+        assert_eq!(machine.agent.live("a.yaml").as_deref(), Some("a: 3\n"), "{mode}");
+    }
+}
+
+#[test]
+fn what_was_live_and_came_back_from_a_backup_can_be_returned_to() {
+    for mode in MODES {
+        let machine = Machine::with(mode);
+        restore(&machine.agent);
+        // Only the tree that came back can give it.
+        std::fs::remove_dir_all(machine.agent.state_dir().join("repo.git")).expect("the mirror");
+        let before = names(&machine.agent, ".json");
+        let ran = machine.agent.run(&["rollback"]);
+        assert_eq!(ran.code, 0, "{mode}: {ran:#?}");
+        assert_eq!(machine.agent.live("a.yaml").as_deref(), Some("a: 2\n"), "{mode}");
+        assert_eq!(names(&machine.agent, ".json"), before, "{mode}");
+    }
+}
+
+#[test]
+fn a_live_folder_that_was_changed_in_the_backup_is_not_taken_for_its_tree() {
+    let mut machine = Machine::with("exchange");
+    restore(&machine.agent);
+    std::fs::write(machine.agent.live_path().join("a.yaml"), "a: mine\n").expect("an edit");
+    machine.advance("edited in the backup");
+    let aside = machine.agent.folder().join("etc/config.before-kconfigd/a.yaml");
+    assert_eq!(std::fs::read_to_string(aside).ok().as_deref(), Some("a: mine\n"));
+}
+
+#[test]
+fn an_older_copy_of_the_volume_is_what_is_live_until_the_next_pass() {
+    for mode in MODES {
+        let mut machine = Machine::with(mode);
+        let (volume, copy) =
+            (machine.agent.folder().join("etc"), machine.agent.folder().join("copy"));
+        succeed(Command::new("cp").arg("-a").arg(&volume).arg(&copy));
+        machine.advance(mode);
+        std::fs::remove_dir_all(&volume).expect("the volume");
+        std::fs::rename(&copy, &volume).expect("its copy");
+        machine.server.down();
+        let ran = machine.agent.once();
+        assert_eq!(ran.code, 11, "{mode}: {ran:#?}");
+        assert_eq!(machine.agent.live("a.yaml").as_deref(), Some("a: 3\n"), "{mode}");
+        let status = machine.agent.json(&["status"]);
+        assert_eq!(status["live"]["deployment"], 3, "{mode}: {status:#}");
+        machine.server.up();
+        machine.advance(mode);
+    }
+}
+
+#[test]
+fn what_a_crash_left_among_the_trees_is_cleared() {
+    for mode in MODES {
+        let mut machine = Machine::with(mode);
+        let trees = trees(&machine.agent);
+        let kept = standing(&machine.agent);
+        let mut others = kept.iter().filter(|name| {
+            let live = std::fs::read_link(machine.agent.live_path());
+            !live.is_ok_and(|target| target.ends_with(name))
+        });
+        // A tree without a manifest, and a manifest without its tree.
+        let (forgotten, gone) = (others.next().expect("a tree"), others.next().expect("another"));
+        std::fs::remove_file(trees.join(format!("{forgotten}.json"))).expect("its manifest");
+        std::fs::remove_dir_all(trees.join(gone)).expect("its tree");
+        std::fs::write(trees.join("probe"), "").expect("a probe");
+        std::fs::write(trees.join("0123456789ab-01234567.next.json"), "{")
+            .expect("half a manifest");
+        std::fs::create_dir(trees.join("staging-7000")).expect("half a tree");
+        std::fs::write(trees.join("staging-7000/left"), "").expect("a file of it");
+        machine.advance(mode);
+        machine.advance(mode);
+        assert!(!trees.join("probe").exists(), "{mode}");
+        assert!(names(&machine.agent, ".next.json").is_empty(), "{mode}");
+        assert!(!trees.join("staging-7000/left").exists(), "{mode}");
+        let mut told = names(&machine.agent, ".json");
+        assert!(!told.contains(gone) && !told.contains(forgotten), "{mode}: {told:?}");
+        if mode == "exchange" {
+            // The live one stands at the live path.
+            told.retain(|name| trees.join(name).exists());
+        }
+        assert_eq!(standing(&machine.agent), told, "{mode}");
+    }
+}
