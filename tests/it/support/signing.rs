@@ -106,6 +106,11 @@ impl Gpg {
         lines.map(|line| line.split(':').nth(9).expect("a fingerprint").to_owned()).collect()
     }
 
+    /// Lets a key that expired be valid for ever.
+    pub(crate) fn renew(&self, key: &str) {
+        succeed(self.command("").args(["--quick-set-expire", key, "never"]));
+    }
+
     /// Takes a key back, with the revocation that gpg made with it.
     pub(crate) fn revoke(&self, key: &str) {
         let file = self.folder.path().join(format!("openpgp-revocs.d/{key}.rev"));
@@ -126,11 +131,16 @@ impl Gpg {
 
     /// The signature's text, made `at`; `key` with a `!` behind it is that very subkey.
     pub(crate) fn sign(&self, key: &str, at: &str, bytes: &[u8]) -> String {
+        self.sign_for("0", key, at, bytes)
+    }
+
+    /// The same, with how long the signature itself counts, such as `1d`.
+    pub(crate) fn sign_for(&self, time: &str, key: &str, at: &str, bytes: &[u8]) -> String {
         let file = self.folder.path().join("message");
         std::fs::write(&file, bytes).expect("a file");
         let mut gpg = self.command(at);
-        gpg.args(["--armor", "--detach-sign", "--output", "-", "--local-user", key]).arg(&file);
-        succeed(&mut gpg) + "\n"
+        gpg.args(["--default-sig-expire", time, "--armor", "--detach-sign", "--output", "-"]);
+        succeed(gpg.args(["--local-user", key]).arg(&file)) + "\n"
     }
 }
 

@@ -94,6 +94,45 @@ fn a_revoked_key_is_refused() {
 }
 
 #[test]
+fn a_key_that_was_renewed_signs_also_with_an_old_copy_of_it_beside() {
+    let (repo, _, gpg) = world();
+    let key = gpg.make(NAME, "ed25519", "20190101T000000", "1y");
+    let old = gpg.export(&[&key]);
+    gpg.renew(&key);
+    let new = gpg.export(&[&key]);
+    signed(&repo, &gpg, &key, "");
+    for (first, second) in [(&old, &new), (&new, &old)] {
+        let agent = machine(&repo, BY_GPG);
+        keyring(&agent, format!("{first}{second}"));
+        assert_eq!(pass(&agent), done());
+    }
+}
+
+#[test]
+fn a_signature_that_was_to_count_for_a_day_only_is_refused_after_it() {
+    let (repo, agent, gpg) = world();
+    let key = gpg.make(NAME, "ed25519", "20190101T000000", "never");
+    keyring(&agent, gpg.export(&[&key]));
+    let commit = repo.commit(&[("a.yaml", "a: 1\n")]);
+    repo.signed(&commit, None, |bytes| gpg.sign_for("1d", &key, "20190601T000000", bytes));
+    let said = told(&agent, 12, Sealer::new());
+    assert!(said.contains("by a signature that counted until <time> [trust.expired]"), "{said}");
+    repo.signed(&commit, None, |bytes| gpg.sign_for("1d", &key, "", bytes));
+    assert_eq!(pass(&agent), done());
+}
+
+#[test]
+fn a_signature_of_x_509_is_refused_by_its_kind() {
+    let (repo, agent, gpg) = world();
+    keyring(&agent, gpg.export(&[&gpg.make(NAME, "ed25519", "", "never")]));
+    let commit = repo.commit(&[("a.yaml", "a: 1\n")]);
+    let text = "-----BEGIN SIGNED MESSAGE-----\nAAAA\n-----END SIGNED MESSAGE-----\n";
+    repo.signed(&commit, None, |_| text.to_owned());
+    let said = told(&agent, 12, Sealer::new());
+    assert!(said.contains("X.509"), "{said}");
+}
+
+#[test]
 fn a_key_that_is_not_valid_yet_is_refused() {
     let (repo, agent, gpg) = world();
     let key = gpg.make(NAME, "ed25519", "20990101T000000", "never");
