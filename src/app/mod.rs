@@ -20,7 +20,7 @@ pub use once::{Deliveries, Once, once};
 pub use open::{Engine, open, open_journal};
 pub use run::{Mode, run};
 pub use secret_files::{ADMIN_TOKEN, audit_public_key};
-pub use signals::Signals;
+pub use signals::Reloads;
 
 use std::path::{Path, PathBuf};
 

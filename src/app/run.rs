@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::beside::Beside;
 use super::secret_files::admin_token;
-use super::signals::{Signals, Told};
+use super::signals::{Reloads, Signals, Told};
 use super::systemd::Systemd;
 use super::waiting::{
     Keeping, Quiet, chance, due_in, longest_wait, quiet, stopped, until, watchdog,
@@ -78,10 +78,11 @@ struct Running {
 pub async fn run(
     sources: Sources,
     settings: Settings,
-    mut signals: Signals,
+    reloads: Reloads,
     mode: Mode,
     dry: bool,
 ) -> Result<(), AppError> {
+    let mut signals = Signals::new(reloads)?;
     raise_open_files();
     let mut engine = open(settings, mode.verb())?;
     engine.agent = if dry { engine.agent.dry() } else { engine.agent.preparing() };
@@ -103,9 +104,9 @@ pub async fn run(
     let access = Access::new(admin_token);
     let asking = access.clone().run(engine.clock.clone());
     // Answers wait for no commit's disk.
-    let journal = engine.journal.read_beside(&journal_file(state_dir))?;
+    let read_beside = engine.journal.read_beside(&journal_file(state_dir))?;
     let api = Api::new(http::Parts {
-        journal: journal.clone(),
+        journal: read_beside.clone(),
         board: engine.board.clone(),
         bell: bell.clone(),
         clock: engine.clock.clone(),
@@ -148,7 +149,7 @@ pub async fn run(
         board: engine.board.clone(),
         deliverer: handle,
         feed,
-        journal,
+        journal: read_beside,
         delivered_at: None,
         systemd: Systemd::default(),
         turning: watch::Sender::new(None),
@@ -313,8 +314,14 @@ impl Running {
             let due = agent.until_problem_due().map(|due| due.max(DUE_PAUSE_MIN));
             self.keeping.wait(Instant::now(), wait, has_worked);
             tokio::select! {
-                waited = quiet(wait, &mut self.keeping, agent.has_put_off(), &self.board, &self.journal, &mut self.worker) =>
-                match (waited, at) {
+                waited = quiet(
+                    wait,
+                    &mut self.keeping,
+                    agent.has_put_off(),
+                    &self.board,
+                    &self.journal,
+                    &mut self.worker,
+                ) => match (waited, at) {
                     (Quiet::Rests, _) => return Woken::Rest,
                     (Quiet::Over, Trigger::Drift) => match agent.scan() {
                         Some(scan) => beside.scan(scan),

@@ -11,32 +11,35 @@ pub(super) enum Told {
     Stop,
 }
 
-/// The signals that the agent is told by, each of which would otherwise end the process.
+/// SIGHUP, listened to before the settings are read: those that change meanwhile are read again, and
+/// nothing is ended by it. SIGTERM and SIGINT still end the process, which may wait for a file.
 #[derive(Debug)]
-pub struct Signals {
+pub struct Reloads(Signal);
+
+impl Reloads {
+    /// Listens from now on; what comes before somebody asks for the next is not lost.
+    ///
+    /// # Errors
+    /// Where the system gives no way to listen, such as no descriptor.
+    pub fn listen() -> Result<Self, AppError> {
+        listen_to(SignalKind::hangup()).map(Self)
+    }
+}
+
+/// All signals that the agent is told by.
+pub(super) struct Signals {
     hangup: Signal,
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    /// Listens from now on; what comes before somebody asks for the next is not lost. To be called
-    /// before the settings are read, so that those that changed meanwhile are read again.
-    ///
-    /// # Errors
-    /// Where the system gives no way to listen, such as no descriptor.
-    pub fn listen() -> Result<Self, AppError> {
-        let to = |kind| {
-            signal(kind).map_err(|source| AppError::State {
-                operation: "listen for signals of",
-                path: "the process".into(),
-                source,
-            })
-        };
+    /// Listens to the others too.
+    pub(super) fn new(reloads: Reloads) -> Result<Self, AppError> {
         Ok(Self {
-            hangup: to(SignalKind::hangup())?,
-            terminate: to(SignalKind::terminate())?,
-            interrupt: to(SignalKind::interrupt())?,
+            hangup: reloads.0,
+            terminate: listen_to(SignalKind::terminate())?,
+            interrupt: listen_to(SignalKind::interrupt())?,
         })
     }
 
@@ -48,4 +51,12 @@ impl Signals {
             _ = self.interrupt.recv() => Told::Stop,
         }
     }
+}
+
+fn listen_to(kind: SignalKind) -> Result<Signal, AppError> {
+    signal(kind).map_err(|source| AppError::State {
+        operation: "listen for signals of",
+        path: "the process".into(),
+        source,
+    })
 }

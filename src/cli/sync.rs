@@ -5,7 +5,7 @@ use super::exit::{Exit, Failure, of_report};
 use super::reach::{Reached, reach};
 use super::render::Output;
 use super::{progress, show};
-use crate::app::{self, Deliveries, Mode, Signals};
+use crate::app::{self, Deliveries, Mode, Reloads};
 use crate::config::{self, Flags, Settings, Sources};
 use crate::http::orders::{OrderBody, full};
 use crate::http::wire::ReportBody;
@@ -28,9 +28,9 @@ pub(super) async fn serve(global: &Global, args: SourceArgs) -> Result<Exit, Fai
 
 /// The agent, until it is told to stop.
 async fn run(sources: Sources, mode: Mode, dry: bool) -> Result<Exit, Failure> {
-    let signals = Signals::listen()?;
+    let reloads = Reloads::listen()?;
     let settings = load(&sources)?;
-    app::run(sources, settings, signals, mode, dry).await?;
+    app::run(sources, settings, reloads, mode, dry).await?;
     Ok(Exit::Done)
 }
 

@@ -1,7 +1,7 @@
 use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -206,7 +206,11 @@ impl Journal {
     pub fn give_back(&self) {
         for connection in iter::once(&self.connection).chain(&self.beside) {
             // Who has it right now may wait for the disk, and needs its pages.
-            let Ok(connection) = connection.try_lock() else { continue };
+            let connection = match connection.try_lock() {
+                Ok(connection) => connection,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => continue,
+            };
             if let Err(error) = connection.release_memory() {
                 tracing::trace!(%error, "what is kept of the journal stays");
             }

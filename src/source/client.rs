@@ -57,6 +57,11 @@ impl Client {
         Ok(client)
     }
 
+    /// Whether it has what TLS takes.
+    pub(super) fn is_with_tls(&self) -> bool {
+        self.made.as_ref().is_some_and(|(files, _)| files.is_tls)
+    }
+
     /// Ends the connections: what is asked next gets a new one.
     pub(super) fn end_connections(&mut self) {
         self.made = None;

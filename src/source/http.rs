@@ -113,9 +113,10 @@ impl Http {
     }
 
     /// Ends the connection where an answer as large as this was read from it: the HTTP library keeps a
-    /// buffer with it that grew with the answer, to half a megabyte.
+    /// buffer with it that grew with the answer, to half a megabyte. With TLS it is kept: the next one
+    /// would need the machine's certificates, which take as much.
     pub(super) fn end_after(&mut self, answer_bytes: u64) {
-        if answer_bytes > KEPT_AFTER_BYTES_MAX {
+        if answer_bytes > KEPT_AFTER_BYTES_MAX && !self.client.is_with_tls() {
             self.client.end_connections();
             self.reactor.settle();
         }

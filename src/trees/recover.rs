@@ -96,10 +96,10 @@ impl Trees {
             let is_it = self.digest_on_disk(&live, &manifest.seals)? == manifest.digest;
             known = known.or_else(|| is_it.then(|| manifest.clone()));
         }
-        let known = known.and_then(|manifest| self.manifests.get_mut(&manifest.name));
-        let Some(manifest) = known else { return Ok(()) };
-        manifest.folder = (stat.device, stat.inode);
-        Ok(manifest.write(&*self.disk, &self.layout)?)
+        match known {
+            Some(manifest) => self.note_folder(&manifest.name, &stat),
+            None => Ok(()),
+        }
     }
 
     /// Tidies up what a crash left: half-made trees, a link that was not renamed, folders that
@@ -163,26 +163,36 @@ impl Trees {
             Some(stat) if stat.kind == Kind::Link => self.live_name()?,
             _ => None,
         };
-        let names: Vec<String> = self.manifests.keys().cloned().collect();
+        let is_shown = |name: &String| shown.as_ref() == Some(name);
+        let mut names: Vec<String> = self.manifests.keys().cloned().collect();
+        // It comes first, so that no other is taken for it.
+        names.sort_by_key(|name| !is_shown(name));
         for name in names {
             let place = self.layout.tree(&name);
             let Some(stat) = self.disk.stat(&place)? else { continue };
-            let its_own = stat.kind == Kind::Folder && stat.inode == self.manifests[&name].folder.1;
-            if its_own || shown.as_deref() == Some(&name) {
+            let is_folder = stat.kind == Kind::Folder;
+            if is_folder && stat.inode == self.manifests[&name].folder.1 {
                 continue;
             }
-            if stat.kind == Kind::Folder && self.name_of_folder(&stat).is_none() {
-                if self.shows_elsewhere(&name)? {
-                    self.put_away(&place, &stat)?;
-                } else if let Some(manifest) = self.manifests.get_mut(&name) {
-                    // Restored from a backup: the same tree in a new inode.
-                    manifest.folder = (stat.device, stat.inode);
-                }
+            let is_nobodys = is_folder && self.name_of_folder(&stat).is_none();
+            if is_shown(&name) && !is_folder {
+                // What the live link leads to stays, whatever it is.
+            } else if is_shown(&name) || is_nobodys && !self.shows_elsewhere(&name)? {
+                // Restored from a backup: the same tree in a new inode.
+                self.note_folder(&name, &stat)?;
             } else {
                 self.put_away(&place, &stat)?;
             }
         }
         Ok(())
+    }
+
+    /// Writes down which folder a tree is. The inode of one that is gone may become another tree's,
+    /// which would be taken for this.
+    fn note_folder(&mut self, name: &str, stat: &Stat) -> Result<(), TreesError> {
+        let Some(manifest) = self.manifests.get_mut(name) else { return Ok(()) };
+        manifest.folder = (stat.device, stat.inode);
+        Ok(manifest.write(&*self.disk, &self.layout)?)
     }
 
     /// Whether the live path itself is the folder of this tree, so that what has its name is not.

@@ -2,12 +2,13 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::Duration;
 
-use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 use rustix::process::Signal;
 
-use crate::support::{Agent, Fault, GitServer, Repo, Stage};
+use crate::support::{Agent, Fault, GitServer, Repo, Stage, wait_for};
 
 #[test]
 fn a_reload_that_is_told_during_the_start_is_not_lost() {
@@ -22,10 +23,14 @@ fn a_reload_that_is_told_during_the_start_is_not_lost() {
     mknodat(CWD, agent.settings_file(), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
         .expect("a pipe");
     let sync = agent.start_sync();
-    let mut pipe = File::options().write(true).open(agent.settings_file()).expect("a reader");
+    let mut pipe = wait_for("it reads its settings", || {
+        let without_waiting = OFlags::NONBLOCK.bits().cast_signed();
+        let mut open = File::options();
+        open.write(true).custom_flags(without_waiting).open(agent.settings_file()).ok()
+    });
     sync.signal(Signal::HUP);
     std::fs::remove_file(agent.settings_file()).expect("no pipe");
-    agent.settings(&first.replace("main", "other"));
+    agent.settings(&first.replace("branch: main", "branch: other"));
     pipe.write_all(first.as_bytes()).expect("the first settings");
     drop(pipe);
     agent.wait_until_live(&other);
@@ -52,7 +57,7 @@ fn settings_are_read_again_also_when_that_is_told_during_a_pass() {
     let other = repo.change().on("other").write("b.yaml", "b: 1\n").commit("another branch");
     sync.signal(Signal::HUP);
     server.wait_for("a fetch", |seen| seen.stage == Stage::Fetch);
-    agent.settings(&settings.replace("main", "other\n  history_rewrite: allow"));
+    agent.settings(&settings.replace("branch: main", "branch: other\n  history_rewrite: allow"));
     sync.signal(Signal::HUP);
     agent.wait_until_live(&other);
     let ran = sync.stop();

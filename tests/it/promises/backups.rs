@@ -2,20 +2,19 @@
 //! the trees at a start.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
-use std::process::Command;
+
+use serde_json::Value;
 
 use super::losses::Machine;
-use crate::support::{Agent, succeed};
+use crate::support::Agent;
 
 const MODES: [&str; 2] = ["symlink", "exchange"];
 
-/// Brings the volume of the live path back from a copy of it.
-fn restore(agent: &Agent) {
-    let (volume, copy) = (agent.folder().join("etc"), agent.folder().join("copy"));
-    succeed(Command::new("cp").arg("-a").arg(&volume).arg(&copy));
-    std::fs::remove_dir_all(&volume).expect("the volume");
-    std::fs::rename(&copy, &volume).expect("its copy");
+fn come_back(agent: &Agent) {
+    agent.back_up();
+    agent.restore();
 }
 
 fn trees(agent: &Agent) -> PathBuf {
@@ -36,12 +35,25 @@ fn standing(agent: &Agent) -> BTreeSet<String> {
     names
 }
 
+/// Each manifest has the inode of its folder: that of a folder which is gone is soon another's.
+#[track_caller]
+fn manifests_have_their_inodes(agent: &Agent) {
+    let live = std::fs::metadata(agent.live_path()).expect("the live tree").ino();
+    for name in names(agent, ".json") {
+        let text = std::fs::read(trees(agent).join(format!("{name}.json"))).expect("a manifest");
+        let manifest: Value = serde_json::from_slice(&text).expect("JSON");
+        let folder = std::fs::metadata(trees(agent).join(&name)).map_or(live, |found| found.ino());
+        assert_eq!(manifest["inode"], folder, "{name}");
+    }
+}
+
 #[test]
 fn what_is_live_and_came_back_from_a_backup_is_known_again() {
     for mode in MODES {
         let mut machine = Machine::with(mode);
-        restore(&machine.agent);
+        come_back(&machine.agent);
         machine.stays_without_the_remote(mode);
+        manifests_have_their_inodes(&machine.agent);
         assert_eq!(machine.history(), [3, 2, 1], "{mode}");
         machine.advance(mode);
         let aside = machine.agent.folder().join("etc/config.before-kconfigd");
@@ -56,7 +68,7 @@ fn what_is_live_and_came_back_from_a_backup_is_known_again() {
 fn what_was_live_and_came_back_from_a_backup_can_be_returned_to() {
     for mode in MODES {
         let machine = Machine::with(mode);
-        restore(&machine.agent);
+        come_back(&machine.agent);
         // Only the tree that came back can give it.
         std::fs::remove_dir_all(machine.agent.state_dir().join("repo.git")).expect("the mirror");
         let before = names(&machine.agent, ".json");
@@ -70,7 +82,7 @@ fn what_was_live_and_came_back_from_a_backup_can_be_returned_to() {
 #[test]
 fn a_live_folder_that_was_changed_in_the_backup_is_not_taken_for_its_tree() {
     let mut machine = Machine::with("exchange");
-    restore(&machine.agent);
+    come_back(&machine.agent);
     std::fs::write(machine.agent.live_path().join("a.yaml"), "a: mine\n").expect("an edit");
     machine.advance("edited in the backup");
     let aside = machine.agent.folder().join("etc/config.before-kconfigd/a.yaml");
@@ -81,12 +93,9 @@ fn a_live_folder_that_was_changed_in_the_backup_is_not_taken_for_its_tree() {
 fn an_older_copy_of_the_volume_is_what_is_live_until_the_next_pass() {
     for mode in MODES {
         let mut machine = Machine::with(mode);
-        let (volume, copy) =
-            (machine.agent.folder().join("etc"), machine.agent.folder().join("copy"));
-        succeed(Command::new("cp").arg("-a").arg(&volume).arg(&copy));
+        machine.agent.back_up();
         machine.advance(mode);
-        std::fs::remove_dir_all(&volume).expect("the volume");
-        std::fs::rename(&copy, &volume).expect("its copy");
+        machine.agent.restore();
         machine.server.down();
         let ran = machine.agent.once();
         assert_eq!(ran.code, 11, "{mode}: {ran:#?}");

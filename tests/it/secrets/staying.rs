@@ -1,9 +1,8 @@
 use std::os::unix::fs::MetadataExt as _;
-use std::process::Command;
 
 use super::writer::{ALICE, age, armored, yaml};
 use super::{done, keys, machine, mode, no_keys, pass};
-use crate::support::{Agent, Repo, succeed, wait_until};
+use crate::support::{Agent, Repo, wait_until};
 
 fn db(password: &str) -> String {
     yaml(&[("password", password)], &[ALICE])
@@ -38,10 +37,8 @@ fn a_decrypted_file_is_never_shared_between_trees() {
 fn a_live_folder_with_decrypted_files_that_came_back_from_a_backup_is_known_again() {
     let (_repo, agent) = two("  mode: exchange\n");
     no_keys(&agent);
-    let (volume, copy) = (agent.folder().join("etc"), agent.folder().join("copy"));
-    succeed(Command::new("cp").arg("-a").arg(&volume).arg(&copy));
-    std::fs::remove_dir_all(&volume).unwrap();
-    std::fs::rename(&copy, &volume).unwrap();
+    agent.back_up();
+    agent.restore();
     assert_eq!(pass(&agent), done(), "nothing had to be decrypted again");
     let status = agent.json(&["status"]);
     assert_eq!((&status["live"]["deployment"], &status["state"]), (&2.into(), &"in_sync".into()));

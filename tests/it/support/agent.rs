@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::git::succeed;
 use super::repo::Repo;
 use super::wait::{pass, wait_for, wait_until};
 
@@ -94,6 +95,19 @@ impl Agent {
 
     pub(crate) fn settings_file(&self) -> PathBuf {
         self.folder().join("kconfigd.yaml")
+    }
+
+    /// Copies the volume of the live path, as a backup would.
+    pub(crate) fn back_up(&self) {
+        let (volume, copy) = (self.folder().join("etc"), self.folder().join("copy"));
+        succeed(Command::new("cp").arg("-a").arg(volume).arg(copy));
+    }
+
+    /// Puts the copy in its place: every folder and file has another inode.
+    pub(crate) fn restore(&self) {
+        let (volume, copy) = (self.folder().join("etc"), self.folder().join("copy"));
+        std::fs::remove_dir_all(&volume).expect("the volume");
+        std::fs::rename(&copy, &volume).expect("its copy");
     }
 
     pub(crate) fn state_dir(&self) -> PathBuf {
