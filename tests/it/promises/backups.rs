@@ -80,6 +80,31 @@ fn what_was_live_and_came_back_from_a_backup_can_be_returned_to() {
 }
 
 #[test]
+fn what_the_live_link_names_stays_though_another_manifest_has_its_inode() {
+    let mut machine = Machine::with("symlink");
+    let target = std::fs::read_link(machine.agent.live_path()).expect("the link");
+    let live = target.file_name().expect("a tree").to_string_lossy().into_owned();
+    let kept = standing(&machine.agent);
+    let other = kept.iter().find(|name| **name != live).expect("another tree");
+    let manifest = |name: &str| trees(&machine.agent).join(format!("{name}.json"));
+    let mut both = [live.as_str(), other].map(|name| -> Value {
+        serde_json::from_slice(&std::fs::read(manifest(name)).expect("a manifest")).expect("JSON")
+    });
+    let [first, second] = &mut both;
+    std::mem::swap(&mut first["inode"], &mut second["inode"]);
+    for (name, told) in [live.as_str(), other].iter().zip(&both) {
+        std::fs::write(manifest(name), told.to_string()).expect("a manifest");
+    }
+    machine.stays_without_the_remote("swapped");
+    assert_eq!(standing(&machine.agent), kept);
+    manifests_have_their_inodes(&machine.agent);
+    machine.advance("swapped");
+    let ran = machine.agent.run(&["rollback"]);
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    assert_eq!(machine.agent.live("a.yaml").as_deref(), Some("a: 3\n"));
+}
+
+#[test]
 fn a_live_folder_that_was_changed_in_the_backup_is_not_taken_for_its_tree() {
     let mut machine = Machine::with("exchange");
     come_back(&machine.agent);

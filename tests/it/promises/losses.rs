@@ -20,7 +20,9 @@ impl Machine {
 
     pub(super) fn with(mode: &str) -> Self {
         let repo = Repo::new();
-        repo.commit(&[("sub/b.yaml", "b: 1\n")]);
+        // An executable and a link, since they are part of what a tree is known again by.
+        let change = repo.change().write("sub/b.yaml", "b: 1\n");
+        change.executable("sub/c.sh", "c\n").link("sub/d", "b.yaml").commit("the first");
         let server = GitServer::start(repo.root());
         let agent = Agent::following(&server.url(), "");
         let settings = std::fs::read_to_string(agent.settings_file()).expect("the settings");
@@ -95,6 +97,9 @@ fn loses_its_state_folder(mut machine: Machine) {
     let when = "without the state folder";
     machine.stays_without_the_remote(when);
     assert_eq!(machine.history(), [3, 2, 1]);
+    let history = machine.agent.json(&["history"]);
+    let outcomes = history["items"].as_array().expect("a list").iter().map(|item| &item["outcome"]);
+    assert!(outcomes.clone().all(|it| it != "rolled_back"), "nobody went back: {history:#}");
     machine.advance(when);
     let ran = machine.agent.run(&["rollback"]);
     assert_eq!(ran.code, 0, "{ran:#?}");
