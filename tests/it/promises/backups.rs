@@ -13,8 +13,8 @@ use crate::support::Agent;
 const MODES: [&str; 2] = ["symlink", "exchange"];
 
 fn come_back(agent: &Agent) {
-    agent.back_up();
-    agent.restore();
+    agent.back_up("etc");
+    agent.restore("etc");
 }
 
 fn trees(agent: &Agent) -> PathBuf {
@@ -82,6 +82,9 @@ fn what_was_live_and_came_back_from_a_backup_can_be_returned_to() {
 #[test]
 fn what_the_live_link_names_stays_though_another_manifest_has_its_inode() {
     let mut machine = Machine::with("symlink");
+    // A repair would put right what must not happen.
+    let settings = std::fs::read_to_string(machine.agent.settings_file()).expect("the settings");
+    machine.agent.settings(&settings.replace("live:\n", "live:\n  drift: report\n"));
     let target = std::fs::read_link(machine.agent.live_path()).expect("the link");
     let live = target.file_name().expect("a tree").to_string_lossy().into_owned();
     let kept = standing(&machine.agent);
@@ -118,9 +121,9 @@ fn a_live_folder_that_was_changed_in_the_backup_is_not_taken_for_its_tree() {
 fn an_older_copy_of_the_volume_is_what_is_live_until_the_next_pass() {
     for mode in MODES {
         let mut machine = Machine::with(mode);
-        machine.agent.back_up();
+        machine.agent.back_up("etc");
         machine.advance(mode);
-        machine.agent.restore();
+        machine.agent.restore("etc");
         machine.server.down();
         let ran = machine.agent.once();
         assert_eq!(ran.code, 11, "{mode}: {ran:#?}");
@@ -129,6 +132,20 @@ fn an_older_copy_of_the_volume_is_what_is_live_until_the_next_pass() {
         assert_eq!(status["live"]["deployment"], 3, "{mode}: {status:#}");
         machine.server.up();
         machine.advance(mode);
+    }
+}
+
+#[test]
+fn an_older_journal_learns_what_became_live_since() {
+    for mode in MODES {
+        let mut machine = Machine::with(mode);
+        machine.agent.back_up("state");
+        machine.advance(mode);
+        machine.agent.restore("state");
+        machine.stays_without_the_remote(mode);
+        assert_eq!(machine.history(), [4, 3, 2, 1], "{mode}");
+        machine.advance(mode);
+        assert_eq!(machine.history(), [5, 4, 3, 2, 1], "{mode}");
     }
 }
 

@@ -37,8 +37,8 @@ fn a_decrypted_file_is_never_shared_between_trees() {
 fn a_live_folder_with_decrypted_files_that_came_back_from_a_backup_is_known_again() {
     let (_repo, agent) = two("  mode: exchange\n");
     no_keys(&agent);
-    agent.back_up();
-    agent.restore();
+    agent.back_up("etc");
+    agent.restore("etc");
     assert_eq!(pass(&agent), done(), "nothing had to be decrypted again");
     let status = agent.json(&["status"]);
     assert_eq!((&status["live"]["deployment"], &status["state"]), (&2.into(), &"in_sync".into()));

@@ -97,17 +97,17 @@ impl Agent {
         self.folder().join("kconfigd.yaml")
     }
 
-    /// Copies the volume of the live path, as a backup would.
-    pub(crate) fn back_up(&self) {
-        let (volume, copy) = (self.folder().join("etc"), self.folder().join("copy"));
-        succeed(Command::new("cp").arg("-a").arg(volume).arg(copy));
+    /// Copies a folder, as a backup would: `etc`, the volume of the live path, or `state`.
+    pub(crate) fn back_up(&self, folder: &str) {
+        let (folder, copy) = (self.folder().join(folder), self.folder().join("copy"));
+        succeed(Command::new("cp").arg("-a").arg(folder).arg(copy));
     }
 
     /// Puts the copy in its place: every folder and file has another inode.
-    pub(crate) fn restore(&self) {
-        let (volume, copy) = (self.folder().join("etc"), self.folder().join("copy"));
-        std::fs::remove_dir_all(&volume).expect("the volume");
-        std::fs::rename(&copy, &volume).expect("its copy");
+    pub(crate) fn restore(&self, folder: &str) {
+        let (folder, copy) = (self.folder().join(folder), self.folder().join("copy"));
+        std::fs::remove_dir_all(&folder).expect("the folder");
+        std::fs::rename(&copy, &folder).expect("its copy");
     }
 
     pub(crate) fn state_dir(&self) -> PathBuf {
