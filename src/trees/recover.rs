@@ -175,13 +175,11 @@ impl Trees {
                 continue;
             }
             let is_nobodys = is_folder && self.name_of_folder(&stat).is_none();
-            if is_shown(&name) && !is_folder {
-                // What the live link leads to stays, whatever it is.
-            } else if is_shown(&name) || is_nobodys && !self.shows_elsewhere(&name)? {
+            if !is_shown(&name) && (!is_nobodys || self.shows_elsewhere(&name)?) {
+                self.put_away(&place, &stat)?;
+            } else if is_folder {
                 // Restored from a backup: the same tree in a new inode.
                 self.note_folder(&name, &stat)?;
-            } else {
-                self.put_away(&place, &stat)?;
             }
         }
         Ok(())
