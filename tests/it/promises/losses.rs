@@ -14,7 +14,7 @@ pub(super) struct Machine {
 
 impl Machine {
     /// One with three deployments, and a link at the live path.
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         Self::with("symlink")
     }
 
@@ -46,7 +46,7 @@ impl Machine {
         self.repo.commit(&[("a.yaml", &self.text()), (&format!("d{}/f", self.count % 5), "f\n")])
     }
 
-    pub(super) fn text(&self) -> String {
+    fn text(&self) -> String {
         format!("a: {}\n", self.count)
     }
 
@@ -98,8 +98,8 @@ fn loses_its_state_folder(mut machine: Machine) {
     machine.stays_without_the_remote(when);
     assert_eq!(machine.history(), [3, 2, 1]);
     let history = machine.agent.json(&["history"]);
-    let outcomes = history["items"].as_array().expect("a list").iter().map(|item| &item["outcome"]);
-    assert!(outcomes.clone().all(|it| it != "rolled_back"), "nobody went back: {history:#}");
+    let items = history["items"].as_array().expect("a list");
+    assert!(items.iter().all(|item| item["outcome"] != "rolled_back"), "{history:#}");
     machine.advance(when);
     let ran = machine.agent.run(&["rollback"]);
     assert_eq!(ran.code, 0, "{ran:#?}");
