@@ -97,16 +97,7 @@ fn decode(bytes: &[u8], format: Format) -> Result<&str, Box<Finding>> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(refuse("the file is UTF-16, not UTF-8", "save it as UTF-8"));
     }
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
-        let (line, column) = place_of_end(&String::from_utf8_lossy(good));
-        let byte = bytes.get(error.valid_up_to()).copied().unwrap_or_default();
-        let message = format!("the file is not UTF-8: byte 0x{byte:02X} belongs to no character");
-        let mut finding = refuse(&message, "save it as UTF-8 (it may be Latin-1 or Windows-1252)");
-        finding.line = Some(line);
-        finding.column = Some(column);
-        finding
-    })?;
+    let text = utf8(bytes, &format.rule("encoding"))?;
     match (text.strip_prefix('\u{feff}'), format) {
         (Some(rest), Format::Yaml) => Ok(rest),
         (Some(_), Format::Json) => Err(refuse(
@@ -115,6 +106,21 @@ fn decode(bytes: &[u8], format: Format) -> Result<&str, Box<Finding>> {
         )),
         (None, _) => Ok(text),
     }
+}
+
+/// A file's text.
+///
+/// # Errors
+/// A finding of this rule, at the first byte that belongs to no character.
+pub(crate) fn utf8<'b>(bytes: &'b [u8], rule: &str) -> Result<&'b str, Box<Finding>> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let (line, column) = place_of_end(&String::from_utf8_lossy(good));
+        let byte = bytes.get(error.valid_up_to()).copied().unwrap_or_default();
+        let message = format!("the file is not UTF-8: byte 0x{byte:02X} belongs to no character");
+        let hint = "save it as UTF-8 (it may be Latin-1 or Windows-1252)";
+        Box::new(Finding::error(rule, message).at(line, column).hint(hint))
+    })
 }
 
 /// The line and column, both from 1, behind the last character of `text`.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::needs::variables_in;
+use crate::document;
 use crate::gates::AtHand;
 use crate::gates::references::{Facts, Need, Use};
 use crate::model::Finding;
@@ -51,8 +52,10 @@ fn read(line: &str) -> Option<Line<'_>> {
 }
 
 pub(super) fn check(file: &AtHand<'_>) -> Vec<Finding> {
-    if std::str::from_utf8(file.bytes).is_err() {
-        return vec![Finding::error("kos.env", "the file is not UTF-8").hint("save it as UTF-8")];
+    if let Err(mut finding) = document::utf8(file.bytes, "kos.env") {
+        // Not which byte it is: that may be part of a value.
+        "the file is not UTF-8".clone_into(&mut finding.message);
+        return vec![*finding];
     }
     let mut found = Vec::new();
     let mut seen: HashMap<&str, u32> = HashMap::new();

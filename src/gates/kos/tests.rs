@@ -97,6 +97,15 @@ fn no_value_of_a_secret_is_in_a_message() {
 }
 
 #[test]
+fn variables_that_are_not_utf_8_are_told_where_and_not_shown() {
+    let mut files = fixture();
+    files.insert("secrets.env".to_owned(), b"A_TOKEN=one\nB_TOKEN=\xc3\n".to_vec());
+    let page = told(&found(&files));
+    assert!(page.contains("secrets.env:2:9: error: the file is not UTF-8 [kos.env]"), "{page}");
+    assert!(!page.to_lowercase().contains("c3"), "{page}");
+}
+
+#[test]
 fn variables_that_have_a_default_or_are_escaped_need_no_definition() {
     for (text, names) in [
         ("${A}", vec!["A"]),
