@@ -2,6 +2,8 @@
 //!
 //! The C library and the kernel offer these calls in no other way than with `unsafe`.
 
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader};
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -51,10 +53,25 @@ const fn share_heap() {}
 /// program and its libraries that are mapped though the page cache has them. For who waits, and before
 /// a step of large work, so that it does not come on top of the last one.
 pub fn give_back() {
+    let ranges = MAPPED.get().and_then(|mapped| unchanged_of(mapped).ok()).unwrap_or_default();
     trim();
-    let Some(mapped) = MAPPED.get() else { return };
-    let Ok(smaps) = std::fs::read_to_string("/proc/self/smaps") else { return };
-    unchanged(&smaps).filter(|range| mapped.contains(range)).for_each(|range| unmap(&range));
+    // As little as can be comes behind this: what runs next is mapped anew, and what is near it.
+    let failed = ranges.iter().map(unmap).fold(None, |failed, done| failed.or(done.err()));
+    if let Some(error) = failed {
+        tracing::trace!(error = %error, "what is mapped of a file stays resident");
+    }
+}
+
+/// Which of these parts of files have no page that is our own.
+fn unchanged_of(mapped: &[Range<usize>]) -> io::Result<Vec<Range<usize>>> {
+    let mut found = Vec::with_capacity(mapped.len());
+    let mut smaps = BufReader::new(File::open("/proc/self/smaps")?);
+    let (mut parts, mut line) = (Parts::default(), String::new());
+    while smaps.read_line(&mut line)? > 0 {
+        found.extend(parts.take(line.trim_end()).filter(|range| mapped.contains(range)));
+        line.clear();
+    }
+    Ok(found)
 }
 
 /// Lets go of the pages that are mapped of files, to be read and shared with the page cache, which has
@@ -66,7 +83,11 @@ pub fn give_back() {
 pub unsafe fn let_go_of_files(folder: &Path, name: &str) {
     let Ok(maps) = std::fs::read_to_string("/proc/self/maps") else { return };
     let prefix = [folder.as_os_str().as_bytes(), b"/", name.as_bytes()].concat();
-    maps.lines().filter_map(|line| shared(line, &prefix)).for_each(|range| unmap(&range));
+    for range in maps.lines().filter_map(|line| shared(line, &prefix)) {
+        if let Err(error) = unmap(&range) {
+            tracing::trace!(error = %error, "what is mapped of a file stays resident");
+        }
+    }
 }
 
 /// Lets go of what the allocator holds free.
@@ -87,33 +108,33 @@ fn trim() {
 const fn trim() {}
 
 #[expect(unsafe_code, reason = "madvise(2) can take memory away, so rustix leaves the proof to us")]
-fn unmap(range: &Range<usize>) {
+fn unmap(range: &Range<usize>) -> rustix::io::Result<()> {
     let start = std::ptr::with_exposed_provenance_mut(range.start);
     // SAFETY: the range is a mapping of a file which stays there meanwhile: it was there when the
     // program began, or that is the caller's promise (see `let_go_of_files`). It is shared, or private
-    // and not writable, with no page that was changed (see `unchanged`): whatever is touched there
-    // next is read from the file again, with the same bytes. A failure means that it stays mapped.
-    let done =
-        unsafe { rustix::mm::madvise(start, range.len(), rustix::mm::Advice::LinuxDontNeed) };
-    if let Err(error) = done {
-        tracing::trace!(error = %error, "what is mapped of a file stays resident");
-    }
+    // and not writable, with no page that was changed (see `Parts`): whatever is touched there
+    // next is read from the file again, with the same bytes. After a failure it stays mapped.
+    unsafe { rustix::mm::madvise(start, range.len(), rustix::mm::Advice::LinuxDontNeed) }
 }
 
-/// The parts of files in which no page is our own, be it in memory or swapped out (proc(5), `smaps`).
-fn unchanged(smaps: &str) -> impl Iterator<Item = Range<usize>> {
-    let mut current: Option<Range<usize>> = None;
-    smaps.lines().filter_map(move |line| {
+/// Finds the parts of files in which no page is our own, be it in memory or swapped out, in the lines of
+/// /proc/self/smaps (proc(5)).
+#[derive(Default)]
+struct Parts(Option<Range<usize>>);
+
+impl Parts {
+    /// The part that ends with this line, if it is one.
+    fn take(&mut self, line: &str) -> Option<Range<usize>> {
         if let Some(kib) = line.strip_prefix("Anonymous:") {
-            current = current.take().filter(|_| kib.trim() == "0 kB");
+            self.0 = self.0.take().filter(|_| kib.trim() == "0 kB");
         } else if let Some(kib) = line.strip_prefix("Swap:") {
             // Behind it: a mapping of which the kernel does not tell both stays.
-            return current.take().filter(|_| kib.trim() == "0 kB");
+            return self.0.take().filter(|_| kib.trim() == "0 kB");
         } else if line.split(' ').next().is_some_and(|word| !word.ends_with(':')) {
-            current = fixed(line);
+            self.0 = fixed(line);
         }
         None
-    })
+    }
 }
 
 /// The range that a line of /proc/self/maps is about, where it is a private mapping of a file that
@@ -180,7 +201,9 @@ Swap:                  0 kB
 Anonymous:             0 kB
 Swap:                  0 kB
 ";
-        assert_eq!(unchanged(smaps).collect::<Vec<_>>(), [0x55d0..0x55e0, 0x7f20..0x7f30]);
+        let mut parts = Parts::default();
+        let found: Vec<_> = smaps.lines().filter_map(|line| parts.take(line)).collect();
+        assert_eq!(found, [0x55d0..0x55e0, 0x7f20..0x7f30]);
     }
 
     #[test]

@@ -102,8 +102,10 @@ impl Keeping {
     fn give_back(&mut self, board: &Board, journal: &Journal, worker: &mut Worker) {
         board.forget_details();
         journal.give_back();
-        worker.rest();
-        memory::give_back();
+        // Not by this thread: what it runs until it waits would be mapped again.
+        if !worker.rest(memory::give_back) {
+            memory::give_back();
+        }
         *self = Self::default();
     }
 }

@@ -1,6 +1,6 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{RecvError, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
 use tokio::sync::oneshot;
@@ -27,23 +27,34 @@ impl Worker {
     /// # Errors
     /// When there cannot be more threads.
     pub(super) fn start(name: &'static str) -> io::Result<Self> {
-        Ok(Self { name, thread: Thread::start(name)? })
+        Ok(Self { name, thread: Thread::start(name, || {})? })
     }
 
     /// Has another thread go on from here, and ends the one before once it has done what it was given,
     /// which is waited for. The C library keeps for each thread some of the memory that it freed, small
-    /// pieces all over the heap, which goes back with the thread alone. Where there cannot be another
-    /// thread now, the old one stays.
-    pub(super) fn rest(&mut self) {
-        match Thread::start(self.name) {
-            Ok(fresh) => {
-                let Thread { give, ends } = std::mem::replace(&mut self.thread, fresh);
-                drop(give);
-                // No piece of work can end it otherwise.
-                drop(ends.join());
+    /// pieces all over the heap, which goes back with the thread alone. The fresh one does `first` when
+    /// the one before has ended, before any other work. Where there cannot be another thread now, the
+    /// old one stays, and `first` is not done. Gives whether there is another.
+    pub(super) fn rest(&mut self, first: impl FnOnce() + Send + 'static) -> bool {
+        let (ended, begin) = sync_channel::<()>(0);
+        let first = move || {
+            // Nothing is ever sent: this waits until the other side is gone.
+            let (Ok(()) | Err(RecvError)) = begin.recv();
+            first();
+        };
+        let fresh = match Thread::start(self.name, first) {
+            Ok(fresh) => fresh,
+            Err(error) => {
+                tracing::debug!(%error, "no fresh thread for {}", self.name);
+                return false;
             }
-            Err(error) => tracing::debug!(%error, "no fresh thread for {}", self.name),
-        }
+        };
+        let Thread { give, ends } = std::mem::replace(&mut self.thread, fresh);
+        drop(give);
+        // No piece of work can end it otherwise.
+        drop(ends.join());
+        drop(ended);
+        true
     }
 
     /// Has it work, after what it was given before. What the work came to is told, or that it ended
@@ -60,9 +71,10 @@ impl Worker {
 }
 
 impl Thread {
-    fn start(name: &str) -> io::Result<Self> {
+    fn start(name: &str, first: impl FnOnce() + Send + 'static) -> io::Result<Self> {
         let (give, jobs) = sync_channel::<Job>(WAITING_MAX);
         let ends = Builder::new().name(name.to_owned()).spawn(move || {
+            first();
             for job in jobs {
                 // A panic is a bug of that piece: who waits for it is told, and others are done.
                 drop(catch_unwind(AssertUnwindSafe(job)));
@@ -91,10 +103,25 @@ mod tests {
         let before = (worker.give(here).blocking_recv(), worker.give(here).blocking_recv());
         assert_eq!(before.0, before.1);
         let last = worker.give(|| 1);
-        worker.rest();
-        worker.rest();
+        assert!(worker.rest(|| {}));
+        assert!(worker.rest(|| {}));
         assert_eq!(last.blocking_recv(), Ok(1));
         assert_ne!(worker.give(here).blocking_recv(), before.0);
+    }
+
+    #[test]
+    fn what_is_done_first_after_a_rest_takes_the_place_of_no_work() {
+        let mut worker = Worker::start("test").unwrap();
+        let (go, gone) = std::sync::mpsc::channel::<()>();
+        let (tell, told) = std::sync::mpsc::channel();
+        let first = move || {
+            gone.recv().unwrap();
+            tell.send(1).unwrap();
+        };
+        assert!(worker.rest(first));
+        let work = worker.give(move || told.try_recv());
+        go.send(()).unwrap();
+        assert_eq!(work.blocking_recv(), Ok(Ok(1)));
     }
 
     #[test]
