@@ -66,6 +66,8 @@ def _size(run: Run, size: int) -> None:
         if size >= PERCENT_FILES_MIN:
             changed = size // 100
             _rounds(run, "change.percent", changed, size, agent, control, peers, repository)
+            disk = floor.replace_seconds(agent.place.live_volume, changed)
+            run.results.add("change.percent.disk", size, agent.name, "s", disk)
         # Between polls, which are further apart than this, an agent gives back what it does not need.
         time.sleep(REST_SECONDS)
         memory = processes.memory(agent.pid)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import shutil
 import socket
 import statistics
 import time
@@ -16,6 +18,8 @@ FSYNCS = 40
 FILES = 30
 FILE_REST_SECONDS = 0.002
 SMALL_BYTES = 700
+REPLACED_ROUNDS = 3
+FILES_A_FOLDER = 100
 BLOCK = b"x" * 4096
 
 COMMAND = b"0014command=ls-refs\n00010014ref-prefix HEAD\n0000"
@@ -103,3 +107,43 @@ def fsync_seconds(folder: Path) -> float:
             taken.append(time.perf_counter() - began)
         path.unlink()
     return statistics.median(taken)
+
+
+def replace_seconds(folder: Path, count: int) -> float:
+    """How long the file system takes to have as many small files of a tree replaced by others and all
+    of that made durable, one after the other: median. The old ones stay under another name, as they
+    do in the tree before."""
+    taken = []
+    for number in range(REPLACED_ROUNDS):
+        place = folder / f"replaced-{number}"
+        paths = [place / str(at // FILES_A_FOLDER) / f"{at}.yaml" for at in range(count)]
+        (place / "old").mkdir(parents=True)
+        for at, path in enumerate(paths):
+            path.parent.mkdir(exist_ok=True)
+            _make(path)
+            os.link(path, place / "old" / str(at))
+        os.sync()
+        began = time.perf_counter()
+        for path in paths:
+            _replace(path)
+        _sync_volume(place)
+        taken.append(time.perf_counter() - began)
+        shutil.rmtree(place)
+    return statistics.median(taken)
+
+
+def _replace(path: Path) -> None:
+    """As an agent does it: with the rights and the time that it is to have."""
+    os.unlink(path)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    os.write(file, BLOCK[:SMALL_BYTES])
+    os.fchmod(file, 0o644)
+    os.utime(file, (1, 1))
+    os.close(file)
+
+
+def _sync_volume(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY)
+    if ctypes.CDLL(None, use_errno=True).syncfs(opened) != 0:
+        raise OSError(ctypes.get_errno(), "syncfs")
+    os.close(opened)
