@@ -1,10 +1,12 @@
 use std::path::PathBuf;
 
+use git2::{Tree, TreeEntry};
 use sha2::{Digest as _, Sha256};
 
 use super::memory::DIGESTS;
+use super::mirror::{kind_of, object_id};
 use super::walk::check_depth;
-use super::{Item, ItemKind, Mirror, ObjectsError};
+use super::{ItemKind, Mirror, ObjectsError, is_same, pairs};
 use crate::model::{Digest, EntryDigest, FileMode, ObjectId, blob_digest, tree_digest};
 
 /// What is known of a rendered tree without walking it.
@@ -29,6 +31,16 @@ struct Sum {
 struct Record {
     own: Sum,
     entries: Vec<Sum>,
+}
+
+/// An entry of a folder of which is not known what it comes to.
+struct Open {
+    /// Which one it is, in git's order.
+    at: usize,
+    id: ObjectId,
+    kind: ItemKind,
+    /// What was in its place: a folder if it is one, and something else if it is not.
+    before: Option<ObjectId>,
 }
 
 /// Names the record's format; what starts otherwise is made again.
@@ -65,52 +77,62 @@ impl Mirror {
             return Ok(record.own);
         }
         check_depth(tree, depth)?;
-        let known = match hint {
-            Some(hint) => self.known(hint)?,
-            None => Vec::new(),
-        };
-        let items = self.items(tree)?;
+        let (mut entries, open) = self.compared(tree, hint)?;
         if depth == 0 {
-            self.sum_up_folders(&items, &known)?;
+            self.sum_up_folders(&open)?;
         }
-        let mut entries = Vec::with_capacity(items.len());
-        for item in &items {
-            let before = known
-                .binary_search_by(|(known, _)| known.name.cmp(&item.name))
-                .ok()
-                .and_then(|at| known.get(at));
-            entries.push(match before {
-                Some((before, Some(sum))) if before.id == item.id && before.kind == item.kind => {
-                    *sum
-                }
-                before => {
-                    let hint =
-                        before.filter(|(b, _)| b.kind == ItemKind::Folder).map(|(b, _)| b.id);
-                    self.sum_up_item(item, hint, depth)?
-                }
-            });
+        for one in &open {
+            let sum = self.sum_up_item(one, depth)?;
+            if let Some(entry) = entries.get_mut(one.at) {
+                *entry = Some(sum);
+            }
         }
-        let record = Record { own: total(&items, &entries), entries };
+        self.put_together(tree, entries)
+    }
+
+    /// What each entry of a folder comes to, where that is known from what it was before, and the
+    /// entries of which it is not.
+    fn compared(
+        &self,
+        tree: ObjectId,
+        hint: Option<ObjectId>,
+    ) -> Result<(Vec<Option<Sum>>, Vec<Open>), ObjectsError> {
+        let (before, sums) = self.known(hint)?;
+        let list = self.list(tree)?;
+        let mut sums = sums.into_iter();
+        let (mut entries, mut open) = (Vec::with_capacity(list.len()), Vec::new());
+        for (before, entry) in pairs(before.as_ref(), Some(&list)) {
+            let sum = before.as_ref().and_then(|_| sums.next().flatten());
+            let Some(entry) = &entry else { continue };
+            let sum = sum.filter(|_| is_same(before.as_ref(), Some(entry)));
+            if sum.is_none() {
+                open.push(Open {
+                    at: entries.len(),
+                    id: object_id(entry.id()),
+                    kind: kind_of(entry),
+                    before: before.map(|before| object_id(before.id())),
+                });
+            }
+            entries.push(sum);
+        }
+        Ok((entries, open))
+    }
+
+    fn put_together(&self, tree: ObjectId, entries: Vec<Option<Sum>>) -> Result<Sum, ObjectsError> {
+        let entries: Vec<Sum> = entries.into_iter().flatten().collect();
+        let record = Record { own: total(&self.list(tree)?, &entries), entries };
         self.remember(tree, &record);
         Ok(record.own)
     }
 
     /// Sums up the folders that nothing is known of, shared among threads: what they come to is
     /// remembered, and found by the walk that follows.
-    fn sum_up_folders(
-        &self,
-        items: &[Item],
-        known: &[(Item, Option<Sum>)],
-    ) -> Result<(), ObjectsError> {
-        let mut fresh = Vec::new();
-        for item in items.iter().filter(|item| item.kind == ItemKind::Folder) {
-            let at = known.binary_search_by(|(known, _)| known.name.cmp(&item.name)).ok();
-            let before = at.and_then(|at| known.get(at)).map(|(before, _)| before);
-            if before.is_none_or(|before| before.id != item.id) {
-                let hint = before.filter(|before| before.kind == ItemKind::Folder);
-                fresh.push((item.id, hint.map(|before| before.id)));
-            }
-        }
+    fn sum_up_folders(&self, open: &[Open]) -> Result<(), ObjectsError> {
+        let fresh: Vec<(ObjectId, Option<ObjectId>)> = open
+            .iter()
+            .filter(|one| one.kind == ItemKind::Folder)
+            .map(|one| (one.id, one.before))
+            .collect();
         if fresh.len() >= FOLDERS_SHARED_FROM {
             self.share_out(&fresh, FOLDERS_SHARED_FROM, |mirror, part| {
                 part.iter().try_for_each(|(id, hint)| mirror.sum_up(*id, *hint, 1).map(drop))
@@ -119,37 +141,31 @@ impl Mirror {
         Ok(())
     }
 
-    fn sum_up_item(
-        &self,
-        item: &Item,
-        hint: Option<ObjectId>,
-        depth: usize,
-    ) -> Result<Sum, ObjectsError> {
-        match item.kind {
-            ItemKind::Folder => self.sum_up(item.id, hint, depth + 1),
-            ItemKind::File(_) | ItemKind::Submodule => {
-                let links = u64::from(item.kind == ItemKind::File(FileMode::Link));
-                let summary = self.with_blob(item.id, |bytes| Summary {
-                    digest: blob_digest(bytes),
-                    files: 1,
-                    bytes: bytes.len() as u64,
-                })?;
-                Ok(Sum { summary, links })
-            }
+    fn sum_up_item(&self, one: &Open, depth: usize) -> Result<Sum, ObjectsError> {
+        if one.kind == ItemKind::Folder {
+            return self.sum_up(one.id, one.before, depth + 1);
         }
+        let summary = self.with_blob(one.id, |bytes| Summary {
+            digest: blob_digest(bytes),
+            files: 1,
+            bytes: bytes.len() as u64,
+        })?;
+        Ok(Sum { summary, links: u64::from(one.kind == ItemKind::File(FileMode::Link)) })
     }
 
-    /// The entries of a folder, sorted by name, each with what is remembered of it.
-    fn known(&self, tree: ObjectId) -> Result<Vec<(Item, Option<Sum>)>, ObjectsError> {
-        let items = self.items(tree)?;
-        let record = self.recall(tree).filter(|record| record.entries.len() == items.len());
-        let sums: Vec<Option<Sum>> = match record {
+    /// The list of a folder that was summed up before, and what is remembered of each entry.
+    fn known(
+        &self,
+        hint: Option<ObjectId>,
+    ) -> Result<(Option<Tree<'_>>, Vec<Option<Sum>>), ObjectsError> {
+        let Some(hint) = hint else { return Ok((None, Vec::new())) };
+        let list = self.list(hint)?;
+        let record = self.recall(hint).filter(|record| record.entries.len() == list.len());
+        let sums = match record {
             Some(record) => record.entries.into_iter().map(Some).collect(),
-            None => vec![None; items.len()],
+            None => vec![None; list.len()],
         };
-        let mut known: Vec<_> = items.into_iter().zip(sums).collect();
-        known.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
-        Ok(known)
+        Ok((Some(list), sums))
     }
 
     fn record_file(&self, tree: ObjectId) -> PathBuf {
@@ -211,14 +227,15 @@ impl Sum {
 
 /// A folder's own sum. Numbers stop at their greatest: a tree that holds itself over and over, by
 /// the same ids, reaches it with a few objects.
-fn total(items: &[Item], entries: &[Sum]) -> Sum {
-    let mut digests: Vec<EntryDigest<'_>> = items
+fn total(list: &Tree<'_>, entries: &[Sum]) -> Sum {
+    let list: Vec<TreeEntry<'_>> = list.iter().collect();
+    let mut digests: Vec<EntryDigest<'_>> = list
         .iter()
         .zip(entries)
         .filter(|(_, sum)| sum.summary.files > 0)
-        .map(|(item, sum)| EntryDigest {
-            name: &item.name,
-            mode: match item.kind {
+        .map(|(entry, sum)| EntryDigest {
+            name: entry.name_bytes(),
+            mode: match kind_of(entry) {
                 ItemKind::File(mode) => Some(mode),
                 ItemKind::Folder | ItemKind::Submodule => None,
             },
@@ -242,6 +259,7 @@ mod tests {
     use proptest::test_runner::TestRunner;
 
     use super::*;
+    use crate::objects::Item;
 
     fn mirror() -> (tempfile::TempDir, Mirror) {
         let folder = tempfile::tempdir().unwrap();

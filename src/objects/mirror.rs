@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
@@ -18,7 +19,7 @@ pub struct Mirror {
 }
 
 /// One entry of a folder in the repository, as it stands there: nothing about it is trusted yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Item {
     /// The name's bytes.
     pub name: Vec<u8>,
@@ -29,7 +30,7 @@ pub struct Item {
 }
 
 /// What an entry is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ItemKind {
     /// A tree.
     Folder,
@@ -224,8 +225,7 @@ impl Mirror {
     /// # Errors
     /// [`ObjectsError::Damaged`].
     pub fn items(&self, tree: ObjectId) -> Result<Vec<Item>, ObjectsError> {
-        let tree = self.repository.find_tree(oid(tree)).map_err(damaged("tree", tree))?;
-        Ok(tree.iter().map(|entry| item(&entry)).collect())
+        Ok(self.list(tree)?.iter().map(|entry| item(&entry)).collect())
     }
 
     /// The entry of a tree by its name. Trees whose entries are not in git's order may hide it.
@@ -233,8 +233,27 @@ impl Mirror {
     /// # Errors
     /// [`ObjectsError::Damaged`].
     pub fn item(&self, tree: ObjectId, name: &[u8]) -> Result<Option<Item>, ObjectsError> {
-        let tree = self.repository.find_tree(oid(tree)).map_err(damaged("tree", tree))?;
-        Ok(tree.get_name_bytes(name).map(|entry| item(&entry)))
+        Ok(self.items_named(tree, &BTreeSet::from([name]))?.pop())
+    }
+
+    /// The entries of a tree that have one of these names. Trees whose entries are not in git's order
+    /// may hide some.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Damaged`].
+    pub fn items_named(
+        &self,
+        tree: ObjectId,
+        names: &BTreeSet<&[u8]>,
+    ) -> Result<Vec<Item>, ObjectsError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let list = self.list(tree)?;
+        // git2 takes a NUL for a bug of ours; no entry has one.
+        let found = names.iter().filter(|name| !name.contains(&0));
+        let found = found.filter_map(|name| list.get_name_bytes(name));
+        Ok(found.map(|entry| item(&entry)).collect())
     }
 
     /// A blob's bytes.
@@ -338,12 +357,14 @@ pub(super) fn damaged(
     move |source| ObjectsError::Damaged { what, id, source }
 }
 
-fn item(entry: &git2::TreeEntry<'_>) -> Item {
-    Item {
-        name: entry.name_bytes().to_vec(),
-        id: object_id(entry.id()),
-        kind: ItemKind::from_git(entry.filemode_raw()),
-    }
+/// An entry of a list, by itself.
+pub(super) fn item(entry: &git2::TreeEntry<'_>) -> Item {
+    Item { name: entry.name_bytes().to_vec(), id: object_id(entry.id()), kind: kind_of(entry) }
+}
+
+/// What an entry of a list is.
+pub(super) fn kind_of(entry: &git2::TreeEntry<'_>) -> ItemKind {
+    ItemKind::from_git(entry.filemode_raw())
 }
 
 /// libgit2's form of an id.

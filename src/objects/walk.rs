@@ -1,6 +1,4 @@
-use std::cmp::Ordering;
-
-use super::{Item, ItemKind, Mirror, ObjectsError};
+use super::{Difference, Item, ItemKind, Mirror, ObjectsError};
 use crate::model::{Change, Entry, FileMode, ObjectId, TreePath};
 
 /// Folders inside each other before a tree counts as damaged: little enough for any stack. Rendering
@@ -35,19 +33,13 @@ impl Mirror {
         depth: usize,
         changes: &mut Vec<Change>,
     ) -> Result<(), ObjectsError> {
-        let (old, new) = (self.sorted(old, depth)?, self.sorted(new, depth)?);
-        let (mut old, mut new) = (old.into_iter().peekable(), new.into_iter().peekable());
-        loop {
-            let order = match (old.peek(), new.peek()) {
-                (None, None) => return Ok(()),
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (Some(a), Some(b)) => a.name.cmp(&b.name),
-            };
-            let before = if order == Ordering::Greater { None } else { old.next() };
-            let after = if order == Ordering::Less { None } else { new.next() };
-            self.compare_items(before.as_ref(), after.as_ref(), at, depth, changes)?;
+        for tree in [old, new].into_iter().flatten() {
+            check_depth(tree, depth)?;
         }
+        for Difference { old, new } in self.differing(old, new)? {
+            self.compare_items(old.as_ref(), new.as_ref(), at, depth, changes)?;
+        }
+        Ok(())
     }
 
     fn compare_items(
@@ -58,12 +50,6 @@ impl Mirror {
         depth: usize,
         changes: &mut Vec<Change>,
     ) -> Result<(), ObjectsError> {
-        if let (Some(old), Some(new)) = (old, new)
-            && old.id == new.id
-            && old.kind == new.kind
-        {
-            return Ok(());
-        }
         let Some(item) = old.or(new) else { return Ok(()) };
         let path = path_of(at, item)?;
         let (old_file, new_file) = (old.and_then(file), new.and_then(file));
@@ -75,15 +61,6 @@ impl Mirror {
             self.compare(old, new, Some(&path), depth + 1, changes)?;
         }
         Ok(())
-    }
-
-    fn sorted(&self, tree: Option<ObjectId>, depth: usize) -> Result<Vec<Item>, ObjectsError> {
-        let Some(tree) = tree else { return Ok(Vec::new()) };
-        check_depth(tree, depth)?;
-        let mut items = self.items(tree)?;
-        // Git sorts a folder as if its name ended in a slash; here plain names meet each other.
-        items.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(items)
     }
 
     /// Calls `visit` for each file in the order of the trees, and ends with its first error.

@@ -55,8 +55,13 @@ impl<'a> Budget<'a> {
 
     /// Counts a file that is taken; `bytes` are its size where it has to be known.
     pub(super) fn take(&mut self, bytes: u64, findings: &mut Findings) {
-        self.files += 1;
         self.bytes = self.bytes.saturating_add(bytes);
+        self.take_known(1, findings);
+    }
+
+    /// Counts files that are taken and whose sizes were counted before.
+    pub(super) fn take_known(&mut self, files: usize, findings: &mut Findings) {
+        self.files = self.files.saturating_add(files as u64);
         let Limits { files_max, tree_bytes_max, .. } = *self.limits;
         if self.files > files_max {
             let what = format!("the tree has over {files_max} files");

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
-use super::{RenderError, Work, names, place};
+use super::names::{self, Where};
+use super::{RenderError, Work, place};
 use crate::document::{self, Document, Format, Value};
 use crate::model::{FileMode, Finding, ObjectId, TreePath};
 use crate::objects::{DEPTH_MAX, EMPTY_TREE, Item, ItemKind};
@@ -59,8 +60,11 @@ impl Work<'_> {
         let before = self.findings.count();
         let mut entries: BTreeMap<TreePath, Vec<Layered>> = BTreeMap::new();
         for (layer, tree) in folders {
-            let items = self.items(*tree)?;
-            for (path, item) in names::usable(items, at, layer, &mut self.findings) {
+            let Some(shape) = self.look_through(*tree)? else { continue };
+            let here = Where { at, place: layer };
+            names::check(&shape, here, &mut self.findings);
+            let items = self.mirror.items(*tree)?;
+            for (path, item) in names::usable(items, here, &mut self.findings) {
                 let item = self.with_submodule(layer, &path, item);
                 entries.entry(path).or_default().push((layer.clone(), item));
             }

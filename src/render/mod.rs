@@ -27,7 +27,7 @@ use filter::Filter;
 use crate::config::RenderSettings;
 use crate::document::EMITTER;
 use crate::model::{Finding, Findings, Limits, ObjectId, Revision};
-use crate::objects::{Item, Mirror};
+use crate::objects::{Mirror, Shape};
 
 /// What is rendered, and how.
 pub struct Input<'a> {
@@ -122,14 +122,15 @@ impl Work<'_> {
         self.budget.is_spent() || self.findings.are_enough()
     }
 
-    /// The entries of a folder; none, and the commit is refused, where the list is too long to read.
-    fn items(&mut self, tree: ObjectId) -> Result<Vec<Item>, RenderError> {
+    /// What is told of a folder by going through its list; `None`, and the commit is refused, where that
+    /// is too long to read.
+    fn look_through(&mut self, tree: ObjectId) -> Result<Option<Shape>, RenderError> {
         if !self.budget.may_read(self.mirror.tree_size(tree)?, &mut self.findings) {
-            return Ok(Vec::new());
+            return Ok(None);
         }
-        let items = self.mirror.items(tree)?;
-        self.budget.look_at(items.len(), &mut self.findings);
-        Ok(items)
+        let shape = self.mirror.shape(tree)?;
+        self.budget.look_at(shape.entries, &mut self.findings);
+        Ok(Some(shape))
     }
 
     /// The key under which a part of this rendering is remembered.

@@ -1,8 +1,7 @@
-use std::cmp::Ordering;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::model::{Finding, Findings, TreePath};
-use crate::objects::{Item, ItemKind};
+use crate::objects::{Item, Shape};
 
 /// Longest name that file systems take, in bytes (Linux, `NAME_MAX`).
 const NAME_BYTES_MAX: usize = 255;
@@ -10,60 +9,69 @@ const NAME_BYTES_MAX: usize = 255;
 /// The rule about folders in which no entry can be found by its name.
 pub(super) const ORDER: &str = "path.order";
 
-/// The entries of a folder whose names can be part of a path, each with its path. The others are
-/// findings, and so is a folder that no git would have written: the order is what finding an entry
-/// by its name relies on.
-///
-/// `place` stands before paths in findings: empty, or a folder that ends in a slash.
-pub(super) fn usable(
-    items: Vec<Item>,
-    at: Option<&TreePath>,
-    place: &str,
-    findings: &mut Findings,
-) -> Vec<(TreePath, Item)> {
-    let folder = at.map_or_else(String::new, |at| format!("{at}/"));
-    if items.windows(2).any(|pair| matches!(pair, [a, b] if git_order(a, b) != Ordering::Less)) {
-        let shown = format!("{place}{folder}");
+/// Where something is said of a folder.
+#[derive(Clone, Copy)]
+pub(super) struct Where<'a> {
+    /// Its path in the tree; `None` for the root.
+    pub(super) at: Option<&'a TreePath>,
+    /// What stands before that in findings: empty, or a folder that ends in a slash.
+    pub(super) place: &'a str,
+}
+
+impl Where<'_> {
+    /// What stands before a name in the folder.
+    fn folder(self) -> String {
+        let Self { at, place } = self;
+        at.map_or_else(|| place.to_owned(), |at| format!("{place}{at}/"))
+    }
+}
+
+/// Tells of a folder that no git would have written: the order is what finding an entry by its name
+/// relies on. And of names that are there twice.
+pub(super) fn check(shape: &Shape, here: Where<'_>, findings: &mut Findings) {
+    if !shape.is_in_order {
+        let shown = here.folder();
         let text = "the folder's entries are not in the order in which git writes them";
         let finding = Finding::error(ORDER, text)
             .in_file(if shown.is_empty() { "." } else { shown.trim_end_matches('/') })
             .hint("something other than git made this commit: commit the files anew");
         findings.push(finding);
     }
-    let mut seen = HashSet::with_capacity(items.len());
-    let mut usable = Vec::with_capacity(items.len());
-    for item in items {
-        let problem = match TreePath::join(at, &item.name) {
-            Ok(_) if item.name.len() > NAME_BYTES_MAX => {
-                let bytes = item.name.len();
-                let text = format!(
-                    "the name has {bytes} bytes; no file system takes over {NAME_BYTES_MAX}"
-                );
-                ("path.name", text)
-            }
-            Ok(path) => {
-                if seen.insert(item.name.clone()) {
-                    usable.push((path, item));
-                    continue;
-                }
-                ("path.duplicate", "the name is there twice".to_owned())
-            }
-            Err(error) => ("path.name", format!("the name cannot be used: {error}")),
-        };
-        let shown: String = item.name.escape_ascii().to_string().chars().take(200).collect();
-        let finding = Finding::error(problem.0, problem.1)
-            .in_file(format!("{place}{folder}{shown}"))
-            .hint("rename it in the repository");
-        findings.push(finding);
+    for name in &shape.twice {
+        let text = "the name is there twice".to_owned();
+        findings.push(of_name("path.duplicate", text, name, here));
     }
-    usable
 }
 
-/// Git's order: by bytes, a folder as if its name ended in a slash.
-fn git_order(a: &Item, b: &Item) -> Ordering {
-    let key = |item: &Item| (item.kind == ItemKind::Folder).then_some(b'/');
-    let (a_end, b_end) = (key(a), key(b));
-    a.name.iter().chain(a_end.as_ref()).cmp(b.name.iter().chain(b_end.as_ref()))
+fn of_name(rule: &'static str, text: String, name: &[u8], here: Where<'_>) -> Finding {
+    let shown: String = name.escape_ascii().to_string().chars().take(200).collect();
+    Finding::error(rule, text)
+        .in_file(format!("{}{shown}", here.folder()))
+        .hint("rename it in the repository")
+}
+
+/// The entries whose names can be part of a path, each with its path. The others are findings.
+pub(super) fn usable(
+    items: Vec<Item>,
+    here: Where<'_>,
+    findings: &mut Findings,
+) -> Vec<(TreePath, Item)> {
+    let mut usable = Vec::with_capacity(items.len());
+    for item in items {
+        let text = match TreePath::join(here.at, &item.name) {
+            Ok(_) if item.name.len() > NAME_BYTES_MAX => {
+                let bytes = item.name.len();
+                format!("the name has {bytes} bytes; no file system takes over {NAME_BYTES_MAX}")
+            }
+            Ok(path) => {
+                usable.push((path, item));
+                continue;
+            }
+            Err(error) => format!("the name cannot be used: {error}"),
+        };
+        findings.push(of_name("path.name", text, &item.name, here));
+    }
+    usable
 }
 
 /// Warns of names in one folder that are one on file systems that do not tell cases apart.

@@ -67,7 +67,10 @@ impl Work<'_> {
                 }
                 continue;
             }
-            for item in self.items(id)? {
+            if self.look_through(id)?.is_none() {
+                return Ok(None);
+            }
+            for item in mirror.items(id)? {
                 let Ok(name) = std::str::from_utf8(&item.name) else { continue };
                 if matches!(item.kind, ItemKind::File(_)) && is_idle(&format!("{folder}/{name}")) {
                     unused.entry(folder.to_owned()).or_default().insert(name.to_owned());

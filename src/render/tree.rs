@@ -1,11 +1,12 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest as _, Sha256};
 
 use super::filter::Filter;
-use super::{RenderError, Work, names};
+use super::names::{self, Where};
+use super::{RenderError, Work};
 use crate::model::{FileMode, Finding, ObjectId, TreePath};
-use crate::objects::{DEPTH_MAX, EMPTY_TREE, Item, ItemKind};
+use crate::objects::{DEPTH_MAX, Difference, EMPTY_TREE, Item, ItemKind, Shape};
 
 /// Builds a tree out of a repository's: filtered, with submodules in their places, and with names
 /// that are safe to be joined to a path.
@@ -19,6 +20,17 @@ struct Place<'a> {
     path: Option<&'a TreePath>,
     depth: u64,
     hint: Option<ObjectId>,
+}
+
+/// What was seen of a folder.
+struct Seen {
+    shape: Shape,
+    /// The entries that are not the hint's.
+    changed: Vec<Item>,
+    /// Those of them whose names can be used, each with its path.
+    usable: Vec<(TreePath, Item)>,
+    /// What the hint has in their places, by name.
+    hints: HashMap<Vec<u8>, Item>,
 }
 
 impl<'w, 'a> Builder<'w, 'a> {
@@ -61,20 +73,87 @@ impl<'w, 'a> Builder<'w, 'a> {
     }
 
     fn contents(&mut self, tree: ObjectId, place: &Place<'_>) -> Result<ObjectId, RenderError> {
-        let items = self.work.items(tree)?;
-        let hints = self.hints(place.hint)?;
-        let count = items.len();
-        let usable = names::usable(items, place.path, "", &mut self.work.findings);
-        // What is left of a tree never has a name that cannot be used.
-        let mut same = usable.len() == count;
-        let mut built = Vec::with_capacity(count);
-        for (path, item) in usable {
-            let result = self.item(&path, &item, place.depth, hints.get(&item.name))?;
-            same &= result.as_ref() == Some(&item);
-            built.extend(result);
+        let Some(seen) = self.look_through(tree, place)? else { return Ok(tree) };
+        let results = self.results(&seen, place.depth)?;
+        self.finish(tree, place, &seen, results)
+    }
+
+    /// What becomes of each entry that is usable. By itself, since it goes down into folders: little
+    /// of the stack is taken for each.
+    fn results(&mut self, seen: &Seen, depth: u64) -> Result<Vec<Option<Item>>, RenderError> {
+        let mut results = Vec::with_capacity(seen.usable.len());
+        for (path, item) in &seen.usable {
+            results.push(self.item(path, item, depth, seen.hints.get(&item.name))?);
         }
+        Ok(results)
+    }
+
+    fn finish(
+        &mut self,
+        tree: ObjectId,
+        place: &Place<'_>,
+        seen: &Seen,
+        results: Vec<Option<Item>>,
+    ) -> Result<ObjectId, RenderError> {
+        // What is left of a tree never has a name that cannot be used.
+        let same = seen.usable.len() == seen.changed.len()
+            && seen.shape.twice.is_empty()
+            && seen
+                .usable
+                .iter()
+                .zip(&results)
+                .all(|((_, item), result)| result.as_ref() == Some(item));
+        if same && seen.shape.is_lower_case {
+            return Ok(tree);
+        }
+        let built = self.built(tree, seen, results)?;
         names::warn_of_case(&built, place.path, &mut self.work.findings);
         if same { Ok(tree) } else { Ok(self.work.mirror.write_tree(&built)?) }
+    }
+
+    /// What there is to do in a folder: what is the hint's too, to the letter, is as it should be.
+    /// `None` where its list is too long to read.
+    fn look_through(
+        &mut self,
+        tree: ObjectId,
+        place: &Place<'_>,
+    ) -> Result<Option<Box<Seen>>, RenderError> {
+        let here = Where { at: place.path, place: "" };
+        let Some(shape) = self.work.look_through(tree)? else { return Ok(None) };
+        names::check(&shape, here, &mut self.work.findings);
+        let path = place.path.map_or("", TreePath::as_str);
+        let like = place.hint.filter(|_| !self.filter.narrows(path));
+        let (mut changed, mut hints) = (Vec::new(), HashMap::new());
+        for Difference { old, new } in self.work.mirror.differing(like, Some(tree))? {
+            changed.extend(new);
+            hints.extend(old.map(|old| (old.name.clone(), old)));
+        }
+        if like.is_none() {
+            hints = self.hints(place.hint)?;
+        }
+        let others = shape.files - changed.iter().filter(|item| is_file(item)).count();
+        self.work.budget.take_known(others, &mut self.work.findings);
+        let usable = names::usable(changed.clone(), here, &mut self.work.findings);
+        Ok(Some(Box::new(Seen { shape, changed, usable, hints })))
+    }
+
+    /// A folder with `results` instead of what changed, and without a folder whose name something
+    /// else has.
+    fn built(
+        &self,
+        tree: ObjectId,
+        Seen { shape, changed, .. }: &Seen,
+        results: Vec<Option<Item>>,
+    ) -> Result<Vec<Item>, RenderError> {
+        let mut built: Vec<Item> = results.into_iter().flatten().collect();
+        if changed.len() < shape.entries {
+            let changed: HashSet<&Item> = changed.iter().collect();
+            let items = self.work.mirror.items(tree)?.into_iter();
+            built.extend(items.filter(|item| !changed.contains(item)));
+        }
+        built.retain(|item| item.kind != ItemKind::Folder || !shape.twice.contains(&item.name));
+        built.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(built)
     }
 
     /// What the hint has in this folder, by name.
@@ -166,4 +245,8 @@ impl<'w, 'a> Builder<'w, 'a> {
         self.work.findings.push(Finding::over_limit(limit, what, allowed).in_file(cut));
         false
     }
+}
+
+const fn is_file(item: &Item) -> bool {
+    matches!(item.kind, ItemKind::File(_))
 }

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use git2::{ErrorCode, ObjectType, Odb, Oid, Repository};
 
 use crate::model::ObjectId;
+use crate::objects::{is_same, pairs};
 
 /// What a walk through the commits that are here shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,16 +75,15 @@ pub(super) fn missing(
             Err(error) => return Err(error),
         };
         let known = known.and_then(|id| repository.find_tree(id).ok());
-        for entry in &tree {
+        for (same, entry) in pairs(known.as_ref(), Some(&tree)) {
+            if is_same(same.as_ref(), entry.as_ref()) {
+                continue;
+            }
+            let Some(entry) = entry else { continue };
             let id = entry.id();
-            let same = known.as_ref().and_then(|known| known.get_name_bytes(entry.name_bytes()));
             match entry.kind() {
-                Some(ObjectType::Tree) => {
-                    let same = same.filter(|entry| entry.kind() == Some(ObjectType::Tree));
-                    next.push((id, same.map(|entry| entry.id())));
-                }
+                Some(ObjectType::Tree) => next.push((id, same.map(|same| same.id()))),
                 Some(ObjectType::Commit) => {}
-                _ if same.is_some_and(|same| same.id() == id) => {}
                 _ if !odb.exists(id) => return Ok(Some(object_id(id))),
                 _ => {}
             }

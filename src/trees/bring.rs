@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::compare::Comparison;
 use super::disk::{Disk, DiskError, Kind, Stat};
+use super::pending::Pending;
 use super::place::kind_of;
 use super::seals::{Seal, unsealed_name};
 use super::watch::{Doubts, Watching};
@@ -33,10 +34,11 @@ pub(super) struct Bringing<'a> {
     pub(super) touched: Touched,
     /// Names that were made or removed.
     pub(super) steps: u64,
+    /// Steps since what was told of them was taken.
+    pub(super) unheard: u64,
+    /// Files that are put in their places soon.
+    pub(super) pending: Vec<Pending>,
 }
-
-/// From this many folders on, threads are started for them.
-const FOLDERS_SHARED_FROM: usize = 16;
 
 /// Largest decrypted file that is taken from another tree.
 const PLAIN_BYTES_MAX: u64 = 1024 * 1024 * 1024;
@@ -75,11 +77,12 @@ impl Touched {
         }
     }
 
-    fn append(&mut self, others: Self) {
+    pub(super) fn append(&mut self, others: Self) {
         self.any |= others.any;
         self.too_many |= others.too_many;
         self.files.extend(others.files);
         self.folders.extend(others.folders);
+        self.full();
     }
 
     fn full(&mut self) -> bool {
@@ -97,7 +100,17 @@ impl Touched {
     }
 }
 
-impl Bringing<'_> {
+impl<'a> Bringing<'a> {
+    pub(super) fn new(
+        comparison: Comparison<'a>,
+        donor: Option<Donor>,
+        now: Timestamp,
+        progress: &'a Progress,
+    ) -> Self {
+        let (touched, pending) = (Touched::default(), Vec::new());
+        Self { comparison, donor, now, progress, touched, steps: 0, unheard: 0, pending }
+    }
+
     fn disk(&self) -> &dyn Disk {
         self.comparison.disk
     }
@@ -120,8 +133,9 @@ impl Bringing<'_> {
         let mut found = self.comparison.listing(folder, at)?;
         let mut items = self.mirror().items(tree)?;
         if at.is_none() && found.is_empty() && self.comparison.watching.is_none() {
-            let folders = items.extract_if(.., |item| item.kind == ItemKind::Folder).collect();
-            self.new_folders(folder, folders)?;
+            let folders: Vec<Item> =
+                items.extract_if(.., |item| item.kind == ItemKind::Folder).collect();
+            self.new_folders(folder, &folders)?;
         }
         for item in &items {
             let stat = found.remove(self.comparison.name_of(at, item));
@@ -130,35 +144,6 @@ impl Bringing<'_> {
         found
             .into_iter()
             .try_for_each(|(name, stat)| self.clear(folder, &folder.join(name), stat.kind))
-    }
-
-    /// Makes the folders of a tree from nothing, shared among threads where there are many.
-    fn new_folders(&mut self, folder: &Path, items: Vec<Item>) -> Result<(), TreesError> {
-        let Comparison { disk, material, seals, stamps, sealed_at, .. } = self.comparison;
-        let (donor, now, progress) = (&self.donor, self.now, self.progress);
-        let parts = self.mirror().share_out(&items, FOLDERS_SHARED_FROM, |mirror, part| {
-            let watching = None;
-            let mut bringing = Bringing {
-                comparison: Comparison {
-                    disk,
-                    mirror,
-                    material,
-                    seals,
-                    stamps,
-                    sealed_at,
-                    watching,
-                },
-                donor: donor.clone(),
-                now,
-                progress,
-                touched: Touched::default(),
-                steps: 0,
-            };
-            part.iter().try_for_each(|item| bringing.item(folder, item, None, None))?;
-            Ok::<_, TreesError>(bringing.touched)
-        })?;
-        parts.into_iter().for_each(|part| self.touched.append(part));
-        Ok(())
     }
 
     /// Brings a folder that is known to be `from`, but where `doubts` are, to be `tree`: only what
@@ -170,45 +155,34 @@ impl Bringing<'_> {
         at: Option<&TreePath>,
         doubts: &Doubts,
     ) -> Result<(), TreesError> {
-        let mut doubted = doubts.names_in(at);
+        let doubted = doubts.names_in(at);
         if from == tree && doubted.is_empty() {
             return Ok(());
         }
-        let before = self.mirror().items(from)?;
-        let mut before: HashMap<&[u8], &Item> = before.iter().map(|i| (&*i.name, i)).collect();
-        let items = self.mirror().items(tree)?;
-        for item in &items {
-            let old = before.remove(&*item.name);
-            let name = self.comparison.name_of(at, item);
-            let in_doubt = name.to_str().is_some_and(|name| doubted.remove(name));
-            if old == Some(item) && !in_doubt {
-                continue;
-            }
-            let (path, _) = self.comparison.placed(at, item)?;
-            let place = folder.join(name);
-            let found = self.disk().stat(&place)?;
-            match (old.map(|old| old.kind), found) {
-                (Some(ItemKind::Folder), Some(stat))
-                    if item.kind == ItemKind::Folder
-                        && stat.kind == Kind::Folder
-                        && !doubts.holds(Some(&path)) =>
-                {
-                    let ids = (old.map_or(item.id, |old| old.id), item.id);
-                    self.differences(&place, ids, Some(&path), doubts)?;
+        let differing = self.mirror().differing(Some(from), Some(tree))?;
+        let mut known: HashSet<&[u8]> = HashSet::new();
+        let mut asked: BTreeSet<&[u8]> = doubted.iter().map(|name| name.as_bytes()).collect();
+        for difference in &differing {
+            match (&difference.old, &difference.new) {
+                (old, Some(new)) => {
+                    known.insert(&new.name);
+                    self.changed(folder, (old.as_ref(), new), at, doubts)?;
                 }
-                (_, found) => self.item(folder, item, at, found)?,
+                // What was encrypted may have stood under another name, which may be taken by now.
+                (Some(old), None) => asked.extend([&*old.name, unsealed_name(&old.name)]),
+                (None, None) => {}
             }
         }
-        // What was encrypted may have stood under another name, which may be taken by now.
-        let gone: BTreeSet<&[u8]> =
-            before.into_keys().flat_map(|name| [name, unsealed_name(name)]).collect();
-        let stays: HashSet<&[u8]> = match gone.is_empty() {
-            true => HashSet::new(),
-            false => items.iter().map(|item| self.comparison.seals.name(at, item)).collect(),
-        };
-        let gone = gone.into_iter().filter(|name| !stays.contains(name)).map(OsStr::from_bytes);
-        for name in gone.chain(doubted.into_iter().map(OsStr::new)) {
-            let place = folder.join(name);
+        for item in &self.comparison.named(tree, at, &asked)? {
+            let name = self.comparison.name_of(at, item);
+            asked.remove(name.as_bytes());
+            let in_doubt = name.to_str().is_some_and(|name| doubted.contains(name));
+            if in_doubt && !known.contains(&*item.name) {
+                self.changed(folder, (Some(item), item), at, doubts)?;
+            }
+        }
+        for name in asked {
+            let place = folder.join(OsStr::from_bytes(name));
             if let Some(stat) = self.disk().stat(&place)? {
                 self.clear(folder, &place, stat.kind)?;
             }
@@ -216,7 +190,32 @@ impl Bringing<'_> {
         Ok(())
     }
 
-    fn item(
+    /// Brings what differs or is in doubt under a name to be what it should be: of folders what
+    /// differs in them; files later, many at once.
+    fn changed(
+        &mut self,
+        folder: &Path,
+        (old, item): (Option<&Item>, &Item),
+        at: Option<&TreePath>,
+        doubts: &Doubts,
+    ) -> Result<(), TreesError> {
+        if item.kind != ItemKind::Folder {
+            return self.later(folder, item, at);
+        }
+        let (path, _) = self.comparison.placed(at, item)?;
+        let place = folder.join(self.comparison.name_of(at, item));
+        let found = self.disk().stat(&place)?;
+        match (old, found) {
+            (Some(Item { id, kind: ItemKind::Folder, .. }), Some(stat))
+                if stat.kind == Kind::Folder && !doubts.holds(Some(&path)) =>
+            {
+                self.differences(&place, (*id, item.id), Some(&path), doubts)
+            }
+            (_, found) => self.item(folder, item, at, found),
+        }
+    }
+
+    pub(super) fn item(
         &mut self,
         folder: &Path,
         item: &Item,
@@ -295,17 +294,19 @@ impl Bringing<'_> {
             }
         }
         self.touched.folder(folder);
-        self.listen();
+        self.listen(1);
         Ok(())
     }
 
     /// What we do ourselves is told too: it is taken before the kernel runs out of room for it.
-    fn listen(&mut self) {
+    pub(super) fn listen(&mut self, steps: u64) {
         const STEPS: u64 = 1_000;
-        self.steps += 1;
+        self.steps += steps;
+        self.unheard += steps;
         if let Some(watching) = &self.comparison.watching
-            && self.steps.is_multiple_of(STEPS)
+            && self.unheard >= STEPS
         {
+            self.unheard = 0;
             watching.watches.borrow_mut().listen(self.disk());
         }
     }
@@ -350,7 +351,7 @@ impl Bringing<'_> {
     fn clear(&mut self, folder: &Path, place: &Path, kind: Kind) -> Result<(), TreesError> {
         remove_all(self.disk(), place, kind)?;
         self.touched.folder(folder);
-        self.listen();
+        self.listen(1);
         Ok(())
     }
 
@@ -371,6 +372,19 @@ impl Bringing<'_> {
         brought
     }
 
+    /// The differences of a whole tree.
+    fn by_differences(
+        &mut self,
+        folder: &Path,
+        ids: (ObjectId, ObjectId),
+        doubts: &Doubts,
+    ) -> Result<(), TreesError> {
+        let brought = self.differences(folder, ids, None, doubts).and_then(|()| self.put_pending());
+        // After an error, whoever goes on looks at all of it.
+        self.pending.clear();
+        brought
+    }
+
     fn bring_watched(
         &mut self,
         folder: &Path,
@@ -379,7 +393,7 @@ impl Bringing<'_> {
         watching: Watching<'_>,
     ) -> Result<(), TreesError> {
         let by_differences =
-            known.map(|(from, doubts)| self.differences(folder, (from, tree), None, &doubts));
+            known.map(|(from, doubts)| self.by_differences(folder, (from, tree), &doubts));
         match by_differences {
             Some(Ok(())) => {}
             // What it was, or will be, is not in the mirror any more.
@@ -396,7 +410,7 @@ impl Bringing<'_> {
                 return Ok(());
             }
             let steps = self.steps;
-            self.differences(folder, (tree, tree), None, &doubts)?;
+            self.by_differences(folder, (tree, tree), &doubts)?;
             if self.steps != steps {
                 // Not our own work: somebody wrote there meanwhile, maybe to files that are shared.
                 doubts.iter().for_each(|p| watching.watches.borrow_mut().doubt_everywhere(p));

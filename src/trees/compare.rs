@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -144,7 +144,7 @@ impl<'a> Comparison<'a> {
         if names.is_empty() {
             return Ok(());
         }
-        let items = self.mirror.items(tree)?;
+        let items = self.named(tree, at, &names.iter().map(|name| name.as_bytes()).collect())?;
         let items: HashMap<&[u8], &Item> =
             items.iter().map(|item| (self.seals.name(at, item), item)).collect();
         for name in names {
@@ -167,6 +167,22 @@ impl<'a> Comparison<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The items of a folder whose names on disk are among these.
+    pub(super) fn named(
+        &self,
+        tree: ObjectId,
+        at: Option<&TreePath>,
+        names: &BTreeSet<&[u8]>,
+    ) -> Result<Vec<Item>, TreesError> {
+        if self.seals.is_empty() {
+            return Ok(self.mirror.items_named(tree, names)?);
+        }
+        // What is encrypted is there under another name than the list has.
+        let mut items = self.mirror.items(tree)?;
+        items.retain(|item| names.contains(self.seals.name(at, item)));
+        Ok(items)
     }
 
     /// The name that an item has on disk.

@@ -14,6 +14,7 @@ mod keep;
 mod layout;
 mod lock;
 mod manifest;
+mod pending;
 mod place;
 mod publish;
 mod real;

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::bring::{Bringing, Donor, Touched, remove_all};
+use super::bring::{Bringing, Donor, remove_all};
 use super::compare::Comparison;
 use super::disk::{Attributes, Disk};
 use super::layout::{Layout, tree_name};
@@ -350,22 +350,16 @@ impl Trees {
             _ => None,
         };
         let root = self.disk.stat(folder)?.map(|stat| stat.inode).filter(|_| base.is_watched);
-        let mut bringing = Bringing {
-            comparison: Comparison {
-                disk: &*self.disk,
-                mirror,
-                material: &self.material,
-                seals,
-                stamps,
-                sealed_at: base.sealed_at,
-                watching: root.map(|root| Watching { watches: &self.watches, root }),
-            },
-            donor,
-            now,
-            touched: Touched::default(),
-            steps: 0,
-            progress: &self.progress,
+        let comparison = Comparison {
+            disk: &*self.disk,
+            mirror,
+            material: &self.material,
+            seals,
+            stamps,
+            sealed_at: base.sealed_at,
+            watching: root.map(|root| Watching { watches: &self.watches, root }),
         };
+        let mut bringing = Bringing::new(comparison, donor, now, &self.progress);
         bringing.bring(folder, tree)?;
         if base.durable {
             bringing.touched.sync(&*self.disk, folder)?;

@@ -18,6 +18,7 @@ mod costs;
 mod crash;
 mod events;
 mod losses;
+mod many;
 mod orders;
 mod outage;
 mod polls;

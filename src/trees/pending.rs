@@ -1,0 +1,111 @@
+use std::path::{Path, PathBuf};
+
+use super::bring::{Bringing, Donor, Touched};
+use super::compare::Comparison;
+use super::disk::Disk;
+use super::{Materialisation, Seals, TreesError};
+use crate::model::{Timestamp, TreePath};
+use crate::objects::{Item, Mirror};
+use crate::progress::Progress;
+
+/// From this many folders on, threads are started for them.
+const FOLDERS_SHARED_FROM: usize = 16;
+/// From this many files on, threads are started for them.
+const FILES_SHARED_FROM: usize = 100;
+/// So many files wait at most. What the kernel tells of as many has room in its queue
+/// (`fs.inotify.max_queued_events`, 16,384).
+const PENDING_MAX: usize = 500;
+
+/// A file or link that is to be put in its place.
+pub(super) struct Pending {
+    folder: PathBuf,
+    at: Option<TreePath>,
+    item: Item,
+}
+
+/// What all threads work with that bring parts of one tree.
+#[derive(Clone, Copy)]
+struct Common<'a> {
+    disk: &'a dyn Disk,
+    material: &'a Materialisation,
+    seals: &'a Seals,
+    stamps: bool,
+    sealed_at: i128,
+    donor: Option<&'a Donor>,
+    now: Timestamp,
+    progress: &'a Progress,
+}
+
+impl<'a> Common<'a> {
+    /// One thread's own. Nobody is told in it of what happens.
+    fn part(self, mirror: &'a Mirror) -> Bringing<'a> {
+        let Self { disk, material, seals, stamps, sealed_at, donor, now, progress } = self;
+        let watching = None;
+        let comparison = Comparison { disk, mirror, material, seals, stamps, sealed_at, watching };
+        Bringing::new(comparison, donor.cloned(), now, progress)
+    }
+}
+
+impl Bringing<'_> {
+    fn common(&self) -> Common<'_> {
+        let Comparison { disk, material, seals, stamps, sealed_at, .. } = self.comparison;
+        let donor = self.donor.as_ref();
+        let (now, progress) = (self.now, self.progress);
+        Common { disk, material, seals, stamps, sealed_at, donor, now, progress }
+    }
+
+    /// Puts a file in its place soon, with others.
+    pub(super) fn later(
+        &mut self,
+        folder: &Path,
+        item: &Item,
+        at: Option<&TreePath>,
+    ) -> Result<(), TreesError> {
+        let (folder, at, item) = (folder.to_owned(), at.cloned(), item.clone());
+        self.pending.push(Pending { folder, at, item });
+        if self.pending.len() < PENDING_MAX { Ok(()) } else { self.put_pending() }
+    }
+
+    /// Puts the files in their places that wait for it, shared among threads where there are many.
+    pub(super) fn put_pending(&mut self) -> Result<(), TreesError> {
+        let pending = std::mem::take(&mut self.pending);
+        let common = self.common();
+        let work = |mirror: &Mirror, part: &[Pending]| {
+            let mut bringing = common.part(mirror);
+            part.iter().try_for_each(|pending| bringing.put_one(pending))?;
+            Ok::<_, TreesError>((bringing.touched, bringing.steps))
+        };
+        let parts = self.comparison.mirror.share_out(&pending, FILES_SHARED_FROM, work)?;
+        for (touched, steps) in parts {
+            self.take_over(touched, steps);
+        }
+        Ok(())
+    }
+
+    fn put_one(&mut self, pending: &Pending) -> Result<(), TreesError> {
+        let Pending { folder, at, item } = pending;
+        let place = folder.join(self.comparison.name_of(at.as_ref(), item));
+        let found = self.comparison.disk.stat(&place)?;
+        self.item(folder, item, at.as_ref(), found)
+    }
+
+    /// Makes the folders of a tree from nothing, shared among threads where there are many.
+    pub(super) fn new_folders(&mut self, folder: &Path, items: &[Item]) -> Result<(), TreesError> {
+        let common = self.common();
+        let work = |mirror: &Mirror, part: &[Item]| {
+            let mut bringing = common.part(mirror);
+            part.iter().try_for_each(|item| bringing.item(folder, item, None, None))?;
+            Ok::<_, TreesError>((bringing.touched, bringing.steps))
+        };
+        let parts = self.comparison.mirror.share_out(items, FOLDERS_SHARED_FROM, work)?;
+        for (touched, steps) in parts {
+            self.take_over(touched, steps);
+        }
+        Ok(())
+    }
+
+    fn take_over(&mut self, touched: Touched, steps: u64) {
+        self.touched.append(touched);
+        self.listen(steps);
+    }
+}
