@@ -120,7 +120,7 @@ ROWS = [
     Row(ONE, "programs started", "change.one.processes", at_most(0)),
     Row(PERCENT, "until visible", "change.percent.visible", _percent),
     Row(PERCENT, "of that, the git server", "change.percent.server"),
-    Row(PERCENT, "a bare program that replaces as many files", "change.percent.disk"),
+    Row(PERCENT, "a bare program that replaces as many files", "change.percent.floor"),
     Row(PERCENT, "CPU in all", "change.percent.cpu"),
     Row(PUSH, "asking every 10 ms, median", "push.poll", at_most(18 * MS)),
     Row(PUSH, "asking every 10 ms, p99", "push.poll", worst=True),
