@@ -74,9 +74,9 @@ impl Thread {
     fn start(name: &str, first: impl FnOnce() + Send + 'static) -> io::Result<Self> {
         let (give, jobs) = sync_channel::<Job>(WAITING_MAX);
         let ends = Builder::new().name(name.to_owned()).spawn(move || {
-            first();
+            // A panic is a bug of that piece: who waits for it is told, and others are done.
+            drop(catch_unwind(AssertUnwindSafe(first)));
             for job in jobs {
-                // A panic is a bug of that piece: who waits for it is told, and others are done.
                 drop(catch_unwind(AssertUnwindSafe(job)));
             }
         })?;
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_done_first_after_a_rest_takes_the_place_of_no_work() {
+    fn what_is_done_first_after_a_rest_keeps_no_work_from_being_taken() {
         let mut worker = Worker::start("test").unwrap();
         let (go, gone) = std::sync::mpsc::channel::<()>();
         let (tell, told) = std::sync::mpsc::channel();

@@ -24,6 +24,6 @@ pub(crate) use indexing::Indexing;
 pub(crate) use mirror::{EMPTY_TREE, prepare_libgit2};
 pub use mirror::{Item, ItemKind, Mirror, SignedKind};
 pub use pairs::{Difference, Shape};
-pub(crate) use pairs::{is_same, pairs};
+pub(crate) use pairs::{NAME_BYTES_MAX, is_same, pairs};
 pub(crate) use walk::DEPTH_MAX;
 pub use words::CommitWords;

@@ -1,4 +1,5 @@
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use git2::{Tree, TreeEntry};
 
@@ -26,10 +27,13 @@ pub struct Shape {
     pub is_in_order: bool,
     /// Whether all names are ASCII without capitals, so that no two differ in case alone.
     pub is_lower_case: bool,
-    /// Names that both a folder and something else have. Git's order allows that, and it is looked for in
-    /// lists that are in order.
-    pub twice: Vec<Vec<u8>>,
+    /// Names that are there twice: one behind the other; or, which git's order allows, one that both
+    /// a folder and something else have, looked for in lists in order of names that file systems take.
+    pub twice: BTreeSet<Vec<u8>>,
 }
+
+/// Longest name that file systems take, in bytes (Linux, `NAME_MAX`).
+pub(crate) const NAME_BYTES_MAX: usize = 255;
 
 /// The entries of two folders in git's order, those together that have a name in common and are both
 /// folders, or both none. Lists are taken as they stand: of one that is not in order, entries may come
@@ -103,9 +107,9 @@ impl Mirror {
             files: 0,
             is_in_order: true,
             is_lower_case: true,
-            twice: Vec::new(),
+            twice: BTreeSet::new(),
         };
-        let mut folders = 0;
+        let (mut folders, mut is_long) = (0, false);
         let mut last: Option<TreeEntry<'_>> = None;
         for entry in &tree {
             let (name, is_folder) = key(&entry);
@@ -113,12 +117,16 @@ impl Mirror {
             folders += usize::from(is_folder);
             shape.is_lower_case &=
                 name.iter().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
-            let follows =
-                |last: &TreeEntry<'_>| git_order(key(last), (name, is_folder)) == Ordering::Less;
-            shape.is_in_order &= last.as_ref().is_none_or(follows);
+            is_long |= name.len() > NAME_BYTES_MAX;
+            let order = last.as_ref().map(|last| git_order(key(last), (name, is_folder)));
+            shape.is_in_order &= order.is_none_or(|order| order == Ordering::Less);
+            if order == Some(Ordering::Equal) {
+                shape.twice.insert(name.to_vec());
+            }
             last = Some(entry);
         }
-        if shape.is_in_order {
+        // Each question goes through some names to their ends.
+        if shape.is_in_order && !is_long {
             let rarer = folders * 2 <= shape.entries;
             shape.twice = twice(&tree, rarer);
         }
@@ -128,7 +136,7 @@ impl Mirror {
 
 /// Names that both a folder and something else have, in a list in order: those that are folders, or those
 /// that are not, are looked for among the others.
-fn twice(tree: &Tree<'_>, folders: bool) -> Vec<Vec<u8>> {
+fn twice(tree: &Tree<'_>, folders: bool) -> BTreeSet<Vec<u8>> {
     tree.iter()
         .filter(|entry| key(entry).1 == folders && holds(tree, (entry.name_bytes(), !folders)))
         .map(|entry| entry.name_bytes().to_vec())
@@ -190,7 +198,7 @@ fn git_order((a, a_is_folder): (&[u8], bool), (b, b_is_folder): (&[u8], bool)) -
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
     use proptest::prelude::*;
 
@@ -289,8 +297,8 @@ mod tests {
         assert_eq!(shape(&[plain("a"), plain("a-b"), below("a"), below("b")]), found(true, "a"));
         let files = [plain("a"), plain("b"), plain("c"), below("c"), plain("d")];
         assert_eq!(shape(&files), found(true, "c"));
-        assert_eq!(shape(&[plain("a"), plain("a")]), found(false, ""));
-        assert_eq!(shape(&[below("a"), below("a")]), found(false, ""));
+        assert_eq!(shape(&[plain("a"), plain("a")]), found(false, "a"));
+        assert_eq!(shape(&[below("a"), below("a")]), found(false, "a"));
         assert_eq!(shape(&[below("a"), plain("a.b")]), found(false, ""));
         assert_eq!(shape(&[plain("a.b"), below("a")]), found(true, ""));
     }

@@ -63,6 +63,10 @@ impl Work<'_> {
             let Some(shape) = self.look_through(*tree)? else { continue };
             let here = Where { at, place: layer };
             names::check(&shape, here, &mut self.findings);
+            // Names that are there any number of times are not to be merged with each other.
+            if !shape.is_in_order || self.is_over() {
+                continue;
+            }
             let items = self.mirror.items(*tree)?;
             for (path, item) in names::usable(items, here, &mut self.findings) {
                 let item = self.with_submodule(layer, &path, item);

@@ -1,10 +1,7 @@
 use std::collections::HashMap;
 
 use crate::model::{Finding, Findings, TreePath};
-use crate::objects::{Item, Shape};
-
-/// Longest name that file systems take, in bytes (Linux, `NAME_MAX`).
-const NAME_BYTES_MAX: usize = 255;
+use crate::objects::{Item, NAME_BYTES_MAX, Shape};
 
 /// The rule about folders in which no entry can be found by its name.
 pub(super) const ORDER: &str = "path.order";
@@ -38,6 +35,9 @@ pub(super) fn check(shape: &Shape, here: Where<'_>, findings: &mut Findings) {
         findings.push(finding);
     }
     for name in &shape.twice {
+        if findings.are_enough() {
+            break;
+        }
         let text = "the name is there twice".to_owned();
         findings.push(of_name("path.duplicate", text, name, here));
     }

@@ -103,7 +103,7 @@ impl<'w, 'a> Builder<'w, 'a> {
                 .iter()
                 .zip(&results)
                 .all(|((_, item), result)| result.as_ref() == Some(item));
-        if same && seen.shape.is_lower_case {
+        if (same && seen.shape.is_lower_case) || self.work.is_over() {
             return Ok(tree);
         }
         let built = self.built(tree, seen, results)?;
@@ -112,7 +112,7 @@ impl<'w, 'a> Builder<'w, 'a> {
     }
 
     /// What there is to do in a folder: what is the hint's too, to the letter, is as it should be.
-    /// `None` where its list is too long to read.
+    /// `None` where its list is too long to read, or not to be relied on.
     fn look_through(
         &mut self,
         tree: ObjectId,
@@ -121,6 +121,9 @@ impl<'w, 'a> Builder<'w, 'a> {
         let here = Where { at: place.path, place: "" };
         let Some(shape) = self.work.look_through(tree)? else { return Ok(None) };
         names::check(&shape, here, &mut self.work.findings);
+        if !shape.is_in_order {
+            return Ok(None);
+        }
         let path = place.path.map_or("", TreePath::as_str);
         let like = place.hint.filter(|_| !self.filter.narrows(path));
         let (mut changed, mut hints) = (Vec::new(), HashMap::new());

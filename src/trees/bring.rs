@@ -80,19 +80,29 @@ impl Touched {
     pub(super) fn append(&mut self, others: Self) {
         self.any |= others.any;
         self.too_many |= others.too_many;
-        self.files.extend(others.files);
-        self.folders.extend(others.folders);
-        self.full();
+        if !self.full() {
+            self.files.extend(others.files);
+            self.folders.extend(others.folders);
+        }
+    }
+
+    /// Anything may have been touched.
+    pub(super) fn everything(&mut self) {
+        (self.any, self.too_many) = (true, true);
     }
 
     fn full(&mut self) -> bool {
-        self.too_many = self.too_many || self.files.len() + self.folders.len() >= SYNC_EACH_MAX;
+        self.too_many = self.is_full();
         self.too_many
+    }
+
+    fn is_full(&self) -> bool {
+        self.too_many || self.files.len() + self.folders.len() >= SYNC_EACH_MAX
     }
 
     /// Makes all of it durable: each file and folder, or the whole volume where that is cheaper.
     pub(super) fn sync(self, disk: &dyn Disk, root: &Path) -> Result<(), DiskError> {
-        if self.too_many {
+        if self.is_full() {
             return disk.sync_volume(root);
         }
         disk.sync_files(&self.files)?;

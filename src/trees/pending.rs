@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use super::bring::{Bringing, Donor, Touched};
+use super::bring::{Bringing, Donor};
 use super::compare::Comparison;
 use super::disk::Disk;
 use super::{Materialisation, Seals, TreesError};
@@ -12,8 +12,8 @@ use crate::progress::Progress;
 const FOLDERS_SHARED_FROM: usize = 16;
 /// From this many files on, threads are started for them.
 const FILES_SHARED_FROM: usize = 100;
-/// So many files wait at most. What the kernel tells of as many has room in its queue
-/// (`fs.inotify.max_queued_events`, 16,384).
+/// So many files wait at most. What the kernel tells of files in as many places has room in its queue
+/// (`fs.inotify.max_queued_events`, 16,384); where more is told, all is compared.
 const PENDING_MAX: usize = 500;
 
 /// A file or link that is to be put in its place.
@@ -21,6 +21,15 @@ pub(super) struct Pending {
     folder: PathBuf,
     at: Option<TreePath>,
     item: Item,
+}
+
+impl Pending {
+    fn put(&self, bringing: &mut Bringing<'_>) -> Result<(), TreesError> {
+        let Self { folder, at, item } = self;
+        let place = folder.join(bringing.comparison.name_of(at.as_ref(), item));
+        let found = bringing.comparison.disk.stat(&place)?;
+        bringing.item(folder, item, at.as_ref(), found)
+    }
 }
 
 /// What all threads work with that bring parts of one tree.
@@ -69,43 +78,40 @@ impl Bringing<'_> {
     /// Puts the files in their places that wait for it, shared among threads where there are many.
     pub(super) fn put_pending(&mut self) -> Result<(), TreesError> {
         let pending = std::mem::take(&mut self.pending);
-        let common = self.common();
-        let work = |mirror: &Mirror, part: &[Pending]| {
-            let mut bringing = common.part(mirror);
-            part.iter().try_for_each(|pending| bringing.put_one(pending))?;
-            Ok::<_, TreesError>((bringing.touched, bringing.steps))
-        };
-        let parts = self.comparison.mirror.share_out(&pending, FILES_SHARED_FROM, work)?;
-        for (touched, steps) in parts {
-            self.take_over(touched, steps);
-        }
-        Ok(())
-    }
-
-    fn put_one(&mut self, pending: &Pending) -> Result<(), TreesError> {
-        let Pending { folder, at, item } = pending;
-        let place = folder.join(self.comparison.name_of(at.as_ref(), item));
-        let found = self.comparison.disk.stat(&place)?;
-        self.item(folder, item, at.as_ref(), found)
+        self.share_work(&pending, FILES_SHARED_FROM, |bringing, pending| pending.put(bringing))
     }
 
     /// Makes the folders of a tree from nothing, shared among threads where there are many.
     pub(super) fn new_folders(&mut self, folder: &Path, items: &[Item]) -> Result<(), TreesError> {
-        let common = self.common();
-        let work = |mirror: &Mirror, part: &[Item]| {
-            let mut bringing = common.part(mirror);
-            part.iter().try_for_each(|item| bringing.item(folder, item, None, None))?;
-            Ok::<_, TreesError>((bringing.touched, bringing.steps))
-        };
-        let parts = self.comparison.mirror.share_out(items, FOLDERS_SHARED_FROM, work)?;
-        for (touched, steps) in parts {
-            self.take_over(touched, steps);
-        }
-        Ok(())
+        self.share_work(items, FOLDERS_SHARED_FROM, |bringing, item| {
+            bringing.item(folder, item, None, None)
+        })
     }
 
-    fn take_over(&mut self, touched: Touched, steps: u64) {
-        self.touched.append(touched);
-        self.listen(steps);
+    fn share_work<T: Sync>(
+        &mut self,
+        items: &[T],
+        worth_it: usize,
+        one: impl Fn(&mut Bringing<'_>, &T) -> Result<(), TreesError> + Sync,
+    ) -> Result<(), TreesError> {
+        let common = self.common();
+        let work = |mirror: &Mirror, part: &[T]| {
+            let mut bringing = common.part(mirror);
+            part.iter().try_for_each(|item| one(&mut bringing, item))?;
+            Ok::<_, TreesError>((bringing.touched, bringing.steps))
+        };
+        let parts = match self.comparison.mirror.share_out(items, worth_it, work) {
+            Ok(parts) => parts,
+            // What was touched until then is known to nobody.
+            Err(error) => {
+                self.touched.everything();
+                return Err(error);
+            }
+        };
+        for (touched, steps) in parts {
+            self.touched.append(touched);
+            self.listen(steps);
+        }
+        Ok(())
     }
 }

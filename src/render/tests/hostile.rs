@@ -134,6 +134,38 @@ fn entries_that_are_there_twice_or_out_of_order_are_refused() {
 }
 
 #[test]
+fn a_name_that_is_there_any_number_of_times_is_gone_into_for_none_of_them() {
+    let bench = Bench::new();
+    let blob = bench.mirror.write_blob(b"x").unwrap();
+    let names: Vec<String> = (0..300).map(|n| format!("{n:03}")).collect();
+    let files: Vec<_> = names.iter().map(|name| ("100644", name.as_bytes(), blob)).collect();
+    let files = bench.raw_tree(&files);
+    let over_and_over = bench.raw_tree(&vec![("40000", &b"a"[..], files); 300]);
+    let tree = bench.raw_tree(&[("40000", b"base", over_and_over), ("40000", b"site", files)]);
+    let layers = RenderSettings { layers: vec!["base".into(), "site".into()], ..settings() };
+    for settings in [settings(), layers] {
+        // Going into all of them would look at more than this allows.
+        let rendered = bench.render_with(tree, &settings, |rest| rest.limits.files_max = 1_000);
+        assert_eq!((rendered.tree, rendered.rest), (None, None));
+        assert_eq!(rules(&rendered), ["path.order", "path.duplicate"]);
+    }
+}
+
+#[test]
+fn of_many_names_that_are_there_twice_the_files_are_looked_at_further() {
+    let bench = Bench::new();
+    let blob = bench.mirror.write_blob(b"x").unwrap();
+    let folder = bench.tree(&[("f", "x")]);
+    let names: Vec<String> = (0..200).map(|n| format!("{n:03}")).collect();
+    let twice = |name| [("100644", name, blob), ("40000", name, folder)];
+    let items: Vec<_> = names.iter().flat_map(|name| twice(name.as_bytes())).collect();
+    let rendered = bench.render(bench.raw_tree(&items), &settings());
+    assert_eq!((rendered.tree, rules(&rendered)), (None, vec!["path.duplicate"; 200]));
+    let files: Vec<_> = names.iter().map(|name| ("100644", name.as_bytes(), blob)).collect();
+    assert_eq!(rendered.rest, Some(bench.raw_tree(&files)));
+}
+
+#[test]
 fn no_number_of_warnings_hides_a_hostile_name() {
     let bench = Bench::new();
     let blob = bench.mirror.write_blob(b"x").unwrap();
