@@ -77,7 +77,8 @@ impl Mirror {
             return Ok(record.own);
         }
         check_depth(tree, depth)?;
-        let (mut entries, open) = self.compared(tree, hint)?;
+        let list = self.list(tree)?;
+        let (mut entries, open) = self.compared(&list, hint)?;
         if depth == 0 {
             self.sum_up_folders(&open)?;
         }
@@ -87,21 +88,23 @@ impl Mirror {
                 *entry = Some(sum);
             }
         }
-        self.put_together(tree, entries)
+        let entries: Vec<Sum> = entries.into_iter().flatten().collect();
+        let record = Record { own: total(&list, &entries), entries };
+        self.remember(tree, &record);
+        Ok(record.own)
     }
 
     /// What each entry of a folder comes to, where that is known from what it was before, and the
     /// entries of which it is not.
     fn compared(
         &self,
-        tree: ObjectId,
+        list: &Tree<'_>,
         hint: Option<ObjectId>,
     ) -> Result<(Vec<Option<Sum>>, Vec<Open>), ObjectsError> {
         let (before, sums) = self.known(hint)?;
-        let list = self.list(tree)?;
         let mut sums = sums.into_iter();
         let (mut entries, mut open) = (Vec::with_capacity(list.len()), Vec::new());
-        for (before, entry) in pairs(before.as_ref(), Some(&list)) {
+        for (before, entry) in pairs(before.as_ref(), Some(list)) {
             let sum = before.as_ref().and_then(|_| sums.next().flatten());
             let Some(entry) = &entry else { continue };
             let sum = sum.filter(|_| is_same(before.as_ref(), Some(entry)));
@@ -116,13 +119,6 @@ impl Mirror {
             entries.push(sum);
         }
         Ok((entries, open))
-    }
-
-    fn put_together(&self, tree: ObjectId, entries: Vec<Option<Sum>>) -> Result<Sum, ObjectsError> {
-        let entries: Vec<Sum> = entries.into_iter().flatten().collect();
-        let record = Record { own: total(&self.list(tree)?, &entries), entries };
-        self.remember(tree, &record);
-        Ok(record.own)
     }
 
     /// Sums up the folders that nothing is known of, shared among threads: what they come to is
@@ -260,12 +256,7 @@ mod tests {
 
     use super::*;
     use crate::objects::Item;
-
-    fn mirror() -> (tempfile::TempDir, Mirror) {
-        let folder = tempfile::tempdir().unwrap();
-        let mirror = Mirror::open_or_create(&folder.path().join("repo.git")).unwrap();
-        (folder, mirror)
-    }
+    use crate::objects::mirror::tests::mirror;
 
     fn file(mirror: &Mirror, name: &str, bytes: &[u8]) -> Item {
         let id = mirror.write_blob(bytes).unwrap();

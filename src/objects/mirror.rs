@@ -233,7 +233,7 @@ impl Mirror {
     /// # Errors
     /// [`ObjectsError::Damaged`].
     pub fn item(&self, tree: ObjectId, name: &[u8]) -> Result<Option<Item>, ObjectsError> {
-        Ok(self.items_named(tree, &BTreeSet::from([name]))?.pop())
+        Ok(item_named(&self.list(tree)?, name))
     }
 
     /// The entries of a tree that have one of these names. Trees whose entries are not in git's order
@@ -250,10 +250,7 @@ impl Mirror {
             return Ok(Vec::new());
         }
         let list = self.list(tree)?;
-        // git2 takes a NUL for a bug of ours; no entry has one.
-        let found = names.iter().filter(|name| !name.contains(&0));
-        let found = found.filter_map(|name| list.get_name_bytes(name));
-        Ok(found.map(|entry| item(&entry)).collect())
+        Ok(names.iter().filter_map(|name| item_named(&list, name)).collect())
     }
 
     /// A blob's bytes.
@@ -357,6 +354,13 @@ pub(super) fn damaged(
     move |source| ObjectsError::Damaged { what, id, source }
 }
 
+/// The entry of a list that has this name.
+fn item_named(list: &git2::Tree<'_>, name: &[u8]) -> Option<Item> {
+    // git2 takes a NUL for a bug of ours; no entry has one.
+    let entry = if name.contains(&0) { None } else { list.get_name_bytes(name) };
+    entry.as_ref().map(item)
+}
+
 /// An entry of a list, by itself.
 pub(super) fn item(entry: &git2::TreeEntry<'_>) -> Item {
     Item { name: entry.name_bytes().to_vec(), id: object_id(entry.id()), kind: kind_of(entry) }
@@ -378,4 +382,16 @@ pub(super) fn object_id(oid: Oid) -> ObjectId {
     let mut id = [0; 20];
     id.copy_from_slice(oid.as_bytes());
     ObjectId(id)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// An empty mirror, in a folder that is to be kept for as long.
+    pub(in crate::objects) fn mirror() -> (tempfile::TempDir, Mirror) {
+        let folder = tempfile::tempdir().unwrap();
+        let mirror = Mirror::open_or_create(&folder.path().join("repo.git")).unwrap();
+        (folder, mirror)
+    }
 }

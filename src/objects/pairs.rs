@@ -42,14 +42,23 @@ pub(crate) fn pairs<'t>(
     old: Option<&'t Tree<'t>>,
     new: Option<&'t Tree<'t>>,
 ) -> impl Iterator<Item = (Option<TreeEntry<'t>>, Option<TreeEntry<'t>>)> {
-    let mut old = old.into_iter().flatten().peekable();
-    let mut new = new.into_iter().flatten().peekable();
+    let (old, new) = (old.into_iter().flatten(), new.into_iter().flatten());
+    side_by_side(old, new, |a, b| git_order(key(a), key(b)))
+}
+
+/// What two lists in one order have, the same places of both together.
+fn side_by_side<T>(
+    old: impl Iterator<Item = T>,
+    new: impl Iterator<Item = T>,
+    order: impl Fn(&T, &T) -> Ordering,
+) -> impl Iterator<Item = (Option<T>, Option<T>)> {
+    let (mut old, mut new) = (old.peekable(), new.peekable());
     std::iter::from_fn(move || {
         let order = match (old.peek(), new.peek()) {
             (None, None) => return None,
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
-            (Some(a), Some(b)) => git_order(key(a), key(b)),
+            (Some(a), Some(b)) => order(a, b),
         };
         let before = if order == Ordering::Greater { None } else { old.next() };
         let after = if order == Ordering::Less { None } else { new.next() };
@@ -162,21 +171,10 @@ fn holds(tree: &Tree<'_>, wanted: (&[u8], bool)) -> bool {
 fn by_name(mut before: Vec<Item>, mut after: Vec<Item>) -> Vec<Difference> {
     before.sort_by(|a, b| a.name.cmp(&b.name));
     after.sort_by(|a, b| a.name.cmp(&b.name));
-    let mut found = Vec::with_capacity(before.len().max(after.len()));
-    let (mut before, mut after) = (before.into_iter().peekable(), after.into_iter().peekable());
-    loop {
-        let order = match (before.peek(), after.peek()) {
-            (None, None) => return found,
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (Some(a), Some(b)) => a.name.cmp(&b.name),
-        };
-        let old = if order == Ordering::Greater { None } else { before.next() };
-        let new = if order == Ordering::Less { None } else { after.next() };
-        if old != new {
-            found.push(Difference { old, new });
-        }
-    }
+    side_by_side(before.into_iter(), after.into_iter(), |a, b| a.name.cmp(&b.name))
+        .filter(|(old, new)| old != new)
+        .map(|(old, new)| Difference { old, new })
+        .collect()
 }
 
 /// What git sorts an entry by: its name, and whether it is a folder.
@@ -204,12 +202,7 @@ mod tests {
 
     use super::*;
     use crate::model::FileMode;
-
-    fn mirror() -> (tempfile::TempDir, Mirror) {
-        let folder = tempfile::tempdir().unwrap();
-        let mirror = Mirror::open_or_create(&folder.path().join("repo.git")).unwrap();
-        (folder, mirror)
-    }
+    use crate::objects::mirror::tests::mirror;
 
     /// A list as it is written, whatever is in it.
     fn raw(mirror: &Mirror, entries: &[(&str, &[u8], ObjectId)]) -> ObjectId {

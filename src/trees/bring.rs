@@ -57,7 +57,8 @@ pub(super) struct Donor {
 pub(super) struct Touched {
     files: Vec<PathBuf>,
     folders: BTreeSet<PathBuf>,
-    too_many: bool,
+    /// Whether more may have been touched than is listed.
+    everything: bool,
     /// Whether anything was touched at all.
     pub(super) any: bool,
 }
@@ -65,22 +66,22 @@ pub(super) struct Touched {
 impl Touched {
     fn file(&mut self, path: PathBuf) {
         self.any = true;
-        if !self.full() {
+        if !self.is_full() {
             self.files.push(path);
         }
     }
 
     pub(super) fn folder(&mut self, path: &Path) {
         self.any = true;
-        if !self.full() {
+        if !self.is_full() {
             self.folders.insert(path.to_owned());
         }
     }
 
     pub(super) fn append(&mut self, others: Self) {
         self.any |= others.any;
-        self.too_many |= others.too_many;
-        if !self.full() {
+        self.everything |= others.everything;
+        if !self.is_full() {
             self.files.extend(others.files);
             self.folders.extend(others.folders);
         }
@@ -88,16 +89,12 @@ impl Touched {
 
     /// Anything may have been touched.
     pub(super) fn everything(&mut self) {
-        (self.any, self.too_many) = (true, true);
+        (self.any, self.everything) = (true, true);
     }
 
-    fn full(&mut self) -> bool {
-        self.too_many = self.is_full();
-        self.too_many
-    }
-
-    fn is_full(&self) -> bool {
-        self.too_many || self.files.len() + self.folders.len() >= SYNC_EACH_MAX
+    /// Whether so much was touched that no more is listed.
+    pub(super) fn is_full(&self) -> bool {
+        self.everything || self.files.len() + self.folders.len() >= SYNC_EACH_MAX
     }
 
     /// Makes all of it durable: each file and folder, or the whole volume where that is cheaper.
@@ -173,14 +170,12 @@ impl<'a> Bringing<'a> {
         let mut known: HashSet<&[u8]> = HashSet::new();
         let mut asked: BTreeSet<&[u8]> = doubted.iter().map(|name| name.as_bytes()).collect();
         for difference in &differing {
-            match (&difference.old, &difference.new) {
-                (old, Some(new)) => {
-                    known.insert(&new.name);
-                    self.changed(folder, (old.as_ref(), new), at, doubts)?;
-                }
+            if let Some(new) = &difference.new {
+                known.insert(&new.name);
+                self.changed(folder, (difference.old.as_ref(), new), at, doubts)?;
+            } else if let Some(old) = &difference.old {
                 // What was encrypted may have stood under another name, which may be taken by now.
-                (Some(old), None) => asked.extend([&*old.name, unsealed_name(&old.name)]),
-                (None, None) => {}
+                asked.extend([&*old.name, unsealed_name(&old.name)]);
             }
         }
         for item in &self.comparison.named(tree, at, &asked)? {

@@ -115,3 +115,42 @@ impl Bringing<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ObjectId;
+    use crate::trees::RealDisk;
+    use crate::trees::place::tests::settings;
+
+    #[test]
+    fn after_an_error_all_counts_as_touched() {
+        let folder = tempfile::tempdir().unwrap();
+        let mirror = Mirror::open_or_create(&folder.path().join("repo.git")).unwrap();
+        let (material, seals) = (Materialisation::new(&settings()), Seals::default());
+        let (disk, progress) = (RealDisk::default(), Progress::default());
+        for fails in [false, true] {
+            let comparison = Comparison {
+                disk: &disk,
+                mirror: &mirror,
+                material: &material,
+                seals: &seals,
+                stamps: true,
+                sealed_at: 0,
+                watching: None,
+            };
+            let mut bringing = Bringing::new(comparison, None, Timestamp(0), &progress);
+            let numbers: Vec<usize> = (0..FILES_SHARED_FROM).collect();
+            let done = bringing.share_work(&numbers, FILES_SHARED_FROM, |part, number| {
+                if fails && *number == 0 {
+                    part.comparison.mirror.items(ObjectId([7; 20]))?;
+                }
+                part.touched.folder(Path::new(&number.to_string()));
+                Ok(())
+            });
+            assert_eq!(done.is_err(), fails);
+            assert!(bringing.touched.any);
+            assert_eq!(bringing.touched.is_full(), fails);
+        }
+    }
+}

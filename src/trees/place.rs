@@ -174,14 +174,12 @@ pub(super) const fn kind_of(mode: FileMode) -> Kind {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::config::{DriftPolicy, LiveMode, MaxDeletions};
 
-    #[test]
-    fn modes_for_folders_are_not_given_to_files_at_the_root() {
-        let rule = crate::config::FileModeRule { pattern: "*/".to_owned(), mode: 0o600 };
-        let settings = LiveSettings {
+    pub(in crate::trees) fn settings() -> LiveSettings {
+        LiveSettings {
             path: "/etc/config".into(),
             mode: LiveMode::Symlink,
             drift: DriftPolicy::Repair,
@@ -190,8 +188,14 @@ mod tests {
             max_deletions: MaxDeletions::Part(0.5),
             reuse_after: std::time::Duration::ZERO,
             owner: None,
-            file_modes: vec![rule],
-        };
+            file_modes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn modes_for_folders_are_not_given_to_files_at_the_root() {
+        let rule = crate::config::FileModeRule { pattern: "*/".to_owned(), mode: 0o600 };
+        let settings = LiveSettings { file_modes: vec![rule], ..settings() };
         let material = Materialisation::new(&settings);
         let mode =
             |path: &str| material.mode(&TreePath::parse(path).unwrap(), FileMode::Regular, false);
