@@ -1,6 +1,9 @@
+use std::cell::RefCell;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use git2::{Tree, TreeEntry};
+use git2::Tree;
 use sha2::{Digest as _, Sha256};
 
 use super::memory::DIGESTS;
@@ -28,9 +31,42 @@ struct Sum {
 }
 
 /// What is remembered of a folder: its own sum, and that of each entry in git's order.
-struct Record {
+pub(super) struct Record {
     own: Sum,
     entries: Vec<Sum>,
+}
+
+/// What was recalled of long folders last: a root is asked for several times in a pass.
+#[derive(Default)]
+pub(super) struct Recalled(RefCell<Vec<(ObjectId, Arc<Record>)>>);
+
+/// So many are at hand: that of a root, and that of the one before.
+const RECALLED_MAX: usize = 2;
+/// Entries of the folders that they are of: less are recalled as fast, more take too much memory.
+pub(super) const RECALLED_ENTRIES: RangeInclusive<usize> = 256..=4_096;
+
+impl Recalled {
+    fn get(&self, tree: ObjectId) -> Option<Arc<Record>> {
+        let recalled = self.0.borrow();
+        recalled.iter().find(|(of, _)| *of == tree).map(|(_, record)| Arc::clone(record))
+    }
+
+    /// Forgets them, as what they were recalled from is forgotten.
+    pub(super) fn forget(&self) {
+        self.0.take();
+    }
+
+    fn put(&self, tree: ObjectId, record: &Arc<Record>) {
+        if !RECALLED_ENTRIES.contains(&record.entries.len()) {
+            return;
+        }
+        let mut recalled = self.0.borrow_mut();
+        recalled.retain(|(of, _)| *of != tree);
+        if recalled.len() == RECALLED_MAX {
+            recalled.remove(0);
+        }
+        recalled.push((tree, Arc::clone(record)));
+    }
 }
 
 /// An entry of a folder of which is not known what it comes to.
@@ -80,6 +116,9 @@ impl Mirror {
         let list = self.list(tree)?;
         let (mut entries, open) = self.compared(&list, hint)?;
         if depth == 0 {
+            if let Some(hint) = hint {
+                self.read_ahead(hint, tree);
+            }
             self.sum_up_folders(&open)?;
         }
         for one in &open {
@@ -88,10 +127,11 @@ impl Mirror {
                 *entry = Some(sum);
             }
         }
-        let entries: Vec<Sum> = entries.into_iter().flatten().collect();
-        let record = Record { own: total(&list, &entries), entries };
-        self.remember(tree, &record);
-        Ok(record.own)
+        let mut sums = Vec::with_capacity(entries.len());
+        sums.extend(entries.into_iter().flatten());
+        let own = total(&list, &sums);
+        self.remember(tree, Record { own, entries: sums });
+        Ok(own)
     }
 
     /// What each entry of a folder comes to, where that is known from what it was before, and the
@@ -101,11 +141,11 @@ impl Mirror {
         list: &Tree<'_>,
         hint: Option<ObjectId>,
     ) -> Result<(Vec<Option<Sum>>, Vec<Open>), ObjectsError> {
-        let (before, sums) = self.known(hint)?;
-        let mut sums = sums.into_iter();
+        let (before, record) = self.known(hint)?;
+        let mut sums = record.iter().flat_map(|record| &record.entries);
         let (mut entries, mut open) = (Vec::with_capacity(list.len()), Vec::new());
         for (before, entry) in pairs(before.as_ref(), Some(list)) {
-            let sum = before.as_ref().and_then(|_| sums.next().flatten());
+            let sum = before.as_ref().and_then(|_| sums.next().copied());
             let Some(entry) = &entry else { continue };
             let sum = sum.filter(|_| is_same(before.as_ref(), Some(entry)));
             if sum.is_none() {
@@ -153,15 +193,11 @@ impl Mirror {
     fn known(
         &self,
         hint: Option<ObjectId>,
-    ) -> Result<(Option<Tree<'_>>, Vec<Option<Sum>>), ObjectsError> {
-        let Some(hint) = hint else { return Ok((None, Vec::new())) };
+    ) -> Result<(Option<Tree<'_>>, Option<Arc<Record>>), ObjectsError> {
+        let Some(hint) = hint else { return Ok((None, None)) };
         let list = self.list(hint)?;
         let record = self.recall(hint).filter(|record| record.entries.len() == list.len());
-        let sums = match record {
-            Some(record) => record.entries.into_iter().map(Some).collect(),
-            None => vec![None; list.len()],
-        };
-        Ok((Some(list), sums))
+        Ok((Some(list), record))
     }
 
     fn record_file(&self, tree: ObjectId) -> PathBuf {
@@ -169,14 +205,20 @@ impl Mirror {
     }
 
     /// What is remembered of a folder; `None` when nothing is, or what is was torn.
-    fn recall(&self, tree: ObjectId) -> Option<Record> {
-        Record::decode(&self.note(&self.record_file(tree))?, tree)
+    pub(super) fn recall(&self, tree: ObjectId) -> Option<Arc<Record>> {
+        if let Some(record) = self.recalled.get(tree) {
+            return Some(record);
+        }
+        let record = Arc::new(Record::decode(&self.note(&self.record_file(tree))?, tree)?);
+        self.recalled.put(tree, &record);
+        Some(record)
     }
 
     /// Remembers a folder. Not made durable: a torn record is noticed by its trailer, and one that
     /// is missing is made again.
-    fn remember(&self, tree: ObjectId, record: &Record) {
+    fn remember(&self, tree: ObjectId, record: Record) {
         self.keep_in_memory(&self.record_file(tree), &record.encode(tree));
+        self.recalled.put(tree, &Arc::new(record));
     }
 }
 
@@ -224,20 +266,18 @@ impl Sum {
 /// A folder's own sum. Numbers stop at their greatest: a tree that holds itself over and over, by
 /// the same ids, reaches it with a few objects.
 fn total(list: &Tree<'_>, entries: &[Sum]) -> Sum {
-    let list: Vec<TreeEntry<'_>> = list.iter().collect();
-    let mut digests: Vec<EntryDigest<'_>> = list
-        .iter()
-        .zip(entries)
-        .filter(|(_, sum)| sum.summary.files > 0)
-        .map(|(entry, sum)| EntryDigest {
-            name: entry.name_bytes(),
-            mode: match kind_of(entry) {
-                ItemKind::File(mode) => Some(mode),
-                ItemKind::Folder | ItemKind::Submodule => None,
-            },
-            digest: sum.summary.digest,
-        })
-        .collect();
+    let mut names = Vec::with_capacity(list.len());
+    names.extend(list);
+    let with_files = names.iter().zip(entries).filter(|(_, sum)| sum.summary.files > 0);
+    let mut digests = Vec::with_capacity(list.len());
+    digests.extend(with_files.map(|(entry, sum)| EntryDigest {
+        name: entry.name_bytes(),
+        mode: match kind_of(entry) {
+            ItemKind::File(mode) => Some(mode),
+            ItemKind::Folder | ItemKind::Submodule => None,
+        },
+        digest: sum.summary.digest,
+    }));
     let add = |number: fn(&Sum) -> u64| entries.iter().map(number).fold(0, u64::saturating_add);
     let summary = Summary {
         digest: tree_digest(&mut digests),
@@ -396,6 +436,20 @@ mod tests {
         let fresh = Mirror::open_or_create(mirror.path()).unwrap();
         assert!(fresh.summary(new, None).is_err());
         assert_eq!(fresh.summary(new, Some(old)).unwrap().files, 2);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_worked_out_again() {
+        let (_keep, mirror) = mirror();
+        let count = *RECALLED_ENTRIES.start();
+        let files: Vec<Item> = (0..count).map(|at| file(&mirror, &at.to_string(), b"x")).collect();
+        let tree = mirror.write_tree(&files).unwrap();
+        let summary = mirror.summary(tree, None).unwrap();
+        let id = files[0].id.to_string();
+        std::fs::remove_file(mirror.path().join("objects").join(&id[..2]).join(&id[2..])).unwrap();
+        assert_eq!(mirror.summary(tree, None).unwrap(), summary);
+        mirror.drop_digests().unwrap();
+        assert!(mirror.summary(tree, None).is_err());
     }
 
     #[test]

@@ -106,6 +106,7 @@ impl Mirror {
     /// [`ObjectsError::File`].
     pub fn drop_digests(&self) -> Result<(), ObjectsError> {
         self.notes.0.take();
+        self.recalled.forget();
         let path = self.path().join(FOLDER);
         match std::fs::remove_dir_all(&path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
@@ -125,6 +126,7 @@ impl Mirror {
         needed: &dyn Fn(ObjectId) -> bool,
     ) -> Result<(), ObjectsError> {
         self.notes.write();
+        self.recalled.forget();
         let root = self.path().join(FOLDER);
         for kind in entries_of(&root)? {
             for folder in entries_of(&root.join(&kind))? {

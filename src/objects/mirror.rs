@@ -1,10 +1,12 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
 use git2::{ObjectType, Oid, Repository, RepositoryInitOptions};
 
 use super::ObjectsError;
+use super::ahead::{Expected, Kept};
+use super::digests::Recalled;
 use super::memory::Notes;
 use crate::model::{FileMode, ObjectId, Revision};
 
@@ -16,6 +18,12 @@ pub struct Mirror {
     is_view: bool,
     /// What is to be remembered beside the objects.
     pub(super) notes: Notes,
+    /// Files that were read already.
+    pub(super) kept: Arc<Kept>,
+    /// Sums that were recalled already.
+    pub(super) recalled: Recalled,
+    /// Trees that are going to be asked for.
+    pub(super) expected: Expected,
 }
 
 /// One entry of a folder in the repository, as it stands there: nothing about it is trusted yet.
@@ -78,7 +86,7 @@ const PACK_WINDOW_BYTES: usize = 1 << 20;
 pub(super) const PACK_WINDOWS_BYTES_MAX: usize = 3 << 20;
 /// The largest list of entries that an open mirror remembers, in bytes: a root with thousands of entries
 /// is asked for several times in a pass, and checked against its id each time that it is read.
-const TREE_KEPT_BYTES_MAX: usize = 256 << 10;
+pub(super) const TREE_KEPT_BYTES_MAX: usize = 256 << 10;
 /// What open mirrors remember of such objects, all together, in bytes. It takes twice as much, since
 /// libgit2 keeps the list of entries beside the bytes that it is made from.
 const TREES_KEPT_BYTES_MAX: isize = 2 << 20;
@@ -137,7 +145,23 @@ impl Mirror {
             options.bare(true).external_template(false).mkpath(true);
             Repository::init_opts(path, &options).map_err(open)?
         };
-        Ok(Self { repository, path: path.to_owned(), is_view: false, notes: Notes::default() })
+        Ok(Self {
+            repository,
+            path: path.to_owned(),
+            is_view: false,
+            notes: Notes::default(),
+            kept: Arc::default(),
+            recalled: Recalled::default(),
+            expected: Expected::default(),
+        })
+    }
+
+    /// Another handle on the mirror of this one, for another thread.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Open`].
+    pub(super) fn beside(path: &Path, kept: &Arc<Kept>) -> Result<Self, ObjectsError> {
+        Ok(Self { kept: Arc::clone(kept), ..Self::open_or_create(path)? })
     }
 
     /// Opens the mirror to look at it: what is written through this handle stays in memory, nothing
@@ -262,7 +286,8 @@ impl Mirror {
     }
 
     /// What `read` makes of a blob's bytes, without a copy of them. Who goes through many files in a
-    /// pass lets others have the processor before each, so that answers do not wait for a sync.
+    /// pass lets others have the processor before each that is read, so that answers do not wait for a
+    /// sync; of those that are at hand there are not so many.
     ///
     /// # Errors
     /// [`ObjectsError::Damaged`].
@@ -271,6 +296,9 @@ impl Mirror {
         id: ObjectId,
         read: impl FnOnce(&[u8]) -> T,
     ) -> Result<T, ObjectsError> {
+        if let Some(bytes) = self.kept.get(id) {
+            return Ok(read(&bytes));
+        }
         if !self.is_view() {
             std::thread::yield_now();
         }
@@ -283,6 +311,9 @@ impl Mirror {
     /// # Errors
     /// [`ObjectsError::Damaged`].
     pub fn blob_size(&self, id: ObjectId) -> Result<u64, ObjectsError> {
+        if let Some(bytes) = self.kept.get(id) {
+            return Ok(bytes.len() as u64);
+        }
         self.size("blob", ObjectType::Blob, id)
     }
 

@@ -4,6 +4,7 @@
 //! costs what changed. May touch the mirror's folder only. Never talks to a remote and never
 //! decides: the mirror is a cache that may be deleted at any time.
 
+mod ahead;
 mod commit;
 mod digests;
 mod error;

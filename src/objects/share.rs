@@ -1,4 +1,5 @@
 use std::num::NonZero;
+use std::sync::OnceLock;
 use std::thread;
 
 use super::{Mirror, ObjectsError};
@@ -25,20 +26,23 @@ impl Mirror {
         R: Send,
         E: From<ObjectsError> + Send,
     {
-        // How many threads there are is read from several files.
         // Other handles do not see what a view has in memory.
-        let threads = if self.is_view() || items.len() < worth_it.max(THREADS_MAX) {
-            1
-        } else {
-            thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX)
-        };
+        let is_worth_it = !self.is_view() && items.len() >= worth_it.max(THREADS_MAX);
+        let threads = if is_worth_it { threads().min(THREADS_MAX) } else { 1 };
         if threads == 1 {
             return Ok(vec![work(self, items)?]);
         }
-        let path = self.path();
-        let there = |part: &[T]| work(&Self::open_or_create(path)?, part);
+        let (path, kept) = (self.path(), &self.kept);
+        let there = |part: &[T]| work(&Self::beside(path, kept)?, part);
         parts::share_out(items, threads, |part| work(self, part), there).into_iter().collect()
     }
+}
+
+/// Threads that this machine runs at once, as it was when that was asked first: it is read from a dozen
+/// files.
+fn threads() -> usize {
+    static THREADS: OnceLock<usize> = OnceLock::new();
+    *THREADS.get_or_init(|| thread::available_parallelism().map_or(1, NonZero::get))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! limits.
 
 use std::io::{self, Read};
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -94,17 +95,19 @@ impl Http {
     pub(super) fn advertisement(&mut self, patience: Patience) -> Result<Answer, SourceError> {
         // What takes has no newer protocol.
         let v2 = self.service == Service::UploadPack;
-        self.exchange(Route::Advertisement(self.service), &[], v2, patience)
+        self.exchange(Route::Advertisement(self.service), &[], v2, patience, &|| ())
     }
 
-    /// Sends a request.
+    /// Sends a request, and does `meanwhile` once it is on its way, for each try. On a connection that has
+    /// to be made first it is done before that.
     pub(super) fn request(
         &mut self,
         body: &[u8],
         v2: bool,
         patience: Patience,
+        meanwhile: &dyn Fn(),
     ) -> Result<Answer, SourceError> {
-        self.exchange(Route::Rpc(self.service), body, v2, patience)
+        self.exchange(Route::Rpc(self.service), body, v2, patience, meanwhile)
     }
 
     /// Forgets where a redirect led.
@@ -132,9 +135,10 @@ impl Http {
         body: &[u8],
         v2: bool,
         patience: Patience,
+        meanwhile: &dyn Fn(),
     ) -> Result<Answer, SourceError> {
         for _ in 0..=REDIRECTS_MAX {
-            let (response, chunk) = self.send(route, body, v2, patience)?;
+            let (response, chunk) = self.send(route, body, v2, patience, meanwhile)?;
             if !response.status().is_redirection() {
                 self.check(route, &response)?;
                 let (reactor, place) = (self.reactor.clone(), self.place());
@@ -154,6 +158,7 @@ impl Http {
         body: &[u8],
         v2: bool,
         patience: Patience,
+        meanwhile: &dyn Fn(),
     ) -> Result<(Response, Bytes), SourceError> {
         let place = self.place();
         let authorization = self.authorization()?;
@@ -183,6 +188,16 @@ impl Http {
                 };
                 Ok::<_, reqwest::Error>((response, first.unwrap_or_default()))
             };
+            let mut exchange = pin!(exchange);
+            let mut now = || self.reactor.turned(exchange.as_mut());
+            // what is there already is taken before the time that `meanwhile` took is looked at
+            if let Some(answer) = now() {
+                return Ok(answer);
+            }
+            meanwhile();
+            if let Some(answer) = now() {
+                return Ok(answer);
+            }
             patience.wait(&self.reactor, &place, "waiting for the answer", exchange)
         };
         let failed = match attempt()? {
@@ -339,4 +354,65 @@ fn unreachable(error: reqwest::Error, place: &str, patience: Patience) -> Source
     }
     let source = error.without_url().into();
     SourceError::Unreachable { place: place.to_owned(), doing, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write as _};
+    use std::net::TcpListener;
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    /// Takes one request.
+    fn take(connection: &mut impl BufRead) {
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            connection.read_line(&mut line).unwrap();
+            let line = line.trim_end().to_lowercase();
+            if let Some(text) = line.strip_prefix("content-length:") {
+                length = text.trim().parse().unwrap();
+            }
+            if line.is_empty() {
+                break;
+            }
+        }
+        connection.read_exact(&mut vec![0; length]).unwrap();
+    }
+
+    #[test]
+    fn what_is_done_meanwhile_is_done_while_the_server_works() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/config.git", listener.local_addr().unwrap());
+        let (taken, is_taken) = mpsc::channel();
+        let (answer, may_answer) = mpsc::channel();
+        let server = thread::spawn(move || {
+            let mut connection = BufReader::new(listener.accept().unwrap().0);
+            for number in 0..2 {
+                take(&mut connection);
+                taken.send(number).unwrap();
+                may_answer.recv_timeout(LONG).unwrap();
+                let answer = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\
+                    content-type: application/x-git-upload-pack-result\r\n\r\n0000";
+                connection.get_mut().write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        let client = Client::new(crate::config::Tls::default(), None, LONG);
+        let reactor = Reactor::new().unwrap();
+        let mut http = Http::new(Url::parse(&url).unwrap(), HttpAuth::None, client, reactor);
+        answer.send(()).unwrap();
+        http.request(b"0000", true, Patience::begin(LONG), &|| ()).unwrap().rest();
+        assert_eq!(is_taken.recv_timeout(LONG), Ok(0));
+        // On a connection that is there: it has the request before, and the answer waits for this.
+        let meanwhile = || {
+            assert_eq!(is_taken.recv_timeout(LONG), Ok(1));
+            answer.send(()).unwrap();
+        };
+        http.request(b"0000", true, Patience::begin(LONG), &meanwhile).unwrap().rest();
+        server.join().unwrap();
+    }
 }

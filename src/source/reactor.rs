@@ -36,13 +36,27 @@ impl Reactor {
         }
     }
 
+    /// What `future` comes to, if that is known after a few turns.
+    pub(super) fn turned<F: Future + Unpin>(&self, future: F) -> Option<F::Output> {
+        self.wait(async {
+            tokio::select! {
+                biased;
+                output = future => Some(output),
+                () = turns() => None,
+            }
+        })
+    }
+
     /// Lets connections see what happened while nobody waited.
     pub(super) fn settle(&self) {
-        self.wait(async {
-            for _ in 0..SETTLING_TURNS {
-                tokio::task::yield_now().await;
-            }
-        });
+        self.wait(turns());
+    }
+}
+
+/// So many turns for connections: what was asked of one is sent, what came is read.
+async fn turns() {
+    for _ in 0..SETTLING_TURNS {
+        tokio::task::yield_now().await;
     }
 }
 

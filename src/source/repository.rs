@@ -72,6 +72,9 @@ impl Repository {
         let tree = |revision: &Revision| into.mirror.commit_tree(revision).ok();
         let known = since.and_then(|since| Some((since.id(), tree(since)?)));
         let known_tree = known.map(|(_, tree)| tree);
+        if let Some(tree) = known_tree {
+            into.mirror.expect(tree);
+        }
         // what is not here yet is the rule, and no reason to list the packs again
         let is_here = into.odb.exists_ext(oid(head.id()), OdbLookupFlags::NO_REFRESH);
         if is_here && lacks(into.mirror, head, known_tree)?.is_none() {

@@ -47,16 +47,25 @@ impl Wire {
         }
     }
 
-    /// Says something to a server that has introduced itself.
+    /// Says something to a server that has introduced itself, and does `meanwhile` while it works: once
+    /// for each try.
     pub(super) fn say(
         &mut self,
         request: &[u8],
         v2: bool,
         patience: Patience,
+        meanwhile: &dyn Fn(),
     ) -> Result<Reading<'_>, SourceError> {
         match self {
-            Self::Http(http) => Ok(Reading::Http(Box::new(http.request(request, v2, patience)?))),
-            Self::Ssh(ssh) => ssh.request(request, patience).map(Reading::Ssh),
+            Self::Http(http) => {
+                let answer = http.request(request, v2, patience, meanwhile)?;
+                Ok(Reading::Http(Box::new(answer)))
+            }
+            Self::Ssh(ssh) => {
+                let listening = ssh.request(request, patience)?;
+                meanwhile();
+                Ok(Reading::Ssh(listening))
+            }
         }
     }
 

@@ -182,6 +182,9 @@ impl Agent {
         let line = self.line.clone();
         let since = self.standing.accepted.clone();
         let since = since.filter(|_| self.standing.line.as_deref() == Some(&line));
+        if let Some(live) = self.live_tree() {
+            mirror.expect(live);
+        }
         self.progress.begin(Stage::Fetching, 0);
         let timed = meters().time("fetch");
         let fetched = self.source.fetch(head, since.as_ref(), mirror);
