@@ -1,6 +1,9 @@
 //! Credentials that are known by their shape, wherever they stand.
 
 use std::ops::Range;
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 /// A credential that is known by how it begins and what follows.
 struct Shape {
@@ -101,8 +104,13 @@ pub struct Credential {
 /// the text, whatever is in it.
 #[must_use]
 pub fn credentials(text: &str) -> Vec<Credential> {
+    static BEGINNINGS: LazyLock<Option<AhoCorasick>> =
+        LazyLock::new(|| words(SHAPES.iter().map(|shape| shape.begins), false));
     let mut found = Vec::new();
-    for shape in SHAPES {
+    // Most texts have none of them.
+    let may_have = BEGINNINGS.as_ref().is_none_or(|beginnings| beginnings.is_match(text));
+    let shapes = if may_have { SHAPES } else { &[] };
+    for shape in shapes {
         // Most texts are too short to hold any.
         if text.len() < shape.begins.len() + shape.least {
             continue;
@@ -129,20 +137,34 @@ pub fn credentials(text: &str) -> Vec<Credential> {
 /// What documentation shows.
 #[must_use]
 pub fn is_example(text: &str) -> bool {
+    static WORDS: LazyLock<Option<AhoCorasick>> =
+        LazyLock::new(|| words(EXAMPLES.into_iter(), true));
+    if let Some(words) = &*WORDS {
+        return words.is_match(text);
+    }
     let lower = text.to_ascii_lowercase();
-    [
-        "example",
-        "placeholder",
-        "changeme",
-        "change-me",
-        "change_me",
-        "xxxx",
-        "your-",
-        "your_",
-        "0000000000",
-    ]
-    .iter()
-    .any(|word| lower.contains(word))
+    EXAMPLES.iter().any(|word| lower.contains(word))
+}
+
+/// What examples hold, in whatever case.
+const EXAMPLES: [&str; 9] = [
+    "example",
+    "placeholder",
+    "changeme",
+    "change-me",
+    "change_me",
+    "xxxx",
+    "your-",
+    "your_",
+    "0000000000",
+];
+
+/// Words that are looked for all at once, in less time than one by one; `None`: they are too many for
+/// that, which these are not.
+fn words(words: impl Iterator<Item = &'static str>, in_any_case: bool) -> Option<AhoCorasick> {
+    let mut builder = AhoCorasick::builder();
+    builder.match_kind(MatchKind::LeftmostFirst).kind(Some(AhoCorasickKind::ContiguousNFA));
+    builder.ascii_case_insensitive(in_any_case).build(words).ok()
 }
 
 /// A JSON Web Token (RFC 7519): three parts, of which the first two are JSON.
@@ -176,6 +198,28 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(&text[found[0].at.clone()], key);
         assert_eq!(credentials("AKIA and no more, xAKIAA1A1A1A1A1A1A1A1A1"), []);
+    }
+
+    #[test]
+    fn each_kind_is_found_in_a_text_that_holds_no_other() {
+        for shape in SHAPES {
+            let goes_on = ['A', 'a', '1'].into_iter().find(|c| (shape.goes_on)(*c)).unwrap();
+            let rest = goes_on.to_string().repeat(shape.least);
+            let text = format!("a text before {}{rest} and one behind", shape.begins);
+            let found = credentials(&text);
+            let rules: Vec<&str> = found.iter().map(|one| one.rule).collect();
+            assert_eq!(rules, [shape.rule], "{text}");
+        }
+    }
+
+    #[test]
+    fn examples_are_known_by_each_word_in_whatever_case() {
+        for word in EXAMPLES {
+            for text in [word.to_owned(), word.to_uppercase(), format!("ä-{word}9")] {
+                assert!(is_example(&text), "{text}");
+            }
+            assert!(!is_example(&word[1..word.len() - 1]), "{word}");
+        }
     }
 
     #[test]

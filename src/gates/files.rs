@@ -118,10 +118,12 @@ pub(super) fn check(
     };
     found.extend(record.findings.iter().filter(|f| is_told(f)).cloned());
     let is_whole = fresh.are_all_kept();
-    let of_files = fresh.clone().into_sorted();
-    match told {
-        None => found.append(fresh),
-        Some(_) => found.extend(of_files.iter().filter(|f| is_told(f)).cloned()),
+    if told.is_none() {
+        found.append(fresh.clone());
+    }
+    let of_files = fresh.into_sorted();
+    if told.is_some() {
+        found.extend(of_files.iter().filter(|f| is_told(f)).cloned());
     }
     record.findings.extend(of_files);
     let names: usize = record.facts.values().map(Facts::count).sum();

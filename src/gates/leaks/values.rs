@@ -104,11 +104,14 @@ fn leak(line: u32, column: u32) -> Leak {
 }
 
 fn is_secret(key: &str, value: &str, masker: &Masker) -> bool {
-    let lower = key.to_ascii_lowercase();
     masker.hides_key(key)
-        && !ABOUT_SECRETS.iter().any(|end| lower.ends_with(end))
+        && !is_about_secrets(&key.to_ascii_lowercase())
         && !is_said_elsewhere(value)
         && looks_made_up(value)
+}
+
+fn is_about_secrets(key: &str) -> bool {
+    ABOUT_SECRETS.iter().any(|end| key.ends_with(end))
 }
 
 /// A name, a path, a variable or what was encrypted: the secret itself is elsewhere.
@@ -117,9 +120,8 @@ fn is_said_elsewhere(value: &str) -> bool {
         || ["ENC[", "vault:", "env:", "file:", "op://", "arn:", "sha256:", "age1", "ssh-", "http"]
             .iter()
             .any(|begins| value.starts_with(begins))
-        || value.contains("${")
-        || value.contains("{{")
         || value.contains(' ')
+        || value.as_bytes().windows(2).any(|pair| matches!(pair, b"${" | b"{{"))
         || is_example(value)
 }
 
@@ -152,11 +154,30 @@ fn has_mixed_case(word: &str) -> bool {
     pairs.filter(|(a, b)| a.is_lowercase() && b.is_uppercase()).count() > HUMPS_MAX
 }
 
+/// Bits that each character carries, by how often each of them is there.
 fn bits_per_char(value: &str) -> f64 {
-    let mut counts = std::collections::BTreeMap::new();
+    let mut of_ascii = [0_u32; 128];
+    let mut of_others = std::collections::BTreeMap::new();
     for c in value.chars() {
-        *counts.entry(c).or_insert(0_u32) += 1;
+        match of_ascii.get_mut(c as usize) {
+            Some(count) => *count += 1,
+            None => *of_others.entry(c).or_insert(0) += 1,
+        }
     }
-    let all: f64 = counts.values().copied().map(f64::from).sum();
-    counts.values().map(|count| f64::from(*count) / all).map(|part| -part * part.log2()).sum()
+    let counts = || of_ascii.iter().chain(of_others.values()).copied().filter(|count| *count > 0);
+    let all: f64 = counts().map(f64::from).sum();
+    counts().map(|count| f64::from(count) / all).map(|part| -part * part.log2()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_are_counted_over_all_characters() {
+        for (value, bits) in [("", 0.0), ("aaaa", 0.0), ("abab", 1.0), ("aäaä", 1.0), ("abäö", 2.0)]
+        {
+            assert!((bits_per_char(value) - bits).abs() < 1e-9, "{value}");
+        }
+    }
 }
