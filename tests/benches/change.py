@@ -90,8 +90,10 @@ def _rounds(
     repository: Repository,
 ) -> None:
     run.say(f"{figure}: {size} files")
-    rounds = min(run.rounds, ROUNDS_OF_MANY) if size >= MANY_FILES else run.rounds
-    for number, commit in enumerate(repository.prepare(rounds, changed)):
+    if size >= MANY_FILES:
+        _rounds_of_many(run, figure, changed, size, agent, control, peers, repository)
+        return
+    for number, commit in enumerate(repository.prepare(run.rounds, changed)):
         repository.push(commit.revision)
         # Who comes second finds the server's files in memory: take turns at it.
         if number % 2 == 0:
@@ -100,6 +102,33 @@ def _rounds(
             _command(run, figure, size, peer, commit)
         if number % 2 == 1:
             _agent(run, figure, size, agent, control, repository, commit)
+
+
+def _rounds_of_many(
+    run: Run,
+    figure: str,
+    changed: int,
+    size: int,
+    agent: Agent,
+    control: Control,
+    peers: list[Command],
+    repository: Repository,
+) -> None:
+    """Not in turn: a peer removes a whole tree in each round, and a file system may pass over what was
+    freed lately when it makes the next file, whoever makes it. The server's files are in memory for
+    who comes second."""
+    commits = repository.prepare(run.rounds, changed)
+    for commit in commits:
+        _agent(run, figure, size, agent, control, repository, commit)
+    early, measured = commits[:-ROUNDS_OF_MANY], commits[-ROUNDS_OF_MANY:]
+    for commit in early[-1:]:
+        repository.push(commit.revision)
+        for peer in peers:
+            peer.look()
+    for commit in measured:
+        repository.push(commit.revision)
+        for peer in peers:
+            _command(run, figure, size, peer, commit)
 
 
 def _agent(

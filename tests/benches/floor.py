@@ -19,6 +19,7 @@ FILES = 30
 FILE_REST_SECONDS = 0.002
 SMALL_BYTES = 700
 REPLACED_ROUNDS = 3
+REPLACED_REST_SECONDS = 1.5
 FILES_A_FOLDER = 100
 BLOCK = b"x" * 4096
 
@@ -112,24 +113,30 @@ def fsync_seconds(folder: Path) -> float:
 def replace_seconds(folder: Path, count: int) -> float:
     """How long the file system takes to have as many small files of a tree replaced by others and all
     of that made durable, one after the other: median. The old ones stay under another name, as they
-    do in the tree before."""
+    do in the tree before, and are removed behind it, as that one is brought up to date."""
     taken = []
-    for number in range(REPLACED_ROUNDS):
-        place = folder / f"replaced-{number}"
-        paths = [place / str(at // FILES_A_FOLDER) / f"{at}.yaml" for at in range(count)]
-        (place / "old").mkdir(parents=True)
-        for at, path in enumerate(paths):
-            path.parent.mkdir(exist_ok=True)
-            _make(path)
-            os.link(path, place / "old" / str(at))
+    place = folder / "replaced"
+    paths = [place / str(at // FILES_A_FOLDER) / f"{at}.yaml" for at in range(count)]
+    olds = [place / "old" / str(at) for at in range(count)]
+    (place / "old").mkdir(parents=True)
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        _make(path)
+    for _ in range(1 + REPLACED_ROUNDS):
+        for path, old in zip(paths, olds, strict=True):
+            old.unlink(missing_ok=True)
+            os.link(path, old)
         os.sync()
+        # What was removed in this second counts as free for a file system that passes over the rest.
+        time.sleep(REPLACED_REST_SECONDS)
         began = time.perf_counter()
         for path in paths:
             _replace(path)
         _sync_volume(place)
         taken.append(time.perf_counter() - began)
-        shutil.rmtree(place)
-    return statistics.median(taken)
+    shutil.rmtree(place)
+    # Before the first nothing had been removed.
+    return statistics.median(taken[1:])
 
 
 def _replace(path: Path) -> None:
