@@ -139,11 +139,7 @@ pub fn credentials(text: &str) -> Vec<Credential> {
 pub fn is_example(text: &str) -> bool {
     static WORDS: LazyLock<Option<AhoCorasick>> =
         LazyLock::new(|| words(EXAMPLES.into_iter(), true));
-    if let Some(words) = &*WORDS {
-        return words.is_match(text);
-    }
-    let lower = text.to_ascii_lowercase();
-    EXAMPLES.iter().any(|word| lower.contains(word))
+    WORDS.as_ref().is_some_and(|words| words.is_match(text))
 }
 
 /// What examples hold, in whatever case.

@@ -95,7 +95,7 @@ impl Http {
     pub(super) fn advertisement(&mut self, patience: Patience) -> Result<Answer, SourceError> {
         // What takes has no newer protocol.
         let v2 = self.service == Service::UploadPack;
-        self.exchange(Route::Advertisement(self.service), &[], v2, patience, &|| ())
+        self.exchange(Route::Advertisement(self.service), &[], v2, patience, None)
     }
 
     /// Sends a request, and does `meanwhile` once it is on its way, for each try. On a connection that has
@@ -105,7 +105,7 @@ impl Http {
         body: &[u8],
         v2: bool,
         patience: Patience,
-        meanwhile: &dyn Fn(),
+        meanwhile: Option<&dyn Fn()>,
     ) -> Result<Answer, SourceError> {
         self.exchange(Route::Rpc(self.service), body, v2, patience, meanwhile)
     }
@@ -135,7 +135,7 @@ impl Http {
         body: &[u8],
         v2: bool,
         patience: Patience,
-        meanwhile: &dyn Fn(),
+        meanwhile: Option<&dyn Fn()>,
     ) -> Result<Answer, SourceError> {
         for _ in 0..=REDIRECTS_MAX {
             let (response, chunk) = self.send(route, body, v2, patience, meanwhile)?;
@@ -158,7 +158,7 @@ impl Http {
         body: &[u8],
         v2: bool,
         patience: Patience,
-        meanwhile: &dyn Fn(),
+        meanwhile: Option<&dyn Fn()>,
     ) -> Result<(Response, Bytes), SourceError> {
         let place = self.place();
         let authorization = self.authorization()?;
@@ -189,14 +189,16 @@ impl Http {
                 Ok::<_, reqwest::Error>((response, first.unwrap_or_default()))
             };
             let mut exchange = pin!(exchange);
-            let mut now = || self.reactor.turned(exchange.as_mut());
-            // what is there already is taken before the time that `meanwhile` took is looked at
-            if let Some(answer) = now() {
-                return Ok(answer);
-            }
-            meanwhile();
-            if let Some(answer) = now() {
-                return Ok(answer);
+            if let Some(meanwhile) = meanwhile {
+                let mut now = || self.reactor.turned(exchange.as_mut());
+                if let Some(answer) = now() {
+                    return Ok(answer);
+                }
+                meanwhile();
+                // what has come is taken before the time that this took is looked at
+                if let Some(answer) = now() {
+                    return Ok(answer);
+                }
             }
             patience.wait(&self.reactor, &place, "waiting for the answer", exchange)
         };
@@ -405,14 +407,14 @@ mod tests {
         let reactor = Reactor::new().unwrap();
         let mut http = Http::new(Url::parse(&url).unwrap(), HttpAuth::None, client, reactor);
         answer.send(()).unwrap();
-        http.request(b"0000", true, Patience::begin(LONG), &|| ()).unwrap().rest();
+        http.request(b"0000", true, Patience::begin(LONG), None).unwrap().rest();
         assert_eq!(is_taken.recv_timeout(LONG), Ok(0));
         // On a connection that is there: it has the request before, and the answer waits for this.
         let meanwhile = || {
             assert_eq!(is_taken.recv_timeout(LONG), Ok(1));
             answer.send(()).unwrap();
         };
-        http.request(b"0000", true, Patience::begin(LONG), &meanwhile).unwrap().rest();
+        http.request(b"0000", true, Patience::begin(LONG), Some(&meanwhile)).unwrap().rest();
         server.join().unwrap();
     }
 }

@@ -77,7 +77,7 @@ impl Peer {
             }
         };
         let request = advertisement::request(prefix, abilities);
-        let mut answer = self.wire.say(&request, true, patience, &|| ())?;
+        let mut answer = self.wire.say(&request, true, patience, None)?;
         let shown = advertisement::references(&mut listen(&mut answer, &self.place))?;
         answer.rest();
         Ok(shown)
@@ -155,7 +155,7 @@ impl Peer {
         };
         let request = pack_request::request(want, asked, abilities);
         let meanwhile = || mirror.read_expected();
-        let mut answer = self.wire.say(&request, abilities.v2, patience, &meanwhile)?;
+        let mut answer = self.wire.say(&request, abilities.v2, patience, Some(&meanwhile))?;
         let max = limits.fetch_bytes_max.saturating_add(TALK_BYTES_MAX);
         let mut packets = Packets::new(&mut answer, &self.place, "limits.fetch_bytes_max", max);
         let intake = Intake::start(mirror, limits, &self.place)?

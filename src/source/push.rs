@@ -162,7 +162,7 @@ fn to_server(
     }
     let request =
         request(update, shown.has_sideband, mirror).map_err(|source| damage(mirror, source))?;
-    let mut answer = wire.say(&request, false, patience, &|| ())?;
+    let mut answer = wire.say(&request, false, patience, None)?;
     let pushed = report(&mut answer, place, update.reference, shown.has_sideband);
     answer.rest();
     pushed

@@ -54,7 +54,7 @@ impl Wire {
         request: &[u8],
         v2: bool,
         patience: Patience,
-        meanwhile: &dyn Fn(),
+        meanwhile: Option<&dyn Fn()>,
     ) -> Result<Reading<'_>, SourceError> {
         match self {
             Self::Http(http) => {
@@ -63,7 +63,9 @@ impl Wire {
             }
             Self::Ssh(ssh) => {
                 let listening = ssh.request(request, patience)?;
-                meanwhile();
+                if let Some(meanwhile) = meanwhile {
+                    meanwhile();
+                }
                 Ok(Reading::Ssh(listening))
             }
         }
