@@ -6,7 +6,7 @@ import os
 import time
 from contextlib import ExitStack
 
-from . import floor, processes, syscalls
+from . import bare, floor, processes, syscalls
 from .control import Control
 from .reader import await_live
 from .remote import since
@@ -34,8 +34,7 @@ SYNCED_AT_ONCE_MIN = 300
 
 REST_SECONDS = 2.0
 
-REQUESTS = 2
-"""Of a change: the question what there is, and the one for what is new."""
+FILE_KINDS = ("made", "linked", "renamed", "removed", "synced")
 
 MANY_FILES = 50_000
 ROUNDS_OF_MANY = 3
@@ -70,8 +69,8 @@ def _size(run: Run, size: int) -> None:
             changed = size // 100
             _rounds(run, "change.percent", changed, size, agent, control, peers, repository)
             if changed >= SYNCED_AT_ONCE_MIN:
-                bare = floor.replace_seconds(agent.place.live_volume, changed)
-                run.results.add("change.percent.floor", size, agent.name, "s", bare)
+                taken = floor.replace_seconds(agent.place.live_volume, changed)
+                run.results.add("change.percent.floor", size, agent.name, "s", taken)
         # Between polls, which are further apart than this, an agent gives back what it does not need.
         time.sleep(REST_SECONDS)
         memory = processes.memory(agent.pid)
@@ -194,20 +193,44 @@ def _traced(
     _counted(run, "change.one.until", size, agent.name, until)
     disk = (until["live.synced"] + until["state.synced"]) * floor.fsync_seconds(agent.place.folder)
     run.results.add("change.one.disk", size, agent.name, "s", disk)
-    kinds = ("made", "linked", "renamed", "removed", "synced")
-    files = {kind: until[f"live.{kind}"] + until[f"state.{kind}"] for kind in kinds}
-    bare = floor.disk_cpu_seconds(agent.place.folder, files)
-    bare += REQUESTS * floor.exchange_cpu_seconds(run.remote.url(repository.name))
-    run.results.add("change.one.floor", size, agent.name, "s", bare)
+    counts = {kind: until[f"live.{kind}"] + until[f"state.{kind}"] for kind in FILE_KINDS}
+    _bare(run, size, agent, repository, counts, commit)
+    # What that pushed is not for the next figure.
+    control.look()
     for peer in peers if size <= TRACED_FILES_MAX else []:
         out = peer.place.folder / "strace"
         processes.run(syscalls.traced(peer.arguments(), out), peer.place.log, peer.environment)
         _counted(run, "change.one", size, peer.name, syscalls.count(out, peer.place))
 
 
+def _bare(
+    run: Run,
+    size: int,
+    agent: Agent,
+    repository: Repository,
+    counts: dict[str, int],
+    last: Commit,
+) -> None:
+    run.say(f"change: {size} files, a bare program")
+    files = bare.Files(agent.place.folder, counts)
+    url, have = run.remote.url(repository.name), last.revision
+    for commit in repository.prepare(run.rounds):
+        taken = bare.change(repository, url, files, have, commit.revision)
+        run.results.add("change.one.bare.visible", size, agent.name, "s", taken.wall_seconds)
+        run.results.add("change.one.bare.cpu.visible", size, agent.name, "s", taken.cpu_seconds)
+        have = commit.revision
+    files.end()
+    for figure in ("visible", "cpu.visible"):
+        own = run.results.get(f"change.one.{figure}", size, agent.name)
+        least = run.results.get(f"change.one.bare.{figure}", size, agent.name)
+        if own and least:
+            times = own.median / least.median
+            run.results.add(f"change.one.times.{figure}", size, agent.name, "×", times)
+
+
 def _counted(run: Run, figure: str, size: int, tool: str, counts: dict[str, int]) -> None:
     for volume in ("live", "state"):
-        for kind in ("made", "linked", "renamed", "removed", "synced"):
+        for kind in FILE_KINDS:
             key = f"{volume}.{kind}"
             run.results.add(f"{figure}.{key}", size, tool, "", counts[key])
     run.results.add(f"{figure}.processes", size, tool, "", counts["processes"])

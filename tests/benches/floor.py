@@ -5,95 +5,31 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
-import socket
 import statistics
 import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
+
+from .bare import BLOCK, SMALL_BYTES, Asking
 
 EXCHANGES = 100
 EXCHANGE_REST_SECONDS = 0.01
 FSYNCS = 40
-FILES = 30
-FILE_REST_SECONDS = 0.002
-SMALL_BYTES = 700
 REPLACED_ROUNDS = 3
 REPLACED_REST_SECONDS = 1.5
 FILES_A_FOLDER = 100
-BLOCK = b"x" * 4096
-
-COMMAND = b"0014command=ls-refs\n00010014ref-prefix HEAD\n0000"
-HEADERS = "content-type: application/x-git-upload-pack-request\r\ngit-protocol: version=2\r\n"
 
 
 def exchange_cpu_seconds(url: str) -> float:
     """The CPU of one small question and its answer over a socket that is open, at rest in between as
     an agent is: median."""
-    parts = urlsplit(url)
-    head = f"POST {parts.path}/git-upload-pack HTTP/1.1\r\nhost: {parts.netloc}\r\n{HEADERS}"
-    question = f"{head}content-length: {len(COMMAND)}\r\n\r\n".encode() + COMMAND
     used = []
-    with socket.create_connection((parts.hostname, parts.port)) as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with Asking(url) as asking:
         for _ in range(EXCHANGES):
             before = time.thread_time()
-            connection.sendall(question)
-            answer = b""
-            while not _is_whole(answer):
-                part = connection.recv(65536)
-                if not part:
-                    raise RuntimeError(f"{url}: the server closed the connection")
-                answer += part
+            asking.what_there_is()
             used.append(time.thread_time() - before)
             time.sleep(EXCHANGE_REST_SECONDS)
     return statistics.median(used)
-
-
-def _is_whole(answer: bytes) -> bool:
-    head, found, body = answer.partition(b"\r\n\r\n")
-    if not found:
-        return False
-    for line in head.lower().split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        if name == b"content-length":
-            return len(body) >= int(value)
-    return body.endswith(b"0\r\n\r\n")
-
-
-def disk_cpu_seconds(folder: Path, counts: Mapping[str, int]) -> float:
-    """An estimate of the CPU of as many small files made, linked, renamed, removed and made durable as
-    `counts` says, with a rest before each, by medians: what is asked of the kernel, and what Python
-    needs to ask it."""
-    used = {kind: [] for kind in ("made", "synced", "linked", "renamed", "removed")}
-    for number in range(FILES):
-        path, other, name = (folder / f"floor-{number}{end}" for end in ("", ".link", ".name"))
-        steps: list[tuple[str, Callable[[], object]]] = [
-            ("made", lambda path=path: _make(path)),
-            ("synced", lambda path=path: _sync(path)),
-            ("linked", lambda path=path, other=other: os.link(path, other)),
-            ("renamed", lambda path=path, name=name: os.rename(path, name)),
-            ("removed", lambda other=other: os.unlink(other)),
-            ("removed", lambda name=name: os.unlink(name)),
-        ]
-        for kind, step in steps:
-            time.sleep(FILE_REST_SECONDS)
-            before = time.thread_time()
-            step()
-            used[kind].append(time.thread_time() - before)
-    return sum(counts.get(kind, 0) * statistics.median(taken) for kind, taken in used.items())
-
-
-def _make(path: Path) -> None:
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    os.write(file, BLOCK[:SMALL_BYTES])
-    os.close(file)
-
-
-def _sync(path: Path) -> None:
-    file = os.open(path, os.O_WRONLY)
-    os.fsync(file)
-    os.close(file)
 
 
 def fsync_seconds(folder: Path) -> float:
@@ -137,6 +73,12 @@ def replace_seconds(folder: Path, count: int) -> float:
     shutil.rmtree(place)
     # Before the first nothing had been removed.
     return statistics.median(taken[1:])
+
+
+def _make(path: Path) -> None:
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    os.write(file, BLOCK[:SMALL_BYTES])
+    os.close(file)
 
 
 def _replace(path: Path) -> None:

@@ -80,6 +80,8 @@ def shown(value: float, unit: str) -> str:
         if abs(value) >= 1:
             return f"{value:.3g} s"
         return f"{value * 1e3:.3g} ms"
+    if unit == "×":
+        return f"{value:.2f}×"
     if unit == "KiB":
         return f"{value / 1024:.3g} MiB"
     if unit == "bytes":
