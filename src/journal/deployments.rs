@@ -92,7 +92,8 @@ impl Journal {
             .map_err(query("count the deployments"))?
             .and_then(|text| text.parse().ok());
         let newest: u64 = connection
-            .query_row("SELECT COALESCE(MAX(id), 0) FROM deployments", [], |row| row.get(0))
+            .prepare_cached("SELECT COALESCE(MAX(id), 0) FROM deployments")
+            .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
             .map_err(query("count the deployments"))?;
         Ok(DeploymentId(stored.unwrap_or(1).max(newest + 1)))
     }

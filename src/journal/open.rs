@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -257,6 +258,14 @@ pub(super) fn read_meta(connection: &Connection, key: &str) -> rusqlite::Result<
         .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
         .query_row([key], |row| row.get(0))
         .optional()
+}
+
+/// All of the table `meta`: some twenty values.
+pub(super) fn all_meta(connection: &Connection) -> rusqlite::Result<BTreeMap<String, String>> {
+    connection
+        .prepare_cached("SELECT key, value FROM meta")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
 }
 
 /// Writes one value of the table `meta`; `None` removes it.

@@ -1,6 +1,6 @@
 use super::audit;
 use super::error::query;
-use super::open::{read_meta, write_meta};
+use super::open::{all_meta, write_meta};
 use super::outbox;
 use super::problems;
 use super::wire::{self, WireBake, WireHeld, WireLive, WireQuarantine, WireSource, WireSuspension};
@@ -59,11 +59,12 @@ impl Journal {
         let connection = self.reader();
         // One look at all of it, whoever else writes; and one lock of the file instead of many.
         let look = connection.unchecked_transaction().map_err(query("read how things stand"))?;
-        let read = |key| read_meta(&look, key).map_err(query("read how things stand"));
-        let live = read("live")?;
-        let held = read("held")?;
-        let suspension = read("suspension")?;
-        let source = read("source")?;
+        let mut meta = all_meta(&look).map_err(query("read how things stand"))?;
+        let mut read = |key| meta.remove(key);
+        let live = read("live");
+        let held = read("held");
+        let suspension = read("suspension");
+        let source = read("source");
         let quarantine = look
             .prepare_cached("SELECT * FROM quarantine ORDER BY since DESC")
             .and_then(|mut statement| {
@@ -74,13 +75,13 @@ impl Journal {
             .map_err(query("read the quarantine"))?;
         Ok(Standing {
             live: live.and_then(|text| wire::from_json::<WireLive>(&text)?.into_live()),
-            place: read("place")?,
-            line: read("line")?,
-            accepted: read("accepted")?.and_then(|text| Revision::parse(&text).ok()),
-            recipe: read("recipe")?,
-            rules: read("rules")?,
-            passed_over: read("passed_over")?.and_then(|text| Revision::parse(&text).ok()),
-            desired: read("desired")?.and_then(|text| desired_from(&text)),
+            place: read("place"),
+            line: read("line"),
+            accepted: read("accepted").and_then(|text| Revision::parse(&text).ok()),
+            recipe: read("recipe"),
+            rules: read("rules"),
+            passed_over: read("passed_over").and_then(|text| Revision::parse(&text).ok()),
+            desired: read("desired").and_then(|text| desired_from(&text)),
             held: held.and_then(|text| wire::from_json::<WireHeld>(&text)?.into_held()),
             suspended: suspension
                 .and_then(|text| Some(wire::from_json::<WireSuspension>(&text)?.into())),
@@ -91,11 +92,11 @@ impl Journal {
             source: source
                 .and_then(|text| Some(wire::from_json::<WireSource>(&text)?.into()))
                 .unwrap_or_default(),
-            drift: read("drift")?.map(|text| drift_from(&text)).unwrap_or_default(),
-            bake: read("bake")?.and_then(|text| Some(wire::from_json::<WireBake>(&text)?.into())),
-            unhealthy: read("unhealthy")?,
-            state: read("state")?.and_then(|text| state_from(&text)),
-            problems: read(problems::KEY)?
+            drift: read("drift").map(|text| drift_from(&text)).unwrap_or_default(),
+            bake: read("bake").and_then(|text| Some(wire::from_json::<WireBake>(&text)?.into())),
+            unhealthy: read("unhealthy"),
+            state: read("state").and_then(|text| state_from(&text)),
+            problems: read(problems::KEY)
                 .map(|text| problems::from_text(&text))
                 .unwrap_or_default(),
         })

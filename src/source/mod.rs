@@ -80,7 +80,8 @@ pub trait Source: Send {
 
     /// Brings the files of the commit into the mirror, and says how it stands to `since`, the last
     /// accepted commit of the same line (which need not be in the mirror, but costs less when it is).
-    /// Also what the settings want signatures on. Nothing in the files is looked at.
+    /// Also what the settings want signatures on. Nothing in the files is looked at. `meanwhile` is done
+    /// while somebody else works on an answer: once, more than once, or not at all.
     ///
     /// # Errors
     /// [`SourceError`]; within the settings' `timeout`.
@@ -89,6 +90,7 @@ pub trait Source: Send {
         head: &Head,
         since: Option<&Revision>,
         mirror: &Mirror,
+        meanwhile: &dyn Fn(),
     ) -> Result<Fetched, SourceError>;
 
     /// Brings the submodules that a commit in the mirror names, nested ones too, where the settings

@@ -1,5 +1,6 @@
 //! A repository at the other end of a wire, and what is said to it.
 
+use std::cell::OnceCell;
 use std::io::Read;
 
 use crate::model::ObjectId;
@@ -148,19 +149,24 @@ impl Peer {
         asked: Asked,
         into: Into<'_>,
     ) -> Result<Answered, SourceError> {
-        let Into { mirror, limits, patience, progress, .. } = into;
+        let Into { mirror, limits, patience, progress, meanwhile, .. } = into;
         let abilities = match self.known() {
             Some(abilities) => abilities,
             None => self.introduce(patience)?.0,
         };
         let request = pack_request::request(want, asked, abilities);
-        let meanwhile = || mirror.read_expected();
+        let intake = OnceCell::new();
+        let meanwhile = || {
+            meanwhile();
+            mirror.read_expected();
+            intake.get_or_init(|| Intake::start(mirror, limits, &self.place));
+        };
         let mut answer = self.wire.say(&request, abilities.v2, patience, Some(&meanwhile))?;
         let max = limits.fetch_bytes_max.saturating_add(TALK_BYTES_MAX);
         let mut packets = Packets::new(&mut answer, &self.place, "limits.fetch_bytes_max", max);
-        let intake = Intake::start(mirror, limits, &self.place)?
-            .reporting_to(progress)
-            .within(patience.whole());
+        let started = intake.into_inner();
+        let intake = started.unwrap_or_else(|| Intake::start(mirror, limits, &self.place))?;
+        let intake = intake.reporting_to(progress).within(patience.whole());
         let intake = if matches!(asked, Asked::Since { .. }) { intake.little() } else { intake };
         let answered = pack_request::answer(&mut packets, asked, abilities, intake)?;
         answer.rest();

@@ -26,6 +26,8 @@ pub struct Remote {
     repository: Repository,
     /// What the last ask gave.
     last: Option<Chosen>,
+    /// Whether the ask before that gave something else.
+    is_new: bool,
     progress: Progress,
 }
 
@@ -43,7 +45,7 @@ impl Remote {
         let reach = Reach { settings, state_dir, reactor: OnceLock::new() };
         let repository = reach.main()?;
         let progress = Progress::default();
-        Ok(Self { limits: limits.clone(), repository, reach, last: None, progress })
+        Ok(Self { limits: limits.clone(), repository, reach, last: None, is_new: false, progress })
     }
 
     /// The error for a reference that is not there, told with what there is.
@@ -113,7 +115,9 @@ impl Remote {
         into: Into<'_>,
     ) -> Result<u64, SourceError> {
         let wanted = (&head.revision, self.shown(head));
-        let failed = match self.repository.files(wanted, since, into) {
+        let is_last = self.last.as_ref().is_some_and(|last| last.head.revision == head.revision);
+        let is_new = std::mem::take(&mut self.is_new) && is_last;
+        let failed = match self.repository.files(wanted, is_new, since, into) {
             Err(error) if is_unknown(&error) => error,
             result => return result,
         };
@@ -169,8 +173,9 @@ impl Source for Remote {
             return Err(error);
         };
         let head = chosen.head.clone();
+        self.is_new = self.last.as_ref() != Some(&chosen);
         // what is new is fetched next, over the same connection
-        if self.last.as_ref() == Some(&chosen) {
+        if !self.is_new {
             self.repository.close();
         }
         self.last = Some(chosen);
@@ -202,12 +207,14 @@ impl Source for Remote {
         head: &Head,
         since: Option<&Revision>,
         mirror: &Mirror,
+        meanwhile: &dyn Fn(),
     ) -> Result<Fetched, SourceError> {
         let patience = Patience::begin(self.reach.settings.timeout);
         let odb = mirror.repository().odb().map_err(|source| damage(mirror, source))?;
         let limits = self.limits.clone();
         let progress = self.progress.clone();
-        let into = Into { mirror, odb: &odb, limits: &limits, patience, progress: &progress };
+        let (limits, progress) = (&limits, &progress);
+        let into = Into { mirror, odb: &odb, limits, patience, progress, meanwhile };
         let files = self.files(head, since, into)?;
         let wanted = (&head.revision, self.shown(head));
         let (descent, history) = self.repository.descent(wanted, since, into)?;
@@ -238,7 +245,7 @@ impl Source for Remote {
         let patience = Patience::begin(self.reach.settings.timeout);
         let odb = mirror.repository().odb().map_err(|source| damage(mirror, source))?;
         let (limits, progress) = (&self.limits, &self.progress);
-        let into = Into { mirror, odb: &odb, limits, patience, progress };
+        let into = Into { mirror, odb: &odb, limits, patience, progress, meanwhile: &|| {} };
         let (found, _) = submodules::bring(&self.reach, mirror.commit_tree(revision)?, into)?;
         Ok(found)
     }

@@ -31,6 +31,8 @@ pub(super) struct Into<'m> {
     pub patience: Patience,
     /// Whoever watches is told here.
     pub progress: &'m Progress,
+    /// What is done while a server works on its answer.
+    pub meanwhile: &'m dyn Fn(),
 }
 
 impl Repository {
@@ -62,10 +64,12 @@ impl Repository {
     }
 
     /// Brings the commit's files into the mirror; gives the bytes received. `shown` is the id under
-    /// which the repository shows it; `since`, a commit whose files may be there already.
+    /// which the repository shows it; `is_new`, that it has just begun to; `since`, a commit whose
+    /// files may be there already.
     pub(super) fn files(
         &mut self,
         (head, shown): (&Revision, ObjectId),
+        is_new: bool,
         since: Option<&Revision>,
         into: Into<'_>,
     ) -> Result<u64, SourceError> {
@@ -75,9 +79,12 @@ impl Repository {
         if let Some(tree) = known_tree {
             into.mirror.expect(tree);
         }
-        // what is not here yet is the rule, and no reason to list the packs again
-        let is_here = into.odb.exists_ext(oid(head.id()), OdbLookupFlags::NO_REFRESH);
-        if is_here && lacks(into.mirror, head, known_tree)?.is_none() {
+        // What is new is not here yet as a rule: no reason to open all packs, or to list them again.
+        let is_here = || {
+            let is_known = into.odb.exists_ext(oid(head.id()), OdbLookupFlags::NO_REFRESH);
+            Ok::<_, SourceError>(is_known && lacks(into.mirror, head, known_tree)?.is_none())
+        };
+        if !is_new && is_here()? {
             return Ok(0);
         }
         let mut bytes = 0;
@@ -89,6 +96,9 @@ impl Repository {
                 return Ok(received);
             }
             bytes = received;
+        }
+        if is_new && is_here()? {
+            return Ok(bytes);
         }
         if let Some((have, tree)) = known {
             match self.bring(head, shown, Some((have, tree)), into) {

@@ -67,7 +67,7 @@ fn descend(
         let location = locate(&module, above.location).map_err(|problem| refused(&problem))?;
         let mut repository = reach.other(&location)?;
         let revision = Revision::from(commit);
-        bytes += repository.files((&revision, commit), None, into)?;
+        bytes += repository.files((&revision, commit), false, None, into)?;
         let tree = into.mirror.commit_tree(&revision)?;
         found.insert(name.clone(), tree);
         let prefix = format!("{name}/");

@@ -61,6 +61,8 @@ pub struct Agent {
     pub(super) filters: Vec<(String, Filter)>,
     /// What the journal knew when it was read last.
     pub(super) standing: Standing,
+    /// The source's head, where the journal does not know it yet.
+    pub(super) unnoted: Option<super::show::Detected>,
     /// What the last passes found out about the head.
     pub(super) settled: Option<Settled>,
     /// Passes in a row in which something failed that time may mend.
@@ -141,6 +143,7 @@ impl Agent {
             windows,
             filters: filters_of(&parts.settings)?,
             standing,
+            unnoted: None,
             settled: None,
             failures: 0,
             retry_after: None,
@@ -290,6 +293,9 @@ impl Agent {
     pub(super) fn read_standing(&mut self) -> Result<(), SyncError> {
         let mut standing = self.journal.standing()?;
         std::mem::swap(&mut standing.source, &mut self.standing.source);
+        if self.unnoted.is_some() {
+            std::mem::swap(&mut standing.desired, &mut self.standing.desired);
+        }
         // A look that found what was known is not written down.
         if standing.drift.paths == self.standing.drift.paths {
             std::mem::swap(&mut standing.drift, &mut self.standing.drift);
@@ -307,7 +313,7 @@ impl Agent {
         self.asked_at = Some(now);
         self.note_source(now, answer.as_ref().err())?;
         let head = answer?;
-        self.note_head(&head, now)?;
+        self.detect_head(&head, now)?;
         Ok(head)
     }
 

@@ -1,7 +1,9 @@
+use std::cell::RefCell;
+
 use super::events::Told;
 use super::live::Next;
 use super::trusted::Trusted;
-use super::{Agent, SyncError};
+use super::{Agent, SyncError, show};
 use crate::decide::admit::admit;
 use crate::decide::next::{Settled, rules_hold};
 use crate::gates::{self, GateError};
@@ -187,8 +189,12 @@ impl Agent {
         }
         self.progress.begin(Stage::Fetching, 0);
         let timed = meters().time("fetch");
-        let fetched = self.source.fetch(head, since.as_ref(), mirror);
+        let (unnoted, journal) = (RefCell::new(&mut self.unnoted), &self.journal);
+        // Where this fails it is tried again below.
+        let meanwhile = || drop(show::note_detected(&mut unnoted.borrow_mut(), journal));
+        let fetched = self.source.fetch(head, since.as_ref(), mirror, &meanwhile);
         drop(timed);
+        show::note_detected(&mut self.unnoted, &self.journal)?;
         self.progress.begin(Stage::Idle, 0);
         self.untidy.rest = true;
         // What our own mirror lacks says nothing of the source.

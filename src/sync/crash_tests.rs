@@ -37,7 +37,7 @@ static COMMITS: LazyLock<Commits> = LazyLock::new(Commits::make);
 pub(super) struct Machine {
     pub(super) disk: Arc<SimDisk>,
     pub(super) journal: Journal,
-    head: Arc<Mutex<Revision>>,
+    pub(super) head: Arc<Mutex<Revision>>,
     pub(super) clock: ManualClock,
     settings: Arc<Settings>,
 }
@@ -151,7 +151,7 @@ impl Machine {
         let trees = Trees::open(&self.settings.live, limit, disk, None).unwrap();
         let mut agent = Agent::new(Parts {
             settings: self.settings.clone(),
-            source: Box::new(Told(self.head.clone())),
+            source: Box::new(Told { head: self.head.clone(), works: None }),
             trees,
             journal: self.journal.clone(),
             clock: Arc::new(self.clock.clone()),

@@ -87,7 +87,7 @@ impl Agent {
             let kind = wish.as_ref().map(|wish| &wish.kind);
             matches!(kind, Some(WishKind::Plan(_) | WishKind::Fetch(_)))
         });
-        let report = wish
+        let result = wish
             .and_then(|wish| match self.go(wish.as_ref(), trigger) {
                 Err(error) if error.mirror_damaged() => {
                     self.begin_mirror_anew(&error)?;
@@ -95,7 +95,10 @@ impl Agent {
                 }
                 result => result,
             })
-            .and_then(|report| self.begin_bake(report, trigger))
+            .and_then(|report| self.begin_bake(report, trigger));
+        let noted = show::note_detected(&mut self.unnoted, &self.journal);
+        let report = result
+            .and_then(|report| noted.map(|()| report))
             .unwrap_or_else(|error| self.explain(error));
         let report = Arc::new(report);
         drop(timed);

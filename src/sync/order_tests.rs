@@ -1,13 +1,14 @@
 //! Orders and passes beside each other, and a journal that cannot be written.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::crash_tests::Machine;
-use super::told_source::LOST;
+use super::told_source::{LOST, Told};
 use crate::config::{LiveMode, WriteBack};
 use crate::model::{
-    Before, By, EventKind, PassOutcome, Publication, Reason, Sought, State, Timestamp, TreePath,
-    Trigger, WishKind,
+    Before, By, EventKind, PassOutcome, Publication, Reason, Sought, State, Suspension, Timestamp,
+    TreePath, Trigger, WishKind,
 };
 
 #[test]
@@ -190,4 +191,35 @@ fn an_order_to_write_that_was_pushed_before_a_crash_is_not_pushed_again() {
         assert_eq!(report.outcome, PassOutcome::Published, "{}", report.message);
         assert_eq!(report.revision, Some(live.clone()));
     }
+}
+
+#[test]
+fn a_new_head_is_noted_while_the_source_works_on_it() {
+    let machine = Machine::new(LiveMode::Symlink);
+    let mut agent = machine.start();
+    machine.pass(&mut agent);
+    let noted = Arc::new(Mutex::new(Vec::new()));
+    let (journal, known) = (machine.journal.clone(), noted.clone());
+    let works = move || {
+        let desired = journal.standing().unwrap().desired;
+        known.lock().unwrap().extend(desired.map(|desired| desired.revision));
+    };
+    agent.source = Box::new(Told { head: machine.head.clone(), works: Some(Box::new(works)) });
+    machine.show(1);
+    assert_eq!(machine.pass(&mut agent).outcome, PassOutcome::Applied);
+    assert_eq!(*noted.lock().unwrap(), [machine.head.lock().unwrap().clone()]);
+}
+
+#[test]
+fn a_new_head_that_nobody_asks_for_is_noted_too() {
+    let machine = Machine::new(LiveMode::Symlink);
+    let mut agent = machine.start();
+    machine.pass(&mut agent);
+    machine.show(1);
+    let (since, actor) = (Timestamp(0), "test".to_owned());
+    let suspension = Suspension { since, until: None, actor, reason: None };
+    machine.journal.suspend(&suspension, By::operator("test")).unwrap();
+    assert!(matches!(machine.pass(&mut agent).outcome, PassOutcome::Held(_)));
+    let desired = machine.journal.standing().unwrap().desired.unwrap();
+    assert_eq!(desired.revision, *machine.head.lock().unwrap());
 }

@@ -80,7 +80,7 @@ impl Agent {
         if self.regain_from_disk(mirror, name, tree) {
             return Ok(());
         }
-        self.source.fetch(&Head::of(revision.clone()), None, mirror)?;
+        self.source.fetch(&Head::of(revision.clone()), None, mirror, &|| {})?;
         let submodules = self.source.submodules(revision, mirror)?;
         self.untidy.rest = true;
         let input = Input {

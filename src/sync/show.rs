@@ -4,10 +4,11 @@ use std::time::Duration;
 use super::error::chain;
 use super::{Agent, SyncError};
 use crate::decide::next::{Settled, is_suspended};
+use crate::journal::Journal;
 use crate::meters::meters;
 use crate::model::{
-    Desired, EventKind, Finding, Held, Origin, OutboxCounts, PassOutcome, Plan, Reason, Report,
-    Revision, State, Timestamp,
+    Desired, Event, EventKind, Finding, Held, Origin, OutboxCounts, PassOutcome, Plan, Reason,
+    Report, Revision, State, Timestamp,
 };
 use crate::source::{Head, SourceError};
 
@@ -19,6 +20,24 @@ const FRESHNESS_EVERY: Duration = Duration::from_secs(60);
 
 /// How often old events are forgotten when nothing else is tidied up.
 const PRUNE_EVERY: Duration = Duration::from_secs(24 * 3600);
+
+/// A head that was seen, and what is told of it.
+pub(super) struct Detected {
+    desired: Desired,
+    event: (Event, Vec<String>),
+}
+
+/// Notes the head that was seen, where it is not yet; where that fails it is kept for the next time.
+pub(super) fn note_detected(
+    unnoted: &mut Option<Detected>,
+    journal: &Journal,
+) -> Result<(), SyncError> {
+    if let Some(Detected { desired, event }) = unnoted {
+        journal.note_desired(desired, std::slice::from_ref(event))?;
+        *unnoted = None;
+    }
+    Ok(())
+}
 
 impl Agent {
     /// Notes how asking the source went: in memory always; in the journal when it changed between
@@ -76,15 +95,18 @@ impl Agent {
         Ok(self.journal.note_source(&self.standing.source, &[])?)
     }
 
-    /// Notes the source's head when it is a new one.
-    pub(super) fn note_head(&mut self, head: &Head, now: Timestamp) -> Result<(), SyncError> {
+    /// Sees the source's head. A new one is noted in the journal while the server works on what is new
+    /// in it, or else when the pass ends.
+    pub(super) fn detect_head(&mut self, head: &Head, now: Timestamp) -> Result<(), SyncError> {
         if self.standing.desired.as_ref().is_some_and(|d| d.revision == head.revision) {
             return Ok(());
         }
         let event = self.detected_event(&head.revision, now);
         let desired = Desired { revision: head.revision.clone(), detected_at: now };
         if !self.stop_before_intent {
-            self.journal.note_desired(&desired, &[event])?;
+            // An earlier one that could not be noted is told first.
+            note_detected(&mut self.unnoted, &self.journal)?;
+            self.unnoted = Some(Detected { desired: desired.clone(), event });
         }
         self.standing.desired = Some(desired);
         Ok(())
@@ -186,6 +208,7 @@ impl Agent {
         if !self.stop_before_intent {
             self.note_state(&(state, reason, message.clone()));
         }
+        self.look_at_attempts();
         self.show(state, reason, &message);
         self.board.end_pass(report, wish, follows);
     }
@@ -288,9 +311,11 @@ impl Agent {
             Some(shown) => shown,
             None => (State::Starting, None, "no pass has ended yet".to_owned()),
         };
+        self.look_at_attempts();
         self.show(state, reason, &message);
     }
 
+    /// Shows that something is made live: what was attempted last is what it was when the pass began.
     pub(super) fn show_applying(&mut self, revision: &Revision) {
         let message = format!("making {} live", revision.short());
         self.show(State::Applying, None, &message);
@@ -311,8 +336,7 @@ impl Agent {
     }
 
     /// Most passes change next to nothing of what is shown, so only what differs is copied.
-    fn show(&mut self, state: State, reason: Option<Reason>, message: &str) {
-        self.look_at_attempts();
+    fn show(&self, state: State, reason: Option<Reason>, message: &str) {
         let standing = &self.standing;
         self.board.show(|shown| {
             (shown.state, shown.reason) = (state, reason);

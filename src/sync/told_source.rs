@@ -9,7 +9,11 @@ use crate::progress::Progress;
 use crate::source::{Descent, Fetched, Head, Pushed, Source, SourceError};
 
 /// A source that shows what it is told to; its commits are in the mirror already.
-pub(super) struct Told(pub(super) Arc<Mutex<Revision>>);
+pub(super) struct Told {
+    pub(super) head: Arc<Mutex<Revision>>,
+    /// What somebody does while it works on what is new, behind what is to be done then.
+    pub(super) works: Option<Box<dyn Fn() + Send>>,
+}
 
 /// A commit that it can neither show nor give.
 pub(super) const LOST: ObjectId = ObjectId([0; 20]);
@@ -23,7 +27,7 @@ fn found(revision: Revision) -> Result<Head, SourceError> {
 
 impl Source for Told {
     fn ask(&mut self) -> Result<Head, SourceError> {
-        found(self.0.lock().unwrap().clone())
+        found(self.head.lock().unwrap().clone())
     }
 
     fn look_up(&mut self, _: &str) -> Result<Head, SourceError> {
@@ -35,7 +39,12 @@ impl Source for Told {
         head: &Head,
         _: Option<&Revision>,
         _: &Mirror,
+        meanwhile: &dyn Fn(),
     ) -> Result<Fetched, SourceError> {
+        if let Some(works) = &self.works {
+            meanwhile();
+            works();
+        }
         let revision = found(head.revision.clone())?.revision;
         let since = Vec::new();
         Ok(Fetched { revision, descent: Descent::Descends, bytes: 0, since, tag: None })

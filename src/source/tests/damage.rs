@@ -28,7 +28,7 @@ fn recovers(harm: impl Fn(&Path)) {
     let mut remote = place.remote(url, Reference::Head);
     let path = place.folder.path().join("state/repo.git");
     let head = ask(&mut remote);
-    remote.fetch(&head, None, &place.mirror()).unwrap();
+    remote.fetch(&head, None, &place.mirror(), &|| {}).unwrap();
     harm(&path);
     place.commit("b/d", &"more\n".repeat(500));
     let third = place.commit("b/c", &"text\n".repeat(501));
@@ -36,13 +36,13 @@ fn recovers(harm: impl Fn(&Path)) {
     let head = ask(&mut remote);
     let fetched = Mirror::open_or_create(&path)
         .map_err(crate::source::SourceError::from)
-        .and_then(|mirror| remote.fetch(&head, Some(&first), &mirror));
+        .and_then(|mirror| remote.fetch(&head, Some(&first), &mirror, &|| {}));
     let fetched = match fetched {
         Ok(fetched) => fetched,
         Err(error) => {
             assert!(error.mirror_damaged(), "{error:?}");
             Mirror::rebuild_beside(&path).unwrap();
-            remote.fetch(&head, Some(&first), &place.mirror()).unwrap()
+            remote.fetch(&head, Some(&first), &place.mirror(), &|| {}).unwrap()
         }
     };
     assert_eq!(fetched.descent, Descent::Descends);

@@ -25,12 +25,12 @@ fn descent(wire: &str, change: &impl Fn(&Place)) -> Descent {
     let mut remote = place.remote(location, Reference::Branch("main".to_owned()));
     let mirror = place.mirror();
     let accepted = ask(&mut remote);
-    remote.fetch(&accepted, None, &mirror).unwrap();
+    remote.fetch(&accepted, None, &mirror, &|| {}).unwrap();
     change(&place);
     place.push();
     let head = ask(&mut remote);
     assert_ne!(accepted, head);
-    let fetched = remote.fetch(&head, Some(&accepted.revision), &mirror).unwrap();
+    let fetched = remote.fetch(&head, Some(&accepted.revision), &mirror, &|| {}).unwrap();
     // the files are whole: a second mirror that gets them alone has the same tree
     let tree = mirror.commit_tree(&head.revision).unwrap();
     let missing = crate::source::descent::missing(
@@ -40,7 +40,7 @@ fn descent(wire: &str, change: &impl Fn(&Place)) -> Descent {
     );
     assert_eq!(missing.unwrap(), None, "{wire}");
     let other = Mirror::open_or_create(&place.folder.path().join("other.git")).unwrap();
-    let again = remote.fetch(&head, Some(&accepted.revision), &other).unwrap();
+    let again = remote.fetch(&head, Some(&accepted.revision), &other, &|| {}).unwrap();
     assert_eq!(again.descent, fetched.descent, "{wire}, without the accepted commit in the mirror");
     assert_eq!(other.commit_tree(&head.revision).unwrap(), tree);
     fetched.descent

@@ -47,7 +47,7 @@ fn nested_submodules_are_brought_by_their_paths() {
         let mirror = Mirror::open_or_create(&mirror).unwrap();
         let mut remote = place.remote_with(&with_submodules(location));
         let head = ask(&mut remote);
-        let fetched = remote.fetch(&head, None, &mirror).unwrap();
+        let fetched = remote.fetch(&head, None, &mirror, &|| {}).unwrap();
         let brought = remote.submodules(&fetched.revision, &mirror).unwrap();
         let expected = [
             ("shared/outer".to_owned(), mirror.commit_tree(&commits[1]).unwrap()),
@@ -55,7 +55,7 @@ fn nested_submodules_are_brought_by_their_paths() {
         ];
         assert_eq!(brought, BTreeMap::from(expected));
         backend.taken();
-        remote.fetch(&head, None, &mirror).unwrap();
+        remote.fetch(&head, None, &mirror, &|| {}).unwrap();
         assert_eq!(remote.submodules(&head.revision, &mirror).unwrap().len(), 2);
         assert!(backend.taken().is_empty(), "what is there is not asked for again");
     }
@@ -77,7 +77,7 @@ fn a_submodule_elsewhere_does_not_get_the_credentials_of_the_main_host() {
     let mut remote = place.remote_with(&with);
     let head = ask(&mut remote);
     let mirror = place.mirror();
-    remote.fetch(&head, None, &mirror).unwrap();
+    remote.fetch(&head, None, &mirror, &|| {}).unwrap();
     assert!(other.taken().is_empty(), "nothing in the files is looked at before it is trusted");
     remote.submodules(&head.revision, &mirror).unwrap();
     assert!(main.taken().iter().all(|one| one.authorization.is_some()));
@@ -97,7 +97,7 @@ fn a_submodule_that_names_a_program_is_refused_and_nothing_runs() {
     let mut remote = place.remote_with(&with_submodules(Location::Path(place.bare.clone())));
     let head = ask(&mut remote);
     let mirror = place.mirror();
-    remote.fetch(&head, None, &mirror).unwrap();
+    remote.fetch(&head, None, &mirror, &|| {}).unwrap();
     let error = remote.submodules(&head.revision, &mirror).unwrap_err();
     assert!(matches!(error, SourceError::Submodule { .. }), "{error}");
     assert!(!trap.exists());

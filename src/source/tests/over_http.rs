@@ -1,3 +1,5 @@
+use std::cell::Cell;
+
 use super::backend::Backend;
 use super::*;
 use crate::config::HttpAuth;
@@ -57,21 +59,51 @@ fn one_commit_more_is_one_request_and_its_differences() {
     let (backend, mut remote) = start(&place, branch("main"));
     let mirror = place.mirror();
     let head = ask(&mut remote);
-    let fetched = remote.fetch(&head, None, &mirror).unwrap();
+    let fetched = remote.fetch(&head, None, &mirror, &|| {}).unwrap();
     assert_eq!((fetched.revision, fetched.descent), (first.clone(), Descent::First));
-    assert_eq!(remote.fetch(&head, None, &mirror).unwrap().bytes, 0);
+    assert_eq!(remote.fetch(&head, None, &mirror, &|| {}).unwrap().bytes, 0);
     let second = place.commit("a.yaml", "a: 2\n");
     place.push();
     let head = ask(&mut remote);
     assert_eq!(head.revision, second);
     backend.taken();
     mirror.expect(mirror.commit_tree(&first).unwrap());
-    let fetched = remote.fetch(&head, Some(&first), &mirror).unwrap();
+    let done = Cell::new(0);
+    let meanwhile = || done.set(done.get() + 1);
+    let fetched = remote.fetch(&head, Some(&first), &mirror, &meanwhile).unwrap();
     assert!(!mirror.expects(), "it is read while the server works");
+    assert_eq!(done.get(), 1);
     assert_eq!(fetched.descent, Descent::Descends);
     assert_eq!(backend.taken().len(), 1);
     assert!(fetched.bytes < 700, "{} bytes", fetched.bytes);
-    assert_eq!(remote.fetch(&head, Some(&second), &mirror).unwrap().descent, Descent::Same);
+    assert_eq!(remote.fetch(&head, Some(&second), &mirror, &|| {}).unwrap().descent, Descent::Same);
+}
+
+#[test]
+fn a_branch_that_is_set_back_to_what_is_here_costs_one_small_request() {
+    let place = Place::new();
+    let first = place.commit("a.yaml", &"a: 1\n".repeat(500));
+    place.push();
+    let (backend, mut remote) = start(&place, branch("main"));
+    let mirror = place.mirror();
+    let head = ask(&mut remote);
+    remote.fetch(&head, None, &mirror, &|| {}).unwrap();
+    let second = place.commit("a.yaml", "a: 2\n");
+    place.push();
+    let head = ask(&mut remote);
+    remote.fetch(&head, Some(&first), &mirror, &|| {}).unwrap();
+    place.git(&["reset", "-q", "--hard", &first.to_string()]);
+    place.push();
+    let head = ask(&mut remote);
+    assert_eq!(head.revision, first);
+    backend.taken();
+    for requests in [1, 0] {
+        let fetched = remote.fetch(&head, Some(&second), &mirror, &|| {}).unwrap();
+        assert_eq!(fetched.descent, Descent::Rewritten);
+        assert!(fetched.bytes < 100, "{} bytes", fetched.bytes);
+        // The second time it is known to be here.
+        assert_eq!(backend.taken().len(), requests);
+    }
 }
 
 #[test]
@@ -113,7 +145,7 @@ fn tags_and_versions_are_followed_to_their_commits() {
             let head = ask(&mut remote);
             assert_eq!((&head.revision, head.reference.as_str()), (revision, name));
             let mirror = Mirror::open_or_create(&place.folder.path().join(name)).unwrap();
-            let fetched = remote.fetch(&head, None, &mirror).unwrap();
+            let fetched = remote.fetch(&head, None, &mirror, &|| {}).unwrap();
             assert_eq!(&fetched.revision, revision);
             assert!(mirror.commit_tree(revision).is_ok());
         }
@@ -134,16 +166,16 @@ fn one_commit_is_asked_for_by_its_id_and_not_again() {
         let head = ask(&mut remote);
         assert!(backend.taken().is_empty());
         let mirror = Mirror::open_or_create(&place.folder.path().join(old.to_string())).unwrap();
-        remote.fetch(&head, None, &mirror).unwrap();
+        remote.fetch(&head, None, &mirror, &|| {}).unwrap();
         assert!(mirror.commit_tree(&first).is_ok());
         backend.taken();
-        assert_eq!(remote.fetch(&head, None, &mirror).unwrap().bytes, 0);
+        assert_eq!(remote.fetch(&head, None, &mirror, &|| {}).unwrap().bytes, 0);
         assert!(backend.taken().is_empty());
         let nowhere = Revision::parse(&"ab".repeat(20)).unwrap();
         let (backend, mut remote) = start(&place, Reference::Commit(nowhere));
         backend.manner.lock().unwrap().old = old;
         let head = ask(&mut remote);
-        let error = remote.fetch(&head, None, &mirror).unwrap_err();
+        let error = remote.fetch(&head, None, &mirror, &|| {}).unwrap_err();
         assert!(matches!(error, SourceError::ReferenceNotFound { .. }), "{error}");
     }
 }
@@ -159,13 +191,13 @@ fn any_commit_can_be_asked_for_while_a_branch_is_followed() {
         backend.manner.lock().unwrap().old = old;
         let mirror = Mirror::open_or_create(&place.folder.path().join(old.to_string())).unwrap();
         let head = ask(&mut remote);
-        remote.fetch(&head, None, &mirror).unwrap();
+        remote.fetch(&head, None, &mirror, &|| {}).unwrap();
         let earlier = Head::of(first.clone());
-        let fetched = remote.fetch(&earlier, Some(&head.revision), &mirror).unwrap();
+        let fetched = remote.fetch(&earlier, Some(&head.revision), &mirror, &|| {}).unwrap();
         assert_eq!(fetched.descent, Descent::Rewritten);
         assert!(mirror.commit_tree(&first).is_ok());
         let nowhere = Head::of(Revision::parse(&"ab".repeat(20)).unwrap());
-        let error = remote.fetch(&nowhere, None, &mirror).unwrap_err();
+        let error = remote.fetch(&nowhere, None, &mirror, &|| {}).unwrap_err();
         assert_eq!(error.reason(), Reason::ReferenceNotFound, "{error}");
     }
 }
@@ -265,7 +297,7 @@ fn a_fetch_that_is_too_large_is_ended_and_names_the_limit() {
         let limits = Limits { fetch_bytes_max, files_max, ..Limits::default() };
         let mut remote = Remote::new(&with, &limits, place.folder.path()).unwrap();
         let head = ask(&mut remote);
-        let error = remote.fetch(&head, None, &place.mirror()).unwrap_err();
+        let error = remote.fetch(&head, None, &place.mirror(), &|| {}).unwrap_err();
         assert!(matches!(error, SourceError::Limit { .. }), "{error}");
     }
 }

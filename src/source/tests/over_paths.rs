@@ -16,12 +16,12 @@ fn the_embedded_repository_is_made_once_and_takes_pushes() {
     let mirror = place.mirror();
     let head = ask(&mut remote);
     assert_eq!((&head.revision, head.reference.as_str()), (&first, "refs/heads/live"));
-    remote.fetch(&head, None, &mirror).unwrap();
+    remote.fetch(&head, None, &mirror, &|| {}).unwrap();
     let second = place.commit("a", "2");
     place.git(&["push", "-q", to, "HEAD:live"]);
     let head = ask(&mut place.remote(Location::Embedded, Reference::Head));
     assert_eq!((&head.revision, head.reference.as_str()), (&second, "refs/heads/live"));
-    let fetched = remote.fetch(&head, Some(&first), &mirror).unwrap();
+    let fetched = remote.fetch(&head, Some(&first), &mirror, &|| {}).unwrap();
     assert_eq!(fetched.descent, Descent::Descends);
     assert!(fetched.bytes < 600, "{} bytes", fetched.bytes);
 }
@@ -82,7 +82,7 @@ fn another_repository_under_the_same_mirror_is_a_new_line() {
     for (from, revision) in [(&place, first), (&other, second)] {
         let mut remote = from.remote(Location::Path(from.bare.clone()), Reference::Head);
         let head = ask(&mut remote);
-        assert_eq!(remote.fetch(&head, None, &mirror).unwrap().descent, Descent::First);
+        assert_eq!(remote.fetch(&head, None, &mirror, &|| {}).unwrap().descent, Descent::First);
         assert!(mirror.commit_tree(&revision).is_ok());
     }
 }

@@ -30,19 +30,19 @@ fn asking_and_fetching_go_over_ssh_in_either_protocol() {
         let mirror = place.mirror();
         let head = ask(&mut remote);
         assert_eq!(head.revision, first);
-        assert_eq!(remote.fetch(&head, None, &mirror).unwrap().descent, Descent::First);
+        assert_eq!(remote.fetch(&head, None, &mirror, &|| {}).unwrap().descent, Descent::First);
         assert_eq!(ask(&mut remote).revision, first);
         place.commit("b.yaml", "1");
         let third = place.commit("b.yaml", "2");
         place.push();
         let head = ask(&mut remote);
         assert_eq!(head.revision, third);
-        let fetched = remote.fetch(&head, Some(&first), &mirror).unwrap();
+        let fetched = remote.fetch(&head, Some(&first), &mirror, &|| {}).unwrap();
         assert_eq!(fetched.descent, Descent::Descends, "v2: {v2}");
         place.git(&["reset", "-q", "--hard", "HEAD~1"]);
         place.push();
         let head = ask(&mut remote);
-        let fetched = remote.fetch(&head, Some(&third), &mirror).unwrap();
+        let fetched = remote.fetch(&head, Some(&third), &mirror, &|| {}).unwrap();
         assert_eq!(fetched.descent, Descent::Rewritten, "v2: {v2}");
     }
 }

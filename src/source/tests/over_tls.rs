@@ -73,7 +73,7 @@ fn a_private_authority_and_a_client_certificate_are_used_and_read_again() {
     let mut remote = place.remote_with(&with);
     assert_eq!(ask(&mut remote).revision, first);
     let mirror = place.mirror();
-    remote.fetch(&Head::of(first.clone()), None, &mirror).unwrap();
+    remote.fetch(&Head::of(first.clone()), None, &mirror, &|| {}).unwrap();
     let taken = backend.taken();
     assert_eq!(taken.len(), 3);
     assert!(taken.iter().all(|one| one.connection == taken[0].connection), "it is kept");
