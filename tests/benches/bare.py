@@ -1,12 +1,14 @@
-"""The least that a change takes on this machine: a program that asks, fetches, makes as many files
-durable, and knows nothing of what it fetched."""
+"""The least that a change takes on this machine: a program that asks, fetches, unpacks what it got once,
+makes as many files durable, and neither keeps nor checks anything."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import socket
 import time
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,8 @@ REST_SECONDS = 0.6
 
 SMALL_BYTES = 700
 BLOCK = b"x" * 4096
+OFFSET_DIFFERENCE = 6
+KINDS = {1: b"commit", 2: b"tree", 3: b"blob", 4: b"tag", OFFSET_DIFFERENCE: b"difference"}
 HEADERS = "content-type: application/x-git-upload-pack-request\r\ngit-protocol: version=2\r\n"
 
 
@@ -84,6 +88,43 @@ def _is_whole(answer: bytes) -> bool:
     return body.endswith(b"0\r\n\r\n")
 
 
+def unpack(answer: bytes) -> list[bytes]:
+    """The id of each object of the pack in an answer: inflated and hashed once (gitformat-pack(5));
+    of a difference to another, that of the difference."""
+    pack = _pack(answer)
+    at, ids = 12, []
+    for _ in range(int.from_bytes(pack[8:12])):
+        kind, size = pack[at] >> 4 & 7, pack[at] & 15
+        shift = 4
+        while pack[at] & 128:
+            at += 1
+            size |= (pack[at] & 127) << shift
+            shift += 7
+        at += 1
+        if kind == OFFSET_DIFFERENCE:
+            while pack[at] & 128:
+                at += 1
+            at += 1
+        stream = zlib.decompressobj()
+        data = stream.decompress(pack[at:])
+        at = len(pack) - len(stream.unused_data)
+        if len(data) != size:
+            raise RuntimeError("an object of the pack has another size")
+        ids.append(hashlib.sha1(b"%s %d\0%s" % (KINDS[kind], size, data)).digest())
+    return ids
+
+
+def _pack(answer: bytes) -> bytes:
+    """What is in the first band of the answer's packets (gitprotocol-v2(5))."""
+    _, _, body = answer.partition(b"\r\n\r\n")
+    parts, at = [], body.index(b"packfile\n") + len(b"packfile\n")
+    while (size := int(body[at : at + 4], 16)) > 4:
+        if body[at + 4] == 1:
+            parts.append(body[at + 5 : at + size])
+        at += size
+    return b"".join(parts)
+
+
 class Files:
     """As many small files made, linked, renamed, removed and made durable as an agent does."""
 
@@ -137,6 +178,9 @@ def change(repository: Repository, url: str, files: Files, have: str, want: str)
         repository.push(want)
         used, began = time.thread_time(), time.perf_counter()
         asking.what_there_is()
-        asking.what_is_new(want, have)
+        ids = unpack(asking.what_is_new(want, have))
         files.change()
-        return Taken(time.perf_counter() - began, time.thread_time() - used)
+        taken = Taken(time.perf_counter() - began, time.thread_time() - used)
+    if bytes.fromhex(want) not in ids:
+        raise RuntimeError("the pack is without the commit that was asked for")
+    return taken

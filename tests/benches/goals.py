@@ -85,7 +85,7 @@ DISK = "Ten revisions kept"
 ROLLBACK = "Rollback"
 DRIFT = "Drift scan"
 
-BARE = "a bare program that asks, fetches, writes as many files, and checks nothing"
+BARE = "a bare program that asks, fetches, unpacks, writes as many files, and checks nothing"
 
 ROWS = [
     Row(POLL, "wall", "poll.wall", at_most(4 * MS)),
