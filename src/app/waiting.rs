@@ -100,12 +100,11 @@ impl Keeping {
     }
 
     fn give_back(&mut self, board: &Board, journal: &Journal, worker: &mut Worker) {
-        board.forget_details();
         journal.give_back();
-        // Not by this thread: what it runs until it waits would be mapped again.
-        if !worker.rest(memory::give_back) {
-            memory::give_back();
-        }
+        // Not by this thread: of what it frees, the C library would keep pieces for it, and what it runs
+        // until it waits would be mapped again.
+        let board = board.clone();
+        worker.rest(move || board.forget_details(), memory::give_back);
         *self = Self::default();
     }
 }

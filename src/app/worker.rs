@@ -1,6 +1,6 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{RecvError, SyncSender, sync_channel};
+use std::sync::mpsc::{RecvError, SendError, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
 use tokio::sync::oneshot;
@@ -30,31 +30,40 @@ impl Worker {
         Ok(Self { name, thread: Thread::start(name, || {})? })
     }
 
-    /// Has another thread go on from here, and ends the one before once it has done what it was given,
-    /// which is waited for. The C library keeps for each thread some of the memory that it freed, small
-    /// pieces all over the heap, which goes back with the thread alone. The fresh one does `first` when
-    /// the one before has ended, before any other work. Where there cannot be another thread now, the
-    /// old one stays, and `first` is not done. Gives whether there is another.
-    pub(super) fn rest(&mut self, first: impl FnOnce() + Send + 'static) -> bool {
+    /// Has another thread go on from here, and ends the one before once it has done what it was given
+    /// and `last`, which is waited for. The C library keeps for each thread some of the memory that it
+    /// freed, small pieces all over the heap, which goes back with the thread alone. The fresh one does
+    /// `first` when the one before has ended, before any other work. Where there cannot be another thread
+    /// now, the old one stays, and both are done here.
+    pub(super) fn rest(
+        &mut self,
+        last: impl FnOnce() + Send + 'static,
+        first: impl FnOnce() + Send + Clone + 'static,
+    ) {
         let (ended, begin) = sync_channel::<()>(0);
-        let first = move || {
+        let begins = first.clone();
+        let begins = move || {
             // Nothing is ever sent: this waits until the other side is gone.
             let (Ok(()) | Err(RecvError)) = begin.recv();
-            first();
+            begins();
         };
-        let fresh = match Thread::start(self.name, first) {
+        let fresh = match Thread::start(self.name, begins) {
             Ok(fresh) => fresh,
             Err(error) => {
                 tracing::debug!(%error, "no fresh thread for {}", self.name);
-                return false;
+                last();
+                first();
+                return;
             }
         };
         let Thread { give, ends } = std::mem::replace(&mut self.thread, fresh);
+        if let Err(SendError(last)) = give.send(Box::new(last)) {
+            last();
+        }
         drop(give);
         // No piece of work can end it otherwise.
         drop(ends.join());
         drop(ended);
-        true
     }
 
     /// Has it work, after what it was given before. What the work came to is told, or that it ended
@@ -103,9 +112,14 @@ mod tests {
         let before = (worker.give(here).blocking_recv(), worker.give(here).blocking_recv());
         assert_eq!(before.0, before.1);
         let last = worker.give(|| 1);
-        assert!(worker.rest(|| {}));
-        assert!(worker.rest(|| {}));
+        let (tell, told) = std::sync::mpsc::channel();
+        let tells = tell.clone();
+        worker.rest(move || tells.send(here()).unwrap(), || {});
+        worker.rest(move || tell.send(here()).unwrap(), || {});
         assert_eq!(last.blocking_recv(), Ok(1));
+        let lasts: Vec<_> = told.iter().collect();
+        assert_eq!(lasts.first().copied(), before.0.clone().ok(), "by the one that ends");
+        assert_eq!(lasts.len(), 2);
         assert_ne!(worker.give(here).blocking_recv(), before.0);
     }
 
@@ -113,12 +127,13 @@ mod tests {
     fn what_is_done_first_after_a_rest_keeps_no_work_from_being_taken() {
         let mut worker = Worker::start("test").unwrap();
         let (go, gone) = std::sync::mpsc::channel::<()>();
+        let gone = std::sync::Arc::new(std::sync::Mutex::new(gone));
         let (tell, told) = std::sync::mpsc::channel();
         let first = move || {
-            gone.recv().unwrap();
+            gone.lock().unwrap().recv().unwrap();
             tell.send(1).unwrap();
         };
-        assert!(worker.rest(first));
+        worker.rest(|| {}, first);
         let work = worker.give(move || told.try_recv());
         go.send(()).unwrap();
         assert_eq!(work.blocking_recv(), Ok(Ok(1)));

@@ -336,11 +336,13 @@ async fn answer(
 ) -> Result<Response, Problem> {
     let report = report.ok_or_else(still_running)?;
     let (settings, journal) = (api.settings.borrow().clone(), api.journal.clone());
-    let body = tokio::task::spawn_blocking(move || full(&report, settings, journal));
-    let body = body.await.map_err(|_| {
+    let caller = caller.clone();
+    let answered = tokio::task::spawn_blocking(move || {
+        Json(full(&report, settings, journal).seen_by(&caller)).into_response()
+    });
+    answered.await.map_err(|_| {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the diff ended unexpectedly")
-    })?;
-    Ok(Json(body.seen_by(caller)).into_response())
+    })
 }
 
 /// A report with its plan told in full, as far as the mirror can.
