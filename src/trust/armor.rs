@@ -19,7 +19,6 @@ pub(super) fn blocks(text: &str, label: &str) -> Result<Vec<Vec<u8>>, &'static s
                 break;
             }
             match line {
-                "" => may_be_header = false,
                 _ if may_be_header && line.contains(':') => {}
                 _ if line.starts_with('=') && line.len() == 5 => {}
                 _ => {

@@ -52,3 +52,20 @@ impl TrustError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_damaged_mirror_is_taken_for_one() {
+        let source = git2::Error::from_str("torn");
+        let torn = ObjectsError::Open { path: "repo.git".into(), source };
+        assert!(TrustError::from(torn).mirror_damaged());
+        let source = std::io::Error::from(std::io::ErrorKind::NotFound);
+        let (operation, path) = ("write", PathBuf::from("repo.git"));
+        let full = ObjectsError::File { operation, path: path.clone(), source };
+        assert!(!TrustError::from(full).mirror_damaged());
+        assert!(!TrustError::Keyring { path, problem: "it is empty" }.mirror_damaged());
+    }
+}

@@ -222,3 +222,16 @@ impl Fault {
 fn again_plainly(again: &str) -> String {
     format!("sign it again: {again}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_that_cannot_be_read_is_told_with_how_to_make_another() {
+        let subject = Subject { name: "tag v1", who: "", again: "git tag -s" };
+        let finding = Fault::Unreadable("it ends early").finding(&subject);
+        assert_eq!(finding.message, "tag v1 has a signature that cannot be read: it ends early");
+        assert_eq!(finding.hint.as_deref(), Some("sign it again: git tag -s"));
+    }
+}

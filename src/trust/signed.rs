@@ -98,7 +98,7 @@ pub(super) fn tag(bytes: &[u8]) -> Result<Tag, &'static str> {
     let mut at = 0;
     let mut begin = None;
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        if line.starts_with(b"-----BEGIN ") && is_signature(line) {
+        if is_signature(line) {
             begin = Some(at);
         }
         at += line.len();

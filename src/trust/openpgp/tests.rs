@@ -127,10 +127,55 @@ fn what_its_owner_did_not_prove_is_no_key() {
         let keyring = [&bare[..], &packet(13, NAME), &wrong].concat();
         assert_eq!(verdict(&keyring, &owner), unproven);
     }
-    // a name that was taken back
-    let later = (MADE + 10).to_be_bytes();
-    let back = owner.sign(0x30, 8, &[(2, &later)], &over_name(&owner));
-    assert_eq!(verdict(&[plain(&owner, &[]), packet(2, &back)].concat(), &owner), unproven);
+}
+
+#[test]
+fn a_name_is_gone_once_its_owner_takes_it_back_and_here_again_when_it_is_certified_later() {
+    let (owner, other) = (Owner::new(1), Owner::new(2));
+    let with = |signer: &Owner, at: u32| {
+        let back = signer.sign(0x30, 8, &[(2, &at.to_be_bytes())], &over_name(&owner));
+        verdict(&[plain(&owner, &[]), packet(2, &back)].concat(), &owner)
+    };
+    assert_eq!(with(&owner, MADE + 10), Some(Ok(Standing::Unproven)));
+    assert_eq!(with(&owner, MADE), Some(Ok(Standing::Unproven)), "in the same second");
+    assert_eq!(with(&owner, MADE - 1), may_sign(None));
+    assert_eq!(with(&other, MADE + 10), may_sign(None));
+}
+
+#[test]
+fn a_signature_over_the_key_alone_proves_it_too() {
+    let (owner, other) = (Owner::new(1), Owner::new(2));
+    let day = 86_400_u32.to_be_bytes();
+    let with = |signer: &Owner, kind, over: &[u8]| {
+        let signature = signer.sign(kind, 8, &[(2, &MADE.to_be_bytes()), (9, &day)], over);
+        [packet(6, &owner.body()), packet(2, &signature)].concat()
+    };
+    let hashed = owner.key().hashed();
+    let good = with(&owner, 0x1F, &hashed);
+    assert_eq!(verdict(&good, &owner), may_sign(Some(i64::from(MADE) + 86_400)));
+    assert_eq!(read_keyring(&good).unwrap()[0].name, "a key without a name");
+    let wrong =
+        [with(&owner, 0x18, &hashed), with(&owner, 0x1F, b"x"), with(&other, 0x1F, &hashed)];
+    for keyring in wrong {
+        assert_eq!(verdict(&keyring, &owner), Some(Ok(Standing::Unproven)));
+    }
+}
+
+#[test]
+fn the_first_name_that_its_owner_certified_is_shown() {
+    let owner = Owner::new(1);
+    let certified = |name: &[u8]| {
+        let length = u32::try_from(name.len()).unwrap().to_be_bytes();
+        let data = [&owner.key().hashed()[..], &[0xB4], &length, name].concat();
+        packet(2, &owner.sign(0x13, 8, &[(2, &MADE.to_be_bytes())], &data))
+    };
+    let (bob, carol) = (packet(13, b"Bob"), packet(13, b"Carol"));
+    let names = |first: &[u8]| {
+        let key = [&packet(6, &owner.body())[..], &bob, first, &carol, &certified(b"Carol")];
+        read_keyring(&key.concat()).unwrap()[0].name.clone()
+    };
+    assert_eq!(names(&certified(b"Bob")), "Bob");
+    assert_eq!(names(&[]), "Carol");
 }
 
 #[test]
@@ -185,6 +230,36 @@ fn a_subkey_signs_when_both_keys_say_so_and_no_longer_than_its_key() {
     // a subkey of another key, taken in without its agreement
     let stolen = [plain(&owner, &[]), packet(14, &subkey.body())].concat();
     assert_eq!(verdict(&stolen, &subkey), Some(Ok(Standing::Unproven)));
+}
+
+#[test]
+fn a_subkey_is_bound_by_its_key_alone_and_agrees_by_itself_alone() {
+    let (owner, subkey) = (Owner::new(1), Owner::new(2));
+    let data = [owner.key().hashed(), subkey.key().hashed()].concat();
+    let with = |(binds, kind): (&Owner, u8), (agrees, back): (&Owner, u8)| {
+        let made = MADE.to_be_bytes();
+        let back = agrees.sign(back, 8, &[(2, &made)], &data);
+        let binding = binds.sign(kind, 8, &[(2, &made), (27, &[2]), (32, &back)], &data);
+        let bound = [packet(14, &subkey.body()), packet(2, &binding)].concat();
+        verdict(&[plain(&owner, &[]), bound].concat(), &subkey)
+    };
+    assert_eq!(with((&owner, 0x18), (&subkey, 0x19)), may_sign(None));
+    for binding in [(&owner, 0x19), (&subkey, 0x18)] {
+        assert_eq!(with(binding, (&subkey, 0x19)), Some(Ok(Standing::Unproven)));
+    }
+    for back in [(&subkey, 0x18), (&owner, 0x19)] {
+        assert_eq!(with((&owner, 0x18), back), Some(Ok(Standing::MayNotSign)));
+    }
+}
+
+#[test]
+fn as_many_keys_and_packets_as_the_bounds_are_taken_and_no_more() {
+    let key = packet(6, &Owner::new(1).body());
+    assert_eq!(read_keyring(&key.repeat(10_000)).unwrap().len(), 10_000);
+    assert_eq!(read_keyring(&key.repeat(10_001)).unwrap_err(), "it has too many keys");
+    let empty = packet(2, b"");
+    assert_eq!(packets(&empty.repeat(100_000)).unwrap().len(), 100_000);
+    assert_eq!(packets(&empty.repeat(100_001)), None);
 }
 
 #[test]

@@ -64,6 +64,12 @@ fn a_tag_ends_with_the_last_signature_in_it() {
     assert_eq!((found.name.as_str(), found.is_of_commit), ("v1", true));
     assert_eq!(found.object, ObjectId::parse(&object).unwrap());
     assert_eq!((found.signed.who.as_str(), found.signed.made), ("T <t@u>", Some(7)));
+    let other = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let unsigned =
+        tag(format!("object {object}\ntype commit\ntag v1\n\n{other}").as_bytes()).unwrap();
+    assert_eq!(unsigned.signed.signature, None);
+    let behind = tag(format!("{text}{SIGNATURE}{other}").as_bytes()).unwrap();
+    assert_eq!(behind.signed.payload, text.as_bytes(), "what follows belongs to the signature");
     let old = tag(format!("object {object}\ntype tree\ntag v1\n\nno tagger\n").as_bytes()).unwrap();
     assert_eq!((old.signed.made, old.signed.signature, old.is_of_commit), (None, None, false));
     assert!(tag(b"object 1\ntype commit\ntag v1\n\nx").is_err());
