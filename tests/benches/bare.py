@@ -1,5 +1,5 @@
-"""The least that a change takes on this machine: a program that asks, fetches, unpacks what it got once,
-makes as many files durable, and neither keeps nor checks anything."""
+"""What a change takes on this machine of a program that asks, fetches, unpacks what it got once, makes as
+many files durable, and neither keeps nor checks anything."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import shutil
 import socket
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from .remote import Remote
 from .repositories import BRANCH, Repository
 
 REST_SECONDS = 0.6
@@ -91,8 +92,14 @@ def _is_whole(answer: bytes) -> bool:
 def unpack(answer: bytes) -> list[bytes]:
     """The id of each object of the pack in an answer: inflated and hashed once (gitformat-pack(5));
     of a difference to another, that of the difference."""
-    pack = _pack(answer)
-    at, ids = 12, []
+    try:
+        return list(_objects(_pack(answer)))
+    except (ValueError, KeyError, IndexError, zlib.error) as error:
+        raise RuntimeError(f"the pack cannot be read: {error}") from error
+
+
+def _objects(pack: bytes) -> Iterator[bytes]:
+    at = 12
     for _ in range(int.from_bytes(pack[8:12])):
         kind, size = pack[at] >> 4 & 7, pack[at] & 15
         shift = 4
@@ -109,9 +116,8 @@ def unpack(answer: bytes) -> list[bytes]:
         data = stream.decompress(pack[at:])
         at = len(pack) - len(stream.unused_data)
         if len(data) != size:
-            raise RuntimeError("an object of the pack has another size")
-        ids.append(hashlib.sha1(b"%s %d\0%s" % (KINDS[kind], size, data)).digest())
-    return ids
+            raise ValueError("an object has another size")
+        yield hashlib.sha1(b"%s %d\0%s" % (KINDS[kind], size, data)).digest()
 
 
 def _pack(answer: bytes) -> bytes:
@@ -163,19 +169,23 @@ class Files:
         for at in range(counts["renamed"]):
             os.rename(f"{folder}/renamed-{at}", f"{folder}/name-{at}")
 
-    def end(self) -> None:
-        """Removes all of it."""
+    def __enter__(self) -> Files:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         os.close(self._log)
         shutil.rmtree(self._folder)
 
 
-def change(repository: Repository, url: str, files: Files, have: str, want: str) -> Taken:
-    """One change of the branch from `have` to `want`, at rest before."""
-    with Asking(url) as asking:
+def change(repository: Repository, remote: Remote, files: Files, have: str, want: str) -> Taken:
+    """One change of the branch from `have` to `want`, at rest before; the server is asked for its counters
+    just before, as for an agent."""
+    with Asking(remote.url(repository.name)) as asking:
         asking.what_there_is()
         files.prepare()
         time.sleep(REST_SECONDS)
         repository.push(want)
+        remote.counters()
         used, began = time.thread_time(), time.perf_counter()
         asking.what_there_is()
         ids = unpack(asking.what_is_new(want, have))

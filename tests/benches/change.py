@@ -59,19 +59,24 @@ def _size(run: Run, size: int) -> None:
         run.say(f"change: {size} files, the history fills")
         for commit in repository.prepare(FILLING):
             _agent(run, "change.filling", size, agent, control, repository, commit)
-        _rounds(run, "change.one", 1, size, agent, control, peers, repository)
+        files = None
         if syscalls.available():
             # Before larger changes: the tree that is prepared next is brought over the last ones.
-            _traced(run, size, agent, control, peers, repository)
+            counts = _traced(run, size, agent, control, peers, repository)
+            files = stack.enter_context(bare.Files(agent.place.folder, counts))
         else:
             run.results.note("files and processes are not counted: strace is missing")
+        _rounds(run, "change.one", 1, size, agent, control, peers, repository, files)
+        _multiples(run, size, agent)
         if size >= PERCENT_FILES_MIN:
             changed = size // 100
             _rounds(run, "change.percent", changed, size, agent, control, peers, repository)
             if changed >= SYNCED_AT_ONCE_MIN:
                 taken = floor.replace_seconds(agent.place.live_volume, changed)
                 run.results.add("change.percent.floor", size, agent.name, "s", taken)
-        # Between polls, which are further apart than this, an agent gives back what it does not need.
+        # Between polls, which are further apart than this, an agent gives back what it does not need; and
+        # what it does for somebody else since, such as closing a connection, is mapped until the next.
+        control.look()
         time.sleep(REST_SECONDS)
         memory = processes.memory(agent.pid)
         run.results.add("memory.changes", size, agent.name, "KiB", memory.resident)
@@ -87,19 +92,23 @@ def _rounds(
     control: Control,
     peers: list[Command],
     repository: Repository,
+    files: bare.Files | None = None,
 ) -> None:
     run.say(f"{figure}: {size} files")
     if size >= MANY_FILES:
-        _rounds_of_many(run, figure, changed, size, agent, control, peers, repository)
+        _rounds_of_many(run, figure, changed, size, agent, control, peers, repository, files)
         return
     for number, commit in enumerate(repository.prepare(run.rounds, changed)):
+        have = repository.shown
         repository.push(commit.revision)
         # Who comes second finds the server's files in memory: take turns at it.
         if number % 2 == 0:
             _agent(run, figure, size, agent, control, repository, commit)
+            _bare(run, figure, size, agent, repository, files, have, commit)
         for peer in peers:
             _command(run, figure, size, peer, commit)
         if number % 2 == 1:
+            _bare(run, figure, size, agent, repository, files, have, commit)
             _agent(run, figure, size, agent, control, repository, commit)
 
 
@@ -112,13 +121,19 @@ def _rounds_of_many(
     control: Control,
     peers: list[Command],
     repository: Repository,
+    files: bare.Files | None,
 ) -> None:
     """Not in turn: a peer removes a whole tree in each round, and a file system may pass over what was
     freed lately when it makes the next file, whoever makes it. The server's files are in memory for
     who comes second."""
     commits = repository.prepare(run.rounds, changed)
-    for commit in commits:
-        _agent(run, figure, size, agent, control, repository, commit)
+    for number, commit in enumerate(commits):
+        have = repository.shown
+        if number % 2 == 0:
+            _agent(run, figure, size, agent, control, repository, commit)
+        _bare(run, figure, size, agent, repository, files, have, commit)
+        if number % 2 == 1:
+            _agent(run, figure, size, agent, control, repository, commit)
     early, measured = commits[:-ROUNDS_OF_MANY], commits[-ROUNDS_OF_MANY:]
     for commit in early[-1:]:
         repository.push(commit.revision)
@@ -179,8 +194,12 @@ def _traced(
     control: Control,
     peers: list[Command],
     repository: Repository,
-) -> None:
+) -> dict[str, int]:
+    """What a change does until it is visible, by kind, on both volumes together."""
     run.say(f"change: {size} files, under strace")
+    traced = peers if size <= TRACED_FILES_MAX else []
+    for peer in traced:
+        peer.look()
     commit = repository.prepare(1)[0]
     processes.settle(agent.pid)
     out = agent.place.folder / "strace"
@@ -193,38 +212,35 @@ def _traced(
     _counted(run, "change.one.until", size, agent.name, until)
     disk = (until["live.synced"] + until["state.synced"]) * floor.fsync_seconds(agent.place.folder)
     run.results.add("change.one.disk", size, agent.name, "s", disk)
-    counts = {kind: until[f"live.{kind}"] + until[f"state.{kind}"] for kind in FILE_KINDS}
-    _bare(run, size, agent, repository, counts, commit)
-    # What that pushed is not for the next figure.
-    control.look()
-    for peer in peers if size <= TRACED_FILES_MAX else []:
+    for peer in traced:
         out = peer.place.folder / "strace"
         processes.run(syscalls.traced(peer.arguments(), out), peer.place.log, peer.environment)
         _counted(run, "change.one", size, peer.name, syscalls.count(out, peer.place))
+    return {kind: until[f"live.{kind}"] + until[f"state.{kind}"] for kind in FILE_KINDS}
 
 
 def _bare(
     run: Run,
+    figure: str,
     size: int,
     agent: Agent,
     repository: Repository,
-    counts: dict[str, int],
-    last: Commit,
+    files: bare.Files | None,
+    have: str,
+    commit: Commit,
 ) -> None:
-    run.say(f"change: {size} files, a bare program")
-    files = bare.Files(agent.place.folder, counts)
-    url, have = run.remote.url(repository.name), last.revision
-    for commit in repository.prepare(run.rounds):
-        taken = bare.change(repository, url, files, have, commit.revision)
-        run.results.add("change.one.bare.visible", size, agent.name, "s", taken.wall_seconds)
-        run.results.add("change.one.bare.cpu.visible", size, agent.name, "s", taken.cpu_seconds)
-        have = commit.revision
-    files.end()
+    if files is not None:
+        taken = bare.change(repository, run.remote, files, have, commit.revision)
+        run.results.add(f"{figure}.bare.visible", size, agent.name, "s", taken.wall_seconds)
+        run.results.add(f"{figure}.bare.cpu.visible", size, agent.name, "s", taken.cpu_seconds)
+
+
+def _multiples(run: Run, size: int, agent: Agent) -> None:
     for figure in ("visible", "cpu.visible"):
         own = run.results.get(f"change.one.{figure}", size, agent.name)
-        least = run.results.get(f"change.one.bare.{figure}", size, agent.name)
-        if own and least:
-            times = own.median / least.median
+        other = run.results.get(f"change.one.bare.{figure}", size, agent.name)
+        if own and other:
+            times = own.median / other.median
             run.results.add(f"change.one.times.{figure}", size, agent.name, "×", times)
 
 

@@ -48,7 +48,7 @@ def _visible(_results: Results, size: int) -> float:
 
 
 def _times_bare(_results: Results, size: int) -> float:
-    """What the goals were of the limit of the machine that they were set on, 8.9 ms."""
+    """The goals as multiples of what the machine that they were set on needs at least, 8.9 ms."""
     return (11 if size <= 100 else 12) / 8.9
 
 
@@ -106,12 +106,12 @@ ROWS = [
     Row(ONE, "of that, the git server", "change.one.server"),
     Row(ONE, "of that, the disk: its fsyncs", "change.one.disk"),
     Row(ONE, BARE, "change.one.bare.visible"),
-    Row(ONE, "until visible, in times of that", "change.one.times.visible", _times_bare),
+    Row(ONE, "until visible, as a multiple of that", "change.one.times.visible", _times_bare),
     Row(ONE, "until visible, slowest", "change.one.visible", worst=True),
     Row(ONE, "until visible, while the history fills", "change.filling.visible"),
     Row(ONE, "CPU until visible", "change.one.cpu.visible", at_most(2.5 * MS)),
     Row(ONE, "CPU of that bare program", "change.one.bare.cpu.visible"),
-    Row(ONE, "CPU until visible, in times of that", "change.one.times.cpu.visible", at_most(5)),
+    Row(ONE, "CPU until visible, as a multiple of that", "change.one.times.cpu.visible"),
     Row(ONE, "CPU in all", "change.one.cpu"),
     Row(ONE, "requests", "change.one.requests"),
     Row(ONE, "bytes", "change.one.bytes"),

@@ -48,6 +48,9 @@ class Repository:
     files: int
     sequence: int = 0
     tip: str = ""
+    """The last commit that was made."""
+    shown: str = ""
+    """The one that the branch shows."""
     prepared: list[Commit] = field(default_factory=list)
 
     @property
@@ -86,6 +89,7 @@ class Repository:
         beside = self.folder / "bench-ref"
         beside.write_text(revision + "\n")
         beside.rename(branch)
+        self.shown = revision
 
     def _git(self, *arguments: str) -> str:
         done = subprocess.run(
@@ -150,7 +154,7 @@ def make(folder: Path, files: int, commits: int = 1, refs: int = 0) -> Repositor
             stream.commit(f"refs/heads/{BRANCH}", repository.sequence, None)
             path = path_of((repository.sequence * 7919) % files)
             stream.file(path, content(path, repository.sequence))
-    repository.tip = repository._git("rev-parse", BRANCH)
+    repository.tip = repository.shown = repository._git("rev-parse", BRANCH)
     if refs:
         # As `git pack-refs` would leave them, without making 20,000 files first.
         packed = "# pack-refs with: peeled fully-peeled sorted \n" + "".join(
