@@ -8,10 +8,15 @@ use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 /// The parts of files that were mapped when the program began, itself and the libraries that it is
 /// linked with: these never go away.
 static MAPPED: OnceLock<Vec<Range<usize>>> = OnceLock::new();
+
+/// How long a runtime keeps a thread for what blocks without work. The C library keeps for each some of
+/// the memory that it freed, small pieces all over the heap: as a rule they end before memory is given back.
+pub const THREADS_KEPT: Duration = Duration::from_millis(200);
 
 /// Says how memory is to be laid out. For the beginning of the program: no other thread is there yet,
 /// and no library but those that it was started with.

@@ -1,6 +1,6 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{RecvError, SendError, SyncSender, sync_channel};
+use std::sync::mpsc::{RecvError, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
 use tokio::sync::oneshot;
@@ -34,34 +34,29 @@ impl Worker {
     /// and `last`, which is waited for. The C library keeps for each thread some of the memory that it
     /// freed, small pieces all over the heap, which goes back with the thread alone. The fresh one does
     /// `first` when the one before has ended, before any other work. Where there cannot be another thread
-    /// now, the old one stays, and both are done here.
+    /// now, the old one stays and nothing is done: the next rest comes.
     pub(super) fn rest(
         &mut self,
         last: impl FnOnce() + Send + 'static,
-        first: impl FnOnce() + Send + Clone + 'static,
+        first: impl FnOnce() + Send + 'static,
     ) {
         let (ended, begin) = sync_channel::<()>(0);
-        let begins = first.clone();
-        let begins = move || {
+        let first = move || {
             // Nothing is ever sent: this waits until the other side is gone.
             let (Ok(()) | Err(RecvError)) = begin.recv();
-            begins();
+            first();
         };
-        let fresh = match Thread::start(self.name, begins) {
+        let fresh = match Thread::start(self.name, first) {
             Ok(fresh) => fresh,
             Err(error) => {
                 tracing::debug!(%error, "no fresh thread for {}", self.name);
-                last();
-                first();
                 return;
             }
         };
         let Thread { give, ends } = std::mem::replace(&mut self.thread, fresh);
-        if let Err(SendError(last)) = give.send(Box::new(last)) {
-            last();
-        }
+        // No piece of work can end it otherwise, so that it is there to take this.
+        drop(give.send(Box::new(last)));
         drop(give);
-        // No piece of work can end it otherwise.
         drop(ends.join());
         drop(ended);
     }
@@ -127,10 +122,9 @@ mod tests {
     fn what_is_done_first_after_a_rest_keeps_no_work_from_being_taken() {
         let mut worker = Worker::start("test").unwrap();
         let (go, gone) = std::sync::mpsc::channel::<()>();
-        let gone = std::sync::Arc::new(std::sync::Mutex::new(gone));
         let (tell, told) = std::sync::mpsc::channel();
         let first = move || {
-            gone.lock().unwrap().recv().unwrap();
+            gone.recv().unwrap();
             tell.send(1).unwrap();
         };
         worker.rest(|| {}, first);

@@ -34,17 +34,12 @@ mod validate;
 use exit::Exit;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use args::{Cli, Verb};
 use clap::Parser as _;
 use render::Output;
 
 use crate::memory;
-
-/// How long a thread for what blocks is kept without work. The C library keeps for each some of the memory
-/// that it freed: they end before memory is given back.
-const BLOCKING_THREADS_KEPT: Duration = Duration::from_millis(200);
 
 /// Reads the command line, does what it says, and prints.
 #[must_use]
@@ -66,7 +61,7 @@ pub fn run() -> ExitCode {
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .thread_keep_alive(BLOCKING_THREADS_KEPT)
+        .thread_keep_alive(memory::THREADS_KEPT)
         .build();
     let ended = match runtime {
         Ok(runtime) => {

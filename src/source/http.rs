@@ -134,11 +134,11 @@ impl Http {
         route: Route,
         body: &[u8],
         v2: bool,
-        patience: Patience,
+        mut patience: Patience,
         meanwhile: Option<&dyn Fn()>,
     ) -> Result<Answer, SourceError> {
         for _ in 0..=REDIRECTS_MAX {
-            let (response, chunk) = self.send(route, body, v2, patience, meanwhile)?;
+            let (response, chunk) = self.send(route, body, v2, &mut patience, meanwhile)?;
             if !response.status().is_redirection() {
                 self.check(route, &response)?;
                 let (reactor, place) = (self.reactor.clone(), self.place());
@@ -157,14 +157,14 @@ impl Http {
         route: Route,
         body: &[u8],
         v2: bool,
-        patience: Patience,
+        patience: &mut Patience,
         meanwhile: Option<&dyn Fn()>,
     ) -> Result<(Response, Bytes), SourceError> {
         let place = self.place();
         let authorization = self.authorization()?;
         let client = self.client.get(&self.current)?;
         self.reactor.settle();
-        let attempt = || {
+        let mut attempt = || {
             let url = route.at(&self.current);
             let mut request = match route {
                 Route::Advertisement(_) => client.request(Method::GET, url),
@@ -190,15 +190,10 @@ impl Http {
             };
             let mut exchange = pin!(exchange);
             if let Some(meanwhile) = meanwhile {
-                let mut now = || self.reactor.turned(exchange.as_mut());
-                if let Some(answer) = now() {
+                if let Some(answer) = self.reactor.turned(exchange.as_mut()) {
                     return Ok(answer);
                 }
-                meanwhile();
-                // what has come is taken before the time that this took is looked at
-                if let Some(answer) = now() {
-                    return Ok(answer);
-                }
+                patience.meanwhile(meanwhile);
             }
             patience.wait(&self.reactor, &place, "waiting for the answer", exchange)
         };
@@ -216,7 +211,7 @@ impl Http {
         } else {
             failed
         };
-        Err(unreachable(failed, &place, patience))
+        Err(unreachable(failed, &place, *patience))
     }
 
     /// The credentials, if this is the origin that they are for.

@@ -93,7 +93,9 @@ impl Local {
         known: Option<ObjectId>,
         into: Into<'_>,
     ) -> Result<u64, SourceError> {
-        let Into { mirror, odb, limits, .. } = into;
+        let Into { mirror, odb, limits, meanwhile, .. } = into;
+        // Nobody else works on it: what it is for comes first.
+        meanwhile();
         let repository = self.open()?;
         let unreadable = |source| self.unreadable(source);
         let commit = match repository.find_commit(oid(head.id())) {

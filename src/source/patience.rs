@@ -37,6 +37,13 @@ impl Patience {
         self.whole
     }
 
+    /// Does something else while somebody else works: the time that it takes does not count.
+    pub(super) fn meanwhile(&mut self, work: impl FnOnce()) {
+        let began = Instant::now();
+        work();
+        self.until += began.elapsed();
+    }
+
     /// How long to wait for the next sign of life.
     pub(super) fn now(&self) -> Duration {
         self.silence.min(self.until.saturating_duration_since(Instant::now()))

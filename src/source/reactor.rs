@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
 
+use crate::memory;
+
 /// Turns that bring a connection back after an answer, and show one that its server has closed:
 /// the connection's own, and the one of who waits for it.
 const SETTLING_TURNS: usize = 4;
@@ -24,7 +26,8 @@ impl Reactor {
     /// # Errors
     /// When no more files can be open.
     pub(super) fn new() -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let mut builder = Builder::new_current_thread();
+        let runtime = builder.enable_all().thread_keep_alive(memory::THREADS_KEPT).build()?;
         Ok(Self(Arc::new(Kept(Some(runtime)))))
     }
 

@@ -26,7 +26,7 @@ pub struct Remote {
     repository: Repository,
     /// What the last ask gave.
     last: Option<Chosen>,
-    /// Whether the ask before that gave something else.
+    /// Whether the ask before that gave something else. The first one of a process says nothing of that.
     is_new: bool,
     progress: Progress,
 }
@@ -173,9 +173,9 @@ impl Source for Remote {
             return Err(error);
         };
         let head = chosen.head.clone();
-        self.is_new = self.last.as_ref() != Some(&chosen);
+        self.is_new = self.last.as_ref().is_some_and(|last| *last != chosen);
         // what is new is fetched next, over the same connection
-        if !self.is_new {
+        if self.last.as_ref() == Some(&chosen) {
             self.repository.close();
         }
         self.last = Some(chosen);

@@ -307,7 +307,7 @@ impl Drop for Session {
 pub(super) struct Listening<'s> {
     session: &'s mut Session,
     host: Host,
-    patience: Patience,
+    pub(super) patience: Patience,
 }
 
 impl Listening<'_> {

@@ -62,9 +62,9 @@ impl Wire {
                 Ok(Reading::Http(Box::new(answer)))
             }
             Self::Ssh(ssh) => {
-                let listening = ssh.request(request, patience)?;
+                let mut listening = ssh.request(request, patience)?;
                 if let Some(meanwhile) = meanwhile {
-                    meanwhile();
+                    listening.patience.meanwhile(meanwhile);
                 }
                 Ok(Reading::Ssh(listening))
             }

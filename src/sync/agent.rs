@@ -293,14 +293,12 @@ impl Agent {
     pub(super) fn read_standing(&mut self) -> Result<(), SyncError> {
         let mut standing = self.journal.standing()?;
         std::mem::swap(&mut standing.source, &mut self.standing.source);
-        if self.unnoted.is_some() {
-            std::mem::swap(&mut standing.desired, &mut self.standing.desired);
-        }
         // A look that found what was known is not written down.
         if standing.drift.paths == self.standing.drift.paths {
             std::mem::swap(&mut standing.drift, &mut self.standing.drift);
         }
         self.standing = standing;
+        self.keep_detected();
         Ok(())
     }
 

@@ -194,7 +194,7 @@ impl Agent {
         let meanwhile = || drop(show::note_detected(&mut unnoted.borrow_mut(), journal));
         let fetched = self.source.fetch(head, since.as_ref(), mirror, &meanwhile);
         drop(timed);
-        show::note_detected(&mut self.unnoted, &self.journal)?;
+        let noted = show::note_detected(&mut self.unnoted, &self.journal);
         self.progress.begin(Stage::Idle, 0);
         self.untidy.rest = true;
         // What our own mirror lacks says nothing of the source.
@@ -205,6 +205,7 @@ impl Agent {
             self.note_source(now, Some(error))?;
         }
         let fetched = fetched?;
+        noted?;
         if fetched.bytes >= LARGE_FETCH_BYTES {
             memory::give_back();
         }

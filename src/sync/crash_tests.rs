@@ -37,7 +37,7 @@ static COMMITS: LazyLock<Commits> = LazyLock::new(Commits::make);
 pub(super) struct Machine {
     pub(super) disk: Arc<SimDisk>,
     pub(super) journal: Journal,
-    pub(super) head: Arc<Mutex<Revision>>,
+    head: Arc<Mutex<Revision>>,
     pub(super) clock: ManualClock,
     settings: Arc<Settings>,
 }
@@ -142,6 +142,16 @@ impl Machine {
 
     pub(super) fn show(&self, n: usize) {
         *self.head.lock().unwrap() = COMMITS.revisions[n].clone();
+    }
+
+    /// What the source shows.
+    pub(super) fn head(&self) -> Revision {
+        self.head.lock().unwrap().clone()
+    }
+
+    /// What sources that are told of it show.
+    pub(super) fn shown(&self) -> Arc<Mutex<Revision>> {
+        Arc::clone(&self.head)
     }
 
     /// Starts an agent, as after a boot: recovery first.

@@ -7,8 +7,8 @@ use super::crash_tests::Machine;
 use super::told_source::{LOST, Told};
 use crate::config::{LiveMode, WriteBack};
 use crate::model::{
-    Before, By, EventKind, PassOutcome, Publication, Reason, Sought, State, Suspension, Timestamp,
-    TreePath, Trigger, WishKind,
+    Before, By, EventKind, PassOutcome, Publication, Reason, Revision, Sought, State, Suspension,
+    Timestamp, TreePath, Trigger, WishKind,
 };
 
 #[test]
@@ -204,22 +204,66 @@ fn a_new_head_is_noted_while_the_source_works_on_it() {
         let desired = journal.standing().unwrap().desired;
         known.lock().unwrap().extend(desired.map(|desired| desired.revision));
     };
-    agent.source = Box::new(Told { head: machine.head.clone(), works: Some(Box::new(works)) });
+    agent.source = Box::new(Told { head: machine.shown(), works: Some(Box::new(works)) });
     machine.show(1);
     assert_eq!(machine.pass(&mut agent).outcome, PassOutcome::Applied);
-    assert_eq!(*noted.lock().unwrap(), [machine.head.lock().unwrap().clone()]);
+    assert_eq!(*noted.lock().unwrap(), [machine.head()]);
 }
 
-#[test]
-fn a_new_head_that_nobody_asks_for_is_noted_too() {
+/// The heads that were told, in order.
+fn detected(machine: &Machine) -> Vec<Revision> {
+    let events = machine.journal.events_after(0, 100).unwrap();
+    let heads = events.into_iter().filter(|event| event.kind == EventKind::RevisionDetected);
+    heads.filter_map(|event| event.facts.revision).collect()
+}
+
+/// A machine on which something is live and nothing else is going to be.
+fn suspended() -> (Machine, super::Agent) {
     let machine = Machine::new(LiveMode::Symlink);
     let mut agent = machine.start();
     machine.pass(&mut agent);
-    machine.show(1);
     let (since, actor) = (Timestamp(0), "test".to_owned());
     let suspension = Suspension { since, until: None, actor, reason: None };
     machine.journal.suspend(&suspension, By::operator("test")).unwrap();
+    (machine, agent)
+}
+
+#[test]
+fn a_new_head_that_is_not_fetched_is_noted_too() {
+    let (machine, mut agent) = suspended();
+    let first = machine.head();
+    machine.show(1);
     assert!(matches!(machine.pass(&mut agent).outcome, PassOutcome::Held(_)));
     let desired = machine.journal.standing().unwrap().desired.unwrap();
-    assert_eq!(desired.revision, *machine.head.lock().unwrap());
+    assert_eq!(desired.revision, machine.head());
+    assert_eq!(detected(&machine), [first, machine.head()]);
+}
+
+#[test]
+fn new_heads_that_could_not_be_noted_are_told_later_in_order_and_once() {
+    let (machine, mut agent) = suspended();
+    let mut heads = vec![machine.head()];
+    machine.journal.refuse("meta", true);
+    machine.show(1);
+    heads.push(machine.head());
+    assert_eq!(machine.pass(&mut agent).outcome, PassOutcome::Failed);
+    assert_eq!(detected(&machine), heads[..1]);
+    machine.journal.refuse("meta", false);
+    machine.show(2);
+    heads.push(machine.head());
+    for _ in 0..2 {
+        machine.pass(&mut agent);
+        assert_eq!(detected(&machine), heads);
+    }
+    machine.journal.refuse("meta", true);
+    machine.show(1);
+    heads.push(machine.head());
+    machine.pass(&mut agent);
+    machine.journal.refuse("meta", false);
+    // Recovery reads the journal too, which does not know it yet.
+    agent.recover().unwrap();
+    for _ in 0..2 {
+        machine.pass(&mut agent);
+        assert_eq!(detected(&machine), heads);
+    }
 }

@@ -79,6 +79,7 @@ impl Agent {
             _ => Started::Agreed,
         };
         self.standing = self.journal.standing()?;
+        self.keep_detected();
         if matches!(found, Found::Tree(_)) {
             self.note_place()?;
         }

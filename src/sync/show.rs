@@ -95,8 +95,8 @@ impl Agent {
         Ok(self.journal.note_source(&self.standing.source, &[])?)
     }
 
-    /// Sees the source's head. A new one is noted in the journal while the server works on what is new
-    /// in it, or else when the pass ends.
+    /// Sees the source's head. A new one is noted in the journal while what is new in it is fetched, or
+    /// else when the pass ends.
     pub(super) fn detect_head(&mut self, head: &Head, now: Timestamp) -> Result<(), SyncError> {
         if self.standing.desired.as_ref().is_some_and(|d| d.revision == head.revision) {
             return Ok(());
@@ -110,6 +110,13 @@ impl Agent {
         }
         self.standing.desired = Some(desired);
         Ok(())
+    }
+
+    /// What was detected stays so though the journal, which was read again, does not know it yet.
+    pub(super) fn keep_detected(&mut self) {
+        if let Some(detected) = &self.unnoted {
+            self.standing.desired = Some(detected.desired.clone());
+        }
     }
 
     /// The head waits for something that this pass did not have to look at.
