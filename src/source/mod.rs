@@ -81,7 +81,7 @@ pub trait Source: Send {
     /// Brings the files of the commit into the mirror, and says how it stands to `since`, the last
     /// accepted commit of the same line (which need not be in the mirror, but costs less when it is).
     /// Also what the settings want signatures on. Nothing in the files is looked at. `meanwhile` is done
-    /// while somebody else works on an answer: once, more than once, or not at all.
+    /// while somebody else works on an answer, where anybody is asked: once, or more than once.
     ///
     /// # Errors
     /// [`SourceError`]; within the settings' `timeout`.

@@ -37,7 +37,8 @@ impl Patience {
         self.whole
     }
 
-    /// Does something else while somebody else works: the time that it takes does not count.
+    /// Does something else while somebody else works: the time that it takes does not count for the answer
+    /// that is waited for, but for that of a connection that has to be made first.
     pub(super) fn meanwhile(&mut self, work: impl FnOnce()) {
         let began = Instant::now();
         work();
@@ -68,5 +69,24 @@ impl Patience {
         reactor
             .wait(async { tokio::time::timeout(wait, future).await })
             .map_err(|_| self.over(place, doing))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_done_meanwhile_does_not_count() {
+        const WORK: Duration = Duration::from_millis(2);
+        let before = Patience::begin(Duration::from_secs(1));
+        let mut after = before;
+        after.meanwhile(|| {
+            let began = Instant::now();
+            while began.elapsed() < WORK {
+                std::hint::spin_loop();
+            }
+        });
+        assert!(after.until - before.until >= WORK);
     }
 }

@@ -156,16 +156,19 @@ impl Peer {
         };
         let request = pack_request::request(want, asked, abilities);
         let intake = OnceCell::new();
-        let meanwhile = || {
+        let begin = || {
             meanwhile();
             mirror.read_expected();
-            intake.get_or_init(|| Intake::start(mirror, limits, &self.place));
+            Intake::start(mirror, limits, &self.place)
+        };
+        let meanwhile = || {
+            intake.get_or_init(begin);
         };
         let mut answer = self.wire.say(&request, abilities.v2, patience, Some(&meanwhile))?;
         let max = limits.fetch_bytes_max.saturating_add(TALK_BYTES_MAX);
         let mut packets = Packets::new(&mut answer, &self.place, "limits.fetch_bytes_max", max);
-        let started = intake.into_inner();
-        let intake = started.unwrap_or_else(|| Intake::start(mirror, limits, &self.place))?;
+        // The answer may have been here before anything could be done.
+        let intake = intake.into_inner().unwrap_or_else(begin)?;
         let intake = intake.reporting_to(progress).within(patience.whole());
         let intake = if matches!(asked, Asked::Since { .. }) { intake.little() } else { intake };
         let answered = pack_request::answer(&mut packets, asked, abilities, intake)?;

@@ -26,7 +26,7 @@ pub struct Remote {
     repository: Repository,
     /// What the last ask gave.
     last: Option<Chosen>,
-    /// Whether the ask before that gave something else. The first one of a process says nothing of that.
+    /// Whether the ask before that gave something else. The first one says nothing of that.
     is_new: bool,
     progress: Progress,
 }

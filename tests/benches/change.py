@@ -102,14 +102,12 @@ def _rounds(
         have = repository.shown
         repository.push(commit.revision)
         # Who comes second finds the server's files in memory: take turns at it.
-        if number % 2 == 0:
-            _agent(run, figure, size, agent, control, repository, commit)
-            _bare(run, figure, size, agent, repository, files, have, commit)
-        for peer in peers:
-            _command(run, figure, size, peer, commit)
         if number % 2 == 1:
-            _bare(run, figure, size, agent, repository, files, have, commit)
-            _agent(run, figure, size, agent, control, repository, commit)
+            _peers(run, figure, size, peers, commit)
+        turn = number // 2 % 2
+        _both(run, figure, size, agent, control, repository, files, have, commit, turn)
+        if number % 2 == 0:
+            _peers(run, figure, size, peers, commit)
 
 
 def _rounds_of_many(
@@ -128,12 +126,8 @@ def _rounds_of_many(
     who comes second."""
     commits = repository.prepare(run.rounds, changed)
     for number, commit in enumerate(commits):
-        have = repository.shown
-        if number % 2 == 0:
-            _agent(run, figure, size, agent, control, repository, commit)
-        _bare(run, figure, size, agent, repository, files, have, commit)
-        if number % 2 == 1:
-            _agent(run, figure, size, agent, control, repository, commit)
+        have, turn = repository.shown, number % 2
+        _both(run, figure, size, agent, control, repository, files, have, commit, turn)
     early, measured = commits[:-ROUNDS_OF_MANY], commits[-ROUNDS_OF_MANY:]
     for commit in early[-1:]:
         repository.push(commit.revision)
@@ -141,8 +135,32 @@ def _rounds_of_many(
             peer.look()
     for commit in measured:
         repository.push(commit.revision)
-        for peer in peers:
-            _command(run, figure, size, peer, commit)
+        _peers(run, figure, size, peers, commit)
+
+
+def _peers(run: Run, figure: str, size: int, peers: list[Command], commit: Commit) -> None:
+    for peer in peers:
+        _command(run, figure, size, peer, commit)
+
+
+def _both(
+    run: Run,
+    figure: str,
+    size: int,
+    agent: Agent,
+    control: Control,
+    repository: Repository,
+    files: bare.Files | None,
+    have: str,
+    commit: Commit,
+    turn: int,
+) -> None:
+    """The agent and the bare program, in this order and in the other."""
+    if turn == 0:
+        _agent(run, figure, size, agent, control, repository, commit)
+    _bare(run, figure, size, agent, repository, files, have, commit)
+    if turn == 1:
+        _agent(run, figure, size, agent, control, repository, commit)
 
 
 def _agent(

@@ -73,7 +73,11 @@ class Attached:
     def _has_all_threads(self) -> bool:
         tracers = []
         for task in Path(f"/proc/{self._pid}/task").iterdir():
-            status = (task / "status").read_text()
+            try:
+                status = (task / "status").read_text()
+            except (FileNotFoundError, ProcessLookupError):
+                # A thread that has just ended.
+                return False
             tracers.append("TracerPid:\t0\n" not in status)
         return all(tracers)
 

@@ -1,3 +1,5 @@
+use std::cell::Cell;
+
 use super::backend::Backend;
 use super::*;
 use crate::config::HttpAuth;
@@ -66,8 +68,9 @@ fn one_commit_more_is_one_request_and_its_differences() {
     assert_eq!(head.revision, second);
     backend.taken();
     mirror.expect(mirror.commit_tree(&first).unwrap());
-    let fetched = remote.fetch(&head, Some(&first), &mirror, &|| {}).unwrap();
-    assert!(!mirror.expects(), "it is read while the server works");
+    let done = Cell::new(false);
+    let fetched = remote.fetch(&head, Some(&first), &mirror, &|| done.set(true)).unwrap();
+    assert!(done.get() && !mirror.expects(), "it is done and read while the server works");
     assert_eq!(fetched.descent, Descent::Descends);
     assert_eq!(backend.taken().len(), 1);
     assert!(fetched.bytes < 700, "{} bytes", fetched.bytes);

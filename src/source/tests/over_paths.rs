@@ -21,7 +21,9 @@ fn the_embedded_repository_is_made_once_and_takes_pushes() {
     place.git(&["push", "-q", to, "HEAD:live"]);
     let head = ask(&mut place.remote(Location::Embedded, Reference::Head));
     assert_eq!((&head.revision, head.reference.as_str()), (&second, "refs/heads/live"));
-    let fetched = remote.fetch(&head, Some(&first), &mirror, &|| {}).unwrap();
+    let done = std::cell::Cell::new(false);
+    let fetched = remote.fetch(&head, Some(&first), &mirror, &|| done.set(true)).unwrap();
+    assert!(done.get());
     assert_eq!(fetched.descent, Descent::Descends);
     assert!(fetched.bytes < 600, "{} bytes", fetched.bytes);
 }
