@@ -27,6 +27,14 @@ KINDS = {1: b"commit", 2: b"tree", 3: b"blob", 4: b"tag", OFFSET_DIFFERENCE: b"d
 HEADERS = "content-type: application/x-git-upload-pack-request\r\ngit-protocol: version=2\r\n"
 
 
+KINDS_OF_FILES = ("made", "linked", "renamed", "removed", "synced")
+
+
+def counts_of(counted: Mapping[str, int]) -> dict[str, int]:
+    """What was counted by volume and kind, by kind alone."""
+    return {kind: counted[f"live.{kind}"] + counted[f"state.{kind}"] for kind in KINDS_OF_FILES}
+
+
 @dataclass
 class Taken:
     """What one change took."""

@@ -34,8 +34,6 @@ SYNCED_AT_ONCE_MIN = 300
 
 REST_SECONDS = 2.0
 
-FILE_KINDS = ("made", "linked", "renamed", "removed", "synced")
-
 MANY_FILES = 50_000
 ROUNDS_OF_MANY = 3
 
@@ -234,7 +232,7 @@ def _traced(
         out = peer.place.folder / "strace"
         processes.run(syscalls.traced(peer.arguments(), out), peer.place.log, peer.environment)
         _counted(run, "change.one", size, peer.name, syscalls.count(out, peer.place))
-    return {kind: until[f"live.{kind}"] + until[f"state.{kind}"] for kind in FILE_KINDS}
+    return bare.counts_of(until)
 
 
 def _bare(
@@ -264,7 +262,7 @@ def _multiples(run: Run, size: int, agent: Agent) -> None:
 
 def _counted(run: Run, figure: str, size: int, tool: str, counts: dict[str, int]) -> None:
     for volume in ("live", "state"):
-        for kind in FILE_KINDS:
+        for kind in bare.KINDS_OF_FILES:
             key = f"{volume}.{kind}"
             run.results.add(f"{figure}.{key}", size, tool, "", counts[key])
     run.results.add(f"{figure}.processes", size, tool, "", counts["processes"])

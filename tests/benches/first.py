@@ -8,7 +8,9 @@ from pathlib import Path
 from . import processes
 from .processes import Started
 from .reader import STEP_SECONDS
+from .remote import since
 from .run import Run
+from .server import Counters
 
 MANY_FILES = 50_000
 ROUNDS_OF_MANY = 2
@@ -22,13 +24,18 @@ def measure(run: Run) -> None:
         for number in range(rounds):
             run.say(f"first: {size} files, round {number + 1} of {rounds}")
             with run.agent(repository) as agent:
-                _until_live(run, "kconfigd", size, agent.live, agent.command("sync", "--once"))
+                asked = run.remote.counters()
+                started = agent.command("sync", "--once")
+                _until_live(run, "kconfigd", size, agent.live, started, asked)
             with run.commands(repository) as peers:
                 for peer in peers:
-                    _until_live(run, peer.name, size, peer.live, peer.begin_look())
+                    asked = run.remote.counters()
+                    _until_live(run, peer.name, size, peer.live, peer.begin_look(), asked)
 
 
-def _until_live(run: Run, tool: str, size: int, live: Path, started: Started) -> None:
+def _until_live(
+    run: Run, tool: str, size: int, live: Path, started: Started, asked: Counters
+) -> None:
     while not live.exists() and started.runs():
         time.sleep(STEP_SECONDS)
     visible = time.perf_counter() - started.began
@@ -38,6 +45,8 @@ def _until_live(run: Run, tool: str, size: int, live: Path, started: Started) ->
         time.sleep(STEP_SECONDS)
     ended = started.wait()
     run.results.add("first.visible", size, tool, "s", visible)
+    server = since(run.remote.counters(), asked).busy_seconds
+    run.results.add("first.server", size, tool, "s", server)
     run.results.add("first.cpu", size, tool, "s", ended.cpu_seconds)
     # The kernel begins a program's peak with that of who started it, and tells nothing below.
     peak = peak or (ended.peak_kib if ended.peak_kib > processes.own_peak_kib() else 0)

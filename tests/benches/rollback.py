@@ -6,7 +6,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from . import processes
+from . import bare, processes, syscalls
+from .control import Control
 from .reader import STEP_SECONDS
 from .run import Run
 from .tools import Agent
@@ -41,11 +42,41 @@ def measure(run: Run) -> None:
                 control.end()
                 whole = time.perf_counter() - began
                 run.results.add("rollback.answered", size, agent.name, "s", whole)
+            _bare(run, size, agent, control, two, rounds)
             for number in range(rounds):
                 _settle(agent)
                 ended = agent.command("rollback", str(two[number % 2])).wait()
                 run.results.add("rollback.command", size, agent.name, "s", ended.wall_seconds)
     _shell(run)
+
+
+def _bare(
+    run: Run, size: int, agent: Agent, control: Control, two: list[int], rounds: int
+) -> None:
+    """A program that makes as many files durable until its link is moved, and nothing else."""
+    if not syscalls.available():
+        run.results.note("files and processes are not counted: strace is missing")
+        return
+    _settle(agent)
+    out = agent.place.folder / "strace"
+    with syscalls.Attached(agent.pid, out):
+        control.ask("POST", "/api/config/rollback?wait=300s", {"to": two[rounds % 2]})
+        _settle(agent)
+    control.ask("POST", "/api/config/rollback?wait=300s", {"to": two[(rounds + 1) % 2]})
+    counts = bare.counts_of(syscalls.count(out, agent.place, until_renamed=agent.live))
+    with bare.Files(agent.place.folder, counts) as files:
+        for _ in range(rounds):
+            files.prepare()
+            time.sleep(bare.REST_SECONDS)
+            began = time.perf_counter()
+            files.change()
+            wall = time.perf_counter() - began
+            run.results.add("rollback.bare", size, agent.name, "s", wall)
+    own = run.results.get("rollback.agent", size, agent.name)
+    other = run.results.get("rollback.bare", size, agent.name)
+    if own and other:
+        times = own.median / other.median
+        run.results.add("rollback.times", size, agent.name, "×", times)
 
 
 def _settle(agent: Agent) -> None:
