@@ -61,6 +61,8 @@ pub struct Agent {
     pub(super) filters: Vec<(String, Filter)>,
     /// What the journal knew when it was read last.
     pub(super) standing: Standing,
+    /// What the journal counted then.
+    pub(super) read_at: u64,
     /// The source's head, where the journal does not know it yet.
     pub(super) unnoted: Option<super::show::Detected>,
     /// What the last passes found out about the head.
@@ -143,6 +145,7 @@ impl Agent {
             windows,
             filters: filters_of(&parts.settings)?,
             standing,
+            read_at: 0,
             unnoted: None,
             settled: None,
             failures: 0,
@@ -291,7 +294,10 @@ impl Agent {
     /// Reads what the journal knows. How fresh the source is is known better here: that is written
     /// down once a minute only.
     pub(super) fn read_standing(&mut self) -> Result<(), SyncError> {
+        // Before it is read: what is written meanwhile is read again.
+        let read_at = self.journal.changes();
         let mut standing = self.journal.standing()?;
+        self.read_at = read_at;
         std::mem::swap(&mut standing.source, &mut self.standing.source);
         // A look that found what was known is not written down.
         if standing.drift.paths == self.standing.drift.paths {

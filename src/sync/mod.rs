@@ -287,6 +287,22 @@ impl Agent {
         }
     }
 
+    /// What is to be done about the source's head.
+    fn decide_on(&self, head: &Head) -> Decision {
+        decide(&Observed {
+            now: self.clock.now(),
+            head: &head.revision,
+            live: self.standing.live.as_ref(),
+            live_fits: self.live_fits(),
+            suspended: self.standing.suspended.as_ref(),
+            quarantine: &self.standing.quarantine,
+            rules: &self.rules_key,
+            trust: &self.trust_key(head),
+            passed_over: self.standing.passed_over.as_ref(),
+            settled: self.settled.as_ref(),
+        })
+    }
+
     /// What the source wants.
     fn follow(&mut self, trigger: Trigger) -> Result<Report, SyncError> {
         self.refresh(trigger)?;
@@ -315,18 +331,12 @@ impl Agent {
             return Ok(self.baking_report());
         }
         self.trust_watch.look(&self.settings.source.verify);
-        let decision = decide(&Observed {
-            now: self.clock.now(),
-            head: &head.revision,
-            live: self.standing.live.as_ref(),
-            live_fits: self.live_fits(),
-            suspended: self.standing.suspended.as_ref(),
-            quarantine: &self.standing.quarantine,
-            rules: &self.rules_key,
-            trust: &self.trust_key(&head),
-            passed_over: self.standing.passed_over.as_ref(),
-            settled: self.settled.as_ref(),
-        });
+        let mut decision = self.decide_on(&head);
+        if matches!(decision, Decision::Attempt) && self.journal.changes() != self.read_at {
+            // Who suspends us is told so at once, be it while this pass waits for the source.
+            self.read_standing()?;
+            decision = self.decide_on(&head);
+        }
         match (decision, unrepaired) {
             (Decision::Attempt, _) => self.attempt(&head, trigger, None),
             // A new commit would have replaced what could not be repaired.

@@ -267,3 +267,14 @@ fn new_heads_that_could_not_be_noted_are_told_later_in_order_and_once() {
         assert_eq!(detected(&machine), heads);
     }
 }
+
+#[test]
+fn who_is_told_that_nothing_is_applied_any_more_can_rely_on_it_whatever_pass_is_next() {
+    for trigger in [Trigger::Interval, Trigger::Command] {
+        let (machine, mut agent) = suspended();
+        let live = agent.live_revision().cloned();
+        machine.show(1);
+        assert!(matches!(agent.pass(trigger).outcome, PassOutcome::Held(_)), "{trigger:?}");
+        assert_eq!(agent.live_revision().cloned(), live);
+    }
+}
