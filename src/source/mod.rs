@@ -84,7 +84,7 @@ pub trait Source: Send {
     /// while somebody else works on an answer, where anybody is asked: once, or more than once.
     ///
     /// # Errors
-    /// [`SourceError`]; within the settings' `timeout`.
+    /// [`SourceError`]; within the settings' `timeout`, to which what is done meanwhile is added.
     fn fetch(
         &mut self,
         head: &Head,

@@ -129,6 +129,7 @@ impl Agent {
         let progress = Progress::default();
         let rules = rules_of(&parts.settings)?.watched(progress.clone());
         let windows = windows_of(&parts.settings)?;
+        let read_at = parts.journal.changes();
         let standing = parts.journal.standing()?;
         let mut trees = parts.trees;
         trees.report_to(progress.clone());
@@ -145,7 +146,7 @@ impl Agent {
             windows,
             filters: filters_of(&parts.settings)?,
             standing,
-            read_at: 0,
+            read_at,
             unnoted: None,
             settled: None,
             failures: 0,
@@ -283,12 +284,12 @@ impl Agent {
             && self.trees.fits_mode()
     }
 
-    /// Reads the journal again where somebody else may have written to it.
-    pub(super) fn refresh(&mut self, trigger: Trigger) -> Result<(), SyncError> {
-        if trigger != Trigger::Interval {
-            self.read_standing()?;
+    /// Reads the journal again where anybody wrote to it since, whatever the pass is for.
+    pub(super) fn refresh(&mut self) -> Result<(), SyncError> {
+        match self.journal.changes() == self.read_at {
+            true => Ok(()),
+            false => self.read_standing(),
         }
-        Ok(())
     }
 
     /// Reads what the journal knows. How fresh the source is is known better here: that is written
@@ -303,8 +304,11 @@ impl Agent {
         if standing.drift.paths == self.standing.drift.paths {
             std::mem::swap(&mut standing.drift, &mut self.standing.drift);
         }
+        // What was detected stays so though the journal does not know it yet.
+        if let Some(detected) = &self.unnoted {
+            standing.desired = Some(detected.desired.clone());
+        }
         self.standing = standing;
-        self.keep_detected();
         Ok(())
     }
 

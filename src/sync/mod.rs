@@ -287,25 +287,9 @@ impl Agent {
         }
     }
 
-    /// What is to be done about the source's head.
-    fn decide_on(&self, head: &Head) -> Decision {
-        decide(&Observed {
-            now: self.clock.now(),
-            head: &head.revision,
-            live: self.standing.live.as_ref(),
-            live_fits: self.live_fits(),
-            suspended: self.standing.suspended.as_ref(),
-            quarantine: &self.standing.quarantine,
-            rules: &self.rules_key,
-            trust: &self.trust_key(head),
-            passed_over: self.standing.passed_over.as_ref(),
-            settled: self.settled.as_ref(),
-        })
-    }
-
     /// What the source wants.
     fn follow(&mut self, trigger: Trigger) -> Result<Report, SyncError> {
-        self.refresh(trigger)?;
+        self.refresh()?;
         if self.trees.ensure_folder()? {
             self.regain_manifest();
         }
@@ -330,13 +314,21 @@ impl Agent {
             // A newer head waits until it is known whether this one is good.
             return Ok(self.baking_report());
         }
+        // Who suspends us is told so at once, be it while this pass waits for the source.
+        self.refresh()?;
         self.trust_watch.look(&self.settings.source.verify);
-        let mut decision = self.decide_on(&head);
-        if matches!(decision, Decision::Attempt) && self.journal.changes() != self.read_at {
-            // Who suspends us is told so at once, be it while this pass waits for the source.
-            self.read_standing()?;
-            decision = self.decide_on(&head);
-        }
+        let decision = decide(&Observed {
+            now: self.clock.now(),
+            head: &head.revision,
+            live: self.standing.live.as_ref(),
+            live_fits: self.live_fits(),
+            suspended: self.standing.suspended.as_ref(),
+            quarantine: &self.standing.quarantine,
+            rules: &self.rules_key,
+            trust: &self.trust_key(&head),
+            passed_over: self.standing.passed_over.as_ref(),
+            settled: self.settled.as_ref(),
+        });
         match (decision, unrepaired) {
             (Decision::Attempt, _) => self.attempt(&head, trigger, None),
             // A new commit would have replaced what could not be repaired.

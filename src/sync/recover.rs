@@ -78,8 +78,7 @@ impl Agent {
             (Recovery::Agreed, Found::Nothing) => Started::Nothing,
             _ => Started::Agreed,
         };
-        self.standing = self.journal.standing()?;
-        self.keep_detected();
+        self.read_standing()?;
         if matches!(found, Found::Tree(_)) {
             self.note_place()?;
         }

@@ -23,7 +23,7 @@ const PRUNE_EVERY: Duration = Duration::from_secs(24 * 3600);
 
 /// A head that was seen, and what is told of it.
 pub(super) struct Detected {
-    desired: Desired,
+    pub(super) desired: Desired,
     event: (Event, Vec<String>),
 }
 
@@ -110,13 +110,6 @@ impl Agent {
         }
         self.standing.desired = Some(desired);
         Ok(())
-    }
-
-    /// What was detected stays so though the journal, which was read again, does not know it yet.
-    pub(super) fn keep_detected(&mut self) {
-        if let Some(detected) = &self.unnoted {
-            self.standing.desired = Some(detected.desired.clone());
-        }
     }
 
     /// The head waits for something that this pass did not have to look at.
