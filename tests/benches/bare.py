@@ -27,14 +27,6 @@ KINDS = {1: b"commit", 2: b"tree", 3: b"blob", 4: b"tag", OFFSET_DIFFERENCE: b"d
 HEADERS = "content-type: application/x-git-upload-pack-request\r\ngit-protocol: version=2\r\n"
 
 
-KINDS_OF_FILES = ("made", "linked", "renamed", "removed", "synced")
-
-
-def counts_of(counted: Mapping[str, int]) -> dict[str, int]:
-    """What was counted by volume and kind, by kind alone."""
-    return {kind: counted[f"live.{kind}"] + counted[f"state.{kind}"] for kind in KINDS_OF_FILES}
-
-
 @dataclass
 class Taken:
     """What one change took."""
@@ -140,7 +132,8 @@ def _pack(answer: bytes) -> bytes:
 
 
 class Files:
-    """As many small files made, linked, renamed, removed and made durable as an agent does."""
+    """As many small files made, linked, renamed, removed and made durable as an agent does: `counts` by
+    these kinds, see `syscalls.by_kind`."""
 
     def __init__(self, folder: Path, counts: Mapping[str, int]) -> None:
         self._folder = folder / "bare"

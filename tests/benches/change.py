@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 from . import bare, floor, processes, syscalls
 from .control import Control
+from .goals import KCONFIGD
 from .reader import await_live
 from .remote import since
 from .repositories import Commit, Repository
@@ -54,21 +57,24 @@ def _size(run: Run, size: int) -> None:
         peers = stack.enter_context(run.commands(repository))
         for peer in peers:
             peer.look()
+        changes = _Changes(run, size, repository, agent, control, peers)
         run.say(f"change: {size} files, the history fills")
         for commit in repository.prepare(FILLING):
-            _agent(run, "change.filling", size, agent, control, repository, commit)
+            changes.agent_follows("change.filling", commit)
         files = None
         if syscalls.available():
             # Before larger changes: the tree that is prepared next is brought over the last ones.
-            counts = _traced(run, size, agent, control, peers, repository)
+            counts = changes.traced()
             files = stack.enter_context(bare.Files(agent.place.folder, counts))
         else:
             run.results.note("files and processes are not counted: strace is missing")
-        _rounds(run, "change.one", 1, size, agent, control, peers, repository, files)
-        _multiples(run, size, agent)
+        changes.rounds("change.one", 1, files)
+        for kind in ("visible", "cpu.visible"):
+            own, of = f"change.one.{kind}", f"change.one.bare.{kind}"
+            run.results.add_multiple(f"change.one.times.{kind}", own, of, size, agent.name)
         if size >= PERCENT_FILES_MIN:
             changed = size // 100
-            _rounds(run, "change.percent", changed, size, agent, control, peers, repository)
+            changes.rounds("change.percent", changed)
             if changed >= SYNCED_AT_ONCE_MIN:
                 taken = floor.replace_seconds(agent.place.live_volume, changed)
                 run.results.add("change.percent.floor", size, agent.name, "s", taken)
@@ -81,188 +87,133 @@ def _size(run: Run, size: int) -> None:
         run.results.add("memory.changes.peak", size, agent.name, "KiB", memory.peak)
 
 
-def _rounds(
-    run: Run,
-    figure: str,
-    changed: int,
-    size: int,
-    agent: Agent,
-    control: Control,
-    peers: list[Command],
-    repository: Repository,
-    files: bare.Files | None = None,
-) -> None:
-    run.say(f"{figure}: {size} files")
-    if size >= MANY_FILES:
-        _rounds_of_many(run, figure, changed, size, agent, control, peers, repository, files)
-        return
-    for number, commit in enumerate(repository.prepare(run.rounds, changed)):
-        have = repository.shown
-        repository.push(commit.revision)
-        # Who comes second finds the server's files in memory: take turns at it.
-        if number % 2 == 1:
-            _peers(run, figure, size, peers, commit)
-        turn = number // 2 % 2
-        _both(run, figure, size, agent, control, repository, files, have, commit, turn)
-        if number % 2 == 0:
-            _peers(run, figure, size, peers, commit)
+@dataclass
+class _Changes:
+    """Those who follow one repository, and its commits."""
 
+    run: Run
+    size: int
+    repository: Repository
+    agent: Agent
+    control: Control
+    peers: list[Command]
 
-def _rounds_of_many(
-    run: Run,
-    figure: str,
-    changed: int,
-    size: int,
-    agent: Agent,
-    control: Control,
-    peers: list[Command],
-    repository: Repository,
-    files: bare.Files | None,
-) -> None:
-    """Not in turn: a peer removes a whole tree in each round, and a file system may pass over what was
-    freed lately when it makes the next file, whoever makes it. The server's files are in memory for
-    who comes second."""
-    commits = repository.prepare(run.rounds, changed)
-    for number, commit in enumerate(commits):
-        have, turn = repository.shown, number % 2
-        _both(run, figure, size, agent, control, repository, files, have, commit, turn)
-    early, measured = commits[:-ROUNDS_OF_MANY], commits[-ROUNDS_OF_MANY:]
-    for commit in early[-1:]:
-        repository.push(commit.revision)
+    def rounds(self, figure: str, changed: int, files: bare.Files | None = None) -> None:
+        """A commit a round, followed by all; by the bare program where its files are given."""
+        self.run.say(f"{figure}: {self.size} files")
+        commits = self.repository.prepare(self.run.rounds, changed)
+        if self.size >= MANY_FILES:
+            self._rounds_of_many(figure, commits, files)
+            return
+        for number, commit in enumerate(commits):
+            have = self.repository.shown
+            self.repository.push(commit.revision)
+            # Who comes second finds the server's files in memory: take turns at it.
+            if number % 2 == 1:
+                self._peers_follow(figure, commit)
+            self._both_follow(figure, commit, files, have, number // 2 % 2 == 0)
+            if number % 2 == 0:
+                self._peers_follow(figure, commit)
+
+    def _rounds_of_many(
+        self, figure: str, commits: list[Commit], files: bare.Files | None
+    ) -> None:
+        """Not in turn: a peer removes a whole tree in each round, and a file system may pass over what
+        was freed lately when it makes the next file, whoever makes it. The server's files are in memory
+        for who comes second."""
+        for number, commit in enumerate(commits):
+            self._both_follow(figure, commit, files, self.repository.shown, number % 2 == 0)
+        early, measured = commits[:-ROUNDS_OF_MANY], commits[-ROUNDS_OF_MANY:]
+        for commit in early[-1:]:
+            self.repository.push(commit.revision)
+            for peer in self.peers:
+                peer.look()
+        for commit in measured:
+            self.repository.push(commit.revision)
+            self._peers_follow(figure, commit)
+
+    def _both_follow(
+        self,
+        figure: str,
+        commit: Commit,
+        files: bare.Files | None,
+        have: str,
+        agent_first: bool,
+    ) -> None:
+        if agent_first:
+            self.agent_follows(figure, commit)
+        if files is not None:
+            taken = bare.change(self.repository, self.run.remote, files, have, commit.revision)
+            self._add(f"{figure}.bare.visible", "s", taken.wall_seconds)
+            self._add(f"{figure}.bare.cpu.visible", "s", taken.cpu_seconds)
+        if not agent_first:
+            self.agent_follows(figure, commit)
+
+    def agent_follows(self, figure: str, commit: Commit) -> None:
+        """Pushes the commit, and has the agent look."""
+        agent = self.agent
+        used = processes.settle(agent.pid)
+        # What others left in memory for the disk is not for the agent's `syncfs` to write.
+        os.sync()
+        self.repository.push(commit.revision)
+        asked = self.run.remote.counters()
+        began = time.perf_counter()
+        self.control.begin_look()
+        visible = await_live(agent.live, commit, agent.place.log) - began
+        at_visible = processes.cpu_seconds(agent.pid) - used
+        self.control.end()
+        self._asked(figure, agent.name, asked)
+        self._add(f"{figure}.visible", "s", visible)
+        self._add(f"{figure}.cpu.visible", "s", at_visible)
+        self._add(f"{figure}.cpu", "s", processes.settle(agent.pid) - used)
+
+    def _peers_follow(self, figure: str, commit: Commit) -> None:
+        for peer in self.peers:
+            asked = self.run.remote.counters()
+            started = peer.begin_look()
+            visible = await_live(peer.live, commit, peer.place.log) - started.began
+            ended = started.wait()
+            self._asked(figure, peer.name, asked)
+            self._add(f"{figure}.visible", "s", visible, peer.name)
+            self._add(f"{figure}.cpu", "s", ended.cpu_seconds, peer.name)
+
+    def traced(self) -> dict[str, int]:
+        """Counts the files and processes of one change of each; gives what the agent does until it is
+        visible, by kind."""
+        self.run.say(f"change: {self.size} files, under strace")
+        agent, peers = self.agent, self.peers if self.size <= TRACED_FILES_MAX else []
         for peer in peers:
             peer.look()
-    for commit in measured:
-        repository.push(commit.revision)
-        _peers(run, figure, size, peers, commit)
-
-
-def _peers(run: Run, figure: str, size: int, peers: list[Command], commit: Commit) -> None:
-    for peer in peers:
-        _command(run, figure, size, peer, commit)
-
-
-def _both(
-    run: Run,
-    figure: str,
-    size: int,
-    agent: Agent,
-    control: Control,
-    repository: Repository,
-    files: bare.Files | None,
-    have: str,
-    commit: Commit,
-    turn: int,
-) -> None:
-    """The agent and the bare program, in this order and in the other."""
-    if turn == 0:
-        _agent(run, figure, size, agent, control, repository, commit)
-    _bare(run, figure, size, agent, repository, files, have, commit)
-    if turn == 1:
-        _agent(run, figure, size, agent, control, repository, commit)
-
-
-def _agent(
-    run: Run,
-    figure: str,
-    size: int,
-    agent: Agent,
-    control: Control,
-    repository: Repository,
-    commit: Commit,
-) -> None:
-    used = processes.settle(agent.pid)
-    # What others left in memory for the disk is not for the agent's `syncfs` to write.
-    os.sync()
-    repository.push(commit.revision)
-    asked = run.remote.counters()
-    began = time.perf_counter()
-    control.begin_look()
-    visible = await_live(agent.live, commit, agent.place.log) - began
-    at_visible = processes.cpu_seconds(agent.pid) - used
-    control.end()
-    _asked(run, figure, size, agent.name, asked)
-    run.results.add(f"{figure}.visible", size, agent.name, "s", visible)
-    run.results.add(f"{figure}.cpu.visible", size, agent.name, "s", at_visible)
-    run.results.add(f"{figure}.cpu", size, agent.name, "s", processes.settle(agent.pid) - used)
-
-
-def _command(run: Run, figure: str, size: int, peer: Command, commit: Commit) -> None:
-    asked = run.remote.counters()
-    started = peer.begin_look()
-    visible = await_live(peer.live, commit, peer.place.log) - started.began
-    ended = started.wait()
-    _asked(run, figure, size, peer.name, asked)
-    run.results.add(f"{figure}.visible", size, peer.name, "s", visible)
-    run.results.add(f"{figure}.cpu", size, peer.name, "s", ended.cpu_seconds)
-
-
-def _asked(run: Run, figure: str, size: int, tool: str, before: Counters) -> None:
-    passed = since(run.remote.counters(), before)
-    run.results.add(f"{figure}.server", size, tool, "s", passed.busy_seconds)
-    run.results.add(f"{figure}.requests", size, tool, "", passed.requests)
-    run.results.add(f"{figure}.bytes", size, tool, "bytes", passed.bytes_in + passed.bytes_out)
-
-
-def _traced(
-    run: Run,
-    size: int,
-    agent: Agent,
-    control: Control,
-    peers: list[Command],
-    repository: Repository,
-) -> dict[str, int]:
-    """What a change does until it is visible, by kind, on both volumes together."""
-    run.say(f"change: {size} files, under strace")
-    traced = peers if size <= TRACED_FILES_MAX else []
-    for peer in traced:
-        peer.look()
-    commit = repository.prepare(1)[0]
-    processes.settle(agent.pid)
-    out = agent.place.folder / "strace"
-    with syscalls.Attached(agent.pid, out):
-        repository.push(commit.revision)
-        control.look()
+        commit = self.repository.prepare(1)[0]
         processes.settle(agent.pid)
-    _counted(run, "change.one", size, agent.name, syscalls.count(out, agent.place))
-    until = syscalls.count(out, agent.place, until_renamed=agent.live)
-    _counted(run, "change.one.until", size, agent.name, until)
-    disk = (until["live.synced"] + until["state.synced"]) * floor.fsync_seconds(agent.place.folder)
-    run.results.add("change.one.disk", size, agent.name, "s", disk)
-    for peer in traced:
-        out = peer.place.folder / "strace"
-        processes.run(syscalls.traced(peer.arguments(), out), peer.place.log, peer.environment)
-        _counted(run, "change.one", size, peer.name, syscalls.count(out, peer.place))
-    return bare.counts_of(until)
+        out = agent.place.folder / "strace"
+        with syscalls.Attached(agent.pid, out):
+            self.repository.push(commit.revision)
+            self.control.look()
+            processes.settle(agent.pid)
+        self._counted("change.one", agent.name, syscalls.count(out, agent.place))
+        until = syscalls.count(out, agent.place, until_renamed=agent.live)
+        self._counted("change.one.until", agent.name, until)
+        counts = syscalls.by_kind(until)
+        self._add("change.one.disk", "s", counts["synced"] * floor.fsync_seconds(agent.place.folder))
+        for peer in peers:
+            out = peer.place.folder / "strace"
+            processes.run(syscalls.traced(peer.arguments(), out), peer.place.log, peer.environment)
+            self._counted("change.one", peer.name, syscalls.count(out, peer.place))
+        return counts
 
+    def _asked(self, figure: str, tool: str, before: Counters) -> None:
+        passed = since(self.run.remote.counters(), before)
+        self._add(f"{figure}.server", "s", passed.busy_seconds, tool)
+        self._add(f"{figure}.requests", "", passed.requests, tool)
+        self._add(f"{figure}.bytes", "bytes", passed.bytes_in + passed.bytes_out, tool)
 
-def _bare(
-    run: Run,
-    figure: str,
-    size: int,
-    agent: Agent,
-    repository: Repository,
-    files: bare.Files | None,
-    have: str,
-    commit: Commit,
-) -> None:
-    if files is not None:
-        taken = bare.change(repository, run.remote, files, have, commit.revision)
-        run.results.add(f"{figure}.bare.visible", size, agent.name, "s", taken.wall_seconds)
-        run.results.add(f"{figure}.bare.cpu.visible", size, agent.name, "s", taken.cpu_seconds)
+    def _counted(self, figure: str, tool: str, counts: Mapping[str, int]) -> None:
+        for volume in syscalls.VOLUMES:
+            for kind in syscalls.FILE_KINDS:
+                key = f"{volume}.{kind}"
+                self._add(f"{figure}.{key}", "", counts[key], tool)
+        self._add(f"{figure}.processes", "", counts["processes"], tool)
 
-
-def _multiples(run: Run, size: int, agent: Agent) -> None:
-    for figure in ("visible", "cpu.visible"):
-        own = run.results.get(f"change.one.{figure}", size, agent.name)
-        other = run.results.get(f"change.one.bare.{figure}", size, agent.name)
-        if own and other:
-            times = own.median / other.median
-            run.results.add(f"change.one.times.{figure}", size, agent.name, "×", times)
-
-
-def _counted(run: Run, figure: str, size: int, tool: str, counts: dict[str, int]) -> None:
-    for volume in ("live", "state"):
-        for kind in bare.KINDS_OF_FILES:
-            key = f"{volume}.{kind}"
-            run.results.add(f"{figure}.{key}", size, tool, "", counts[key])
-    run.results.add(f"{figure}.processes", size, tool, "", counts["processes"])
+    def _add(self, figure: str, unit: str, value: float, tool: str = KCONFIGD) -> None:
+        self.run.results.add(figure, self.size, tool, unit, value)

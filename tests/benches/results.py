@@ -72,6 +72,12 @@ class Results:
         """One more sample."""
         self._series.setdefault(Key(figure, size, tool), Series(unit)).samples.append(value)
 
+    def add_multiple(self, figure: str, own: str, of: str, size: int, tool: str) -> None:
+        """One figure as a multiple of another, by medians, where both were measured."""
+        one, other = self.get(own, size, tool), self.get(of, size, tool)
+        if one and other:
+            self.add(figure, size, tool, "×", one.median / other.median)
+
     def note(self, text: str) -> None:
         """Something that was not measured, and why."""
         if text not in self.notes:

@@ -63,7 +63,7 @@ def _bare(
         control.ask("POST", "/api/config/rollback?wait=300s", {"to": two[rounds % 2]})
         _settle(agent)
     control.ask("POST", "/api/config/rollback?wait=300s", {"to": two[(rounds + 1) % 2]})
-    counts = bare.counts_of(syscalls.count(out, agent.place, until_renamed=agent.live))
+    counts = syscalls.by_kind(syscalls.count(out, agent.place, until_renamed=agent.live))
     with bare.Files(agent.place.folder, counts) as files:
         for _ in range(rounds):
             files.prepare()
@@ -72,11 +72,7 @@ def _bare(
             files.change()
             wall = time.perf_counter() - began
             run.results.add("rollback.bare", size, agent.name, "s", wall)
-    own = run.results.get("rollback.agent", size, agent.name)
-    other = run.results.get("rollback.bare", size, agent.name)
-    if own and other:
-        times = own.median / other.median
-        run.results.add("rollback.times", size, agent.name, "×", times)
+    run.results.add_multiple("rollback.times", "rollback.agent", "rollback.bare", size, agent.name)
 
 
 def _settle(agent: Agent) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from .tools import Place
@@ -40,6 +41,9 @@ KINDS = {
     "sync": "synced",
     "execve": "processes",
 }
+
+VOLUMES = ("live", "state")
+FILE_KINDS = ("made", "linked", "renamed", "removed", "synced")
 
 LINE = re.compile(r"^(?:\d+\s+)?(\w+)\((.*)\)\s+= (-?\d+)")
 RESUMED = re.compile(r"^(\d+)\s+<\.\.\. (\w+) resumed>(.*)$")
@@ -114,6 +118,11 @@ def count(out: Path, place: Place, until_renamed: Path | None = None) -> Counter
         if kind == "renamed" and until_renamed and QUOTED.findall(arguments)[-1] == str(until_renamed):
             break
     return counts
+
+
+def by_kind(counts: Mapping[str, int]) -> dict[str, int]:
+    """What was counted of files, of both volumes together."""
+    return {kind: sum(counts[f"{volume}.{kind}"] for volume in VOLUMES) for kind in FILE_KINDS}
 
 
 def _whole_lines(lines: list[str]) -> list[str]:
